@@ -1,0 +1,1 @@
+"""Sources that pollerd can poll. One module per source; none of them knows the engine or another source."""

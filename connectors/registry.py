@@ -1,0 +1,61 @@
+"""Name of a source type -> its connector, imported when first used.
+
+A connector is a module attribute ``module:Class``. The class is a dataclass-driven source: ``Class.Options`` is a frozen
+dataclass (its fields are the keys under ``source:``), and ``Class(options)`` builds the source without I/O.
+Outsiders register under the entry-point group ``pollerd.connectors``; a built-in name cannot be taken over.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from connectors.contract import Source
+
+BUILT_IN = {
+    "memory": "connectors.memory:MemorySource",
+    "sqs": "connectors.sqs:SqsSource",
+}
+
+GROUP = "pollerd.connectors"
+
+
+class Connector(Protocol):
+    """What a registered class offers."""
+
+    Options: type[Any]
+
+    def __call__(self, options: Any, /) -> Source:
+        """Build the source; raises ``OptionsError`` for options that can never work. No I/O."""
+        ...
+
+
+class UnknownConnectorError(LookupError):
+    """No connector of that name is built in or installed."""
+
+
+class MissingClientError(ImportError):
+    """The connector is there, its client library is not; the message names the extra to install."""
+
+
+def names() -> list[str]:
+    """Every source type that can be named in a configuration, sorted."""
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+
+
+def load(name: str) -> Connector:
+    """Return the connector of a source type.
+
+    Raises ``UnknownConnectorError``, or ``MissingClientError`` when importing it fails for want of a library.
+    """
+    target = BUILT_IN.get(name) or next((point.value for point in entry_points(group=GROUP, name=name)), None)
+    if target is None:
+        raise UnknownConnectorError(f"there is no source type {name!r}; known are {', '.join(names())}")
+    module, _, attribute = target.partition(":")
+    try:
+        connector: Connector = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        extra = f"pollerd[{name}]" if name in BUILT_IN else target
+        raise MissingClientError(f"source type {name!r} needs {error.name}; install {extra}") from error
+    return connector

@@ -1,0 +1,1 @@
+"""Who may run now: slots, and the front door to the functions."""

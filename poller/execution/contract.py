@@ -1,0 +1,126 @@
+"""What the engine asks of an execution environment, and what it gets back. Stdlib only; drivers implement it.
+
+A failed function is a *result*, never an exception: whatever a handler does (raise, hang, exit, be killed, answer junk), ``invoke``
+returns. What escapes as an exception is a defect of ours.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Status(enum.Enum):
+    """How an invocation ended (Telemetry API, platform.runtimeDone: success | failure | error | timeout)."""
+
+    SUCCESS = "success"
+    ERROR = "error"  # the handler raised, or the runtime could not load it: the runtime said so itself
+    TIMEOUT = "timeout"  # the function's timeout ran out
+    FAILURE = "failure"  # the process exited, was killed, or broke the protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One event on its way to a function.
+
+    payload: the event, JSON, at most 6 MiB (Lambda quotas). function_arn: as invoked. trace_id: X-Amzn-Trace-Id or "".
+    client_context: JSON text (already base64-decoded) or "".
+    """
+
+    request_id: str
+    payload: bytes
+    function_arn: str
+    trace_id: str = ""
+    client_context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The answer to one invocation.
+
+    payload: the function's bytes, or the error object as AWS words it (runtime fact sheet, section 13).
+    error_type: "" on success; else e.g. ``Runtime.ExitError``, ``Sandbox.Timedout``, or the handler's own errorType.
+    duration_ms: from handing out the event to the answer. init_ms: this invocation's share of a cold start, else None.
+    max_memory_mb: high-water mark of the environment, None where it was not measured.
+    log_tail: the last 4 KB of the invocation's log, START to REPORT (Invoke, LogType=Tail).
+    """
+
+    request_id: str
+    status: Status
+    payload: bytes
+    error_type: str = ""
+    duration_ms: float = 0.0
+    init_ms: float | None = None
+    max_memory_mb: int | None = None
+    executed_version: str = "$LATEST"
+    log_tail: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the function answered without an error."""
+        return self.status is Status.SUCCESS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSpec:
+    """All a driver needs to start environments of one function version; resolved, checked, no defaults left.
+
+    task_root: folder with the unpacked code, read only to the function. runtime: AWS identifier. arn: unqualified.
+    environment: the customer's variables; the driver adds the platform's own (fact sheet, section 10).
+    aws: region, endpoint and credentials that the function is to see, as AWS_* variables.
+    """
+
+    name: str
+    version: str
+    arn: str
+    task_root: str
+    runtime: str
+    handler: str
+    timeout_seconds: float
+    memory_mb: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    aws: Mapping[str, str] = field(default_factory=dict)
+
+
+class Environment(Protocol):
+    """One execution environment: one invocation at a time."""
+
+    @property
+    def id(self) -> str:
+        """Unique for the daemon's life; the hex part of the log stream name."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a further invocation (a reset environment can: it starts again inside it)."""
+        ...
+
+    async def start(self) -> None:
+        """INIT, 10 s at most. Never raises for the function's faults: a failed init is repeated inside the first invocation."""
+        ...
+
+    async def invoke(self, invocation: Invocation) -> Result:
+        """Run one event. Returns when the answer is known; after a timeout or crash the processes are already gone."""
+        ...
+
+    async def stop(self) -> None:
+        """SHUTDOWN: end every process of the environment and remove what it left. Idempotent, never raises."""
+        ...
+
+
+class Driver(Protocol):
+    """Makes environments of one kind (process, container, remote, scripted)."""
+
+    def problems(self, spec: FunctionSpec) -> list[str]:
+        """Why this function cannot run here: sentences with their remedy; [] when it can. No I/O beyond the file system."""
+        ...
+
+    def environment(self, spec: FunctionSpec) -> Environment:
+        """A new environment, not yet started."""
+        ...
+
+    async def close(self) -> None:
+        """Give up what the driver shares among environments; all of them are stopped by then."""
+        ...

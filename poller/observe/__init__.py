@@ -1,0 +1,1 @@
+"""What happened, told: typed facts, metrics, logs, health."""

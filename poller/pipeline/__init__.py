@@ -1,0 +1,1 @@
+"""One event source mapping: fetch, filter, batch, envelope, dispatch, judge, settle."""

@@ -1,0 +1,116 @@
+"""The typed configuration: what may stand in pollerd.yaml, what each key means, its unit and why its default is what it is.
+
+Keys are AWS's field names in snake_case with the unit spelled out. The text under a field is the documentation that
+``config/pollerd.yaml``, the JSON Schema and ``pollerd schema`` are rendered from. Defaults are promises (one test lists them).
+
+Field metadata: ``minimum``, ``maximum`` (inclusive), ``choices``, ``pattern``, ``secret``; enforced by load.py, shown by render.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.aws import AwsOptions
+
+NAME = r"[a-zA-Z0-9_-]{1,64}"  # bare function names, functions fact sheet section 1.2; mapping names alike
+
+
+def between(minimum: float, maximum: float | None = None) -> dict[str, Any]:
+    """Metadata of a number with bounds, both inclusive."""
+    return {"minimum": minimum} | ({} if maximum is None else {"maximum": maximum})
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpSettings:
+    """The daemon's one HTTP port."""
+
+    listen: str = "127.0.0.1:9870"
+    """Address and port of /healthz, /readyz and /metrics. Only loopback addresses: nothing here asks for credentials yet. Port 0 takes a free one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSettings:
+    """What the daemon and its functions write to standard error."""
+
+    format: str = field(default="auto", metadata={"choices": ("auto", "text", "json")})
+    """auto: text on a terminal, JSON lines otherwise."""
+    level: str = field(default="info", metadata={"choices": ("debug", "info", "warning", "error")})
+    """Least severe level written. Output of functions is written at info."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountSettings(AwsOptions):
+    """The AWS that sources and functions see by default."""
+
+    account_id: str = field(default="000000000000", metadata={"pattern": r"\d{12}"})
+    """Account in the ARNs of functions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """One Lambda function."""
+
+    code: str
+    """Folder or .zip with the deployment package; relative to the file that names it. The handler's file lies at its root."""
+    runtime: str
+    """AWS runtime identifier, e.g. python3.11. `pollerd check` tells which this host can run."""
+    handler: str = field(metadata={"pattern": r"[^\s]{1,128}"})
+    """file.function, as on AWS: `app.handler` is `handler` in app.py."""
+    timeout_seconds: float = field(default=3, metadata=between(1, 900))
+    """Seconds one invocation may take; AWS's default and range."""
+    memory_mb: int = field(default=128, metadata=between(128, 10240))
+    """MB that the function's processes may use together; AWS's default and range. Past it they are killed."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the function; 4 KB together. Names that AWS reserves (AWS_REGION, ...) are refused."""
+    reserved_concurrency: int | None = field(default=None, metadata=between(0))
+    """Environments that may run this function at once, set aside from `concurrency`. Absent: what others leave. 0: never runs."""
+    idle_timeout_seconds: float = field(default=300, metadata=between(1))
+    """A warm environment that had no work for so long is stopped. AWS keeps its own figure secret ("minutes")."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappingSettings:
+    """One event source mapping: records of a source become invocations of a function."""
+
+    source: Any
+    """`type:` names the connector; the other keys are its options."""
+    function: str
+    """Name of a function of this configuration (also name:$LATEST or its ARN)."""
+    enabled: bool = True
+    """false: the source is not touched at all."""
+    batch_size: int | None = field(default=None, metadata=between(1, 10000))
+    """Records in one event, at most. Absent: AWS's default for the source (SQS: 10). FIFO queues: at most 10."""
+    maximum_batching_window_seconds: float = field(default=0, metadata=between(0, 300))
+    """Seconds to wait, from the first record on, for a batch to fill. 0: whatever one receive returned. Standard queues need at least 1 for a batch_size above 10; FIFO queues take none."""
+    filter_criteria: Sequence[Any] = ()
+    """Patterns, as objects or as JSON text; a record that matches none is dropped and counted. At most 5 (10 with AWS's raised quota), 4096 characters each."""
+    function_response_types: Sequence[str] = field(default=(), metadata={"choices": ("ReportBatchItemFailures",)})
+    """ReportBatchItemFailures: the function's answer names the records that failed; only those come again."""
+    maximum_concurrency: int | None = field(default=None, metadata=between(1, 1000))
+    """Invocations of this mapping at once, at most (AWS: ScalingConfig; it refuses 1, we do not)."""
+    envelope: str | None = None
+    """Shape of the event, when not the source's own: sqs, sns (notifications that came through a queue as the event Lambda gets from SNS), raw (the bare bodies)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The whole configuration."""
+
+    state: str = "./state"
+    """Folder for unpacked code and what must outlive a restart; relative to the configuration file."""
+    concurrency: int = field(default=1000, metadata=between(1))
+    """Invocations at once over all functions: the account limit of this daemon."""
+    stop_timeout_seconds: float = field(default=30, metadata=between(1))
+    """Seconds from SIGTERM to exit; three quarters of them for running invocations to finish."""
+    http: HttpSettings = field(default_factory=HttpSettings)
+    """The daemon's HTTP port."""
+    log: LogSettings = field(default_factory=LogSettings)
+    """What is written to standard error."""
+    aws: AccountSettings = field(default_factory=AccountSettings)
+    """Which AWS sources and functions talk to, unless they say otherwise."""
+    functions: Mapping[str, FunctionSettings] = field(default_factory=dict)
+    """The functions, by name."""
+    event_source_mappings: Mapping[str, MappingSettings] = field(default_factory=dict)
+    """The mappings, by name."""

@@ -1,0 +1,1 @@
+"""Bytes to values and back; codecs that hold no sockets of their own."""
