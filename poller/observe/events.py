@@ -1,0 +1,172 @@
+"""Typed facts: what happened, in one value. Call sites emit a fact; counters and log lines follow from it (metrics.py, logs.py).
+
+Names are a noun and a past verb, with ``Error`` behind if it is one. Counts are records unless said otherwise; durations
+are seconds. A fact never carries a secret or a record's body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Base of all facts."""
+
+
+Emit = Callable[[Fact], None]
+"""Where facts go. Synchronous, cheap, never raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionLogged(Fact):
+    """One line of an environment's log: the platform's own (START, END, REPORT, INIT_REPORT) or the function's output.
+
+    request_id: "" outside an invocation. line: without its newline; undecodable bytes replaced.
+    """
+
+    function: str
+    log_stream: str
+    request_id: str
+    line: str
+    platform: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentStarted(Fact):
+    """INIT ended. error_type: "" when the environment is ready."""
+
+    function: str
+    environment: str
+    init_seconds: float
+    error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentStopped(Fact):
+    """An environment is gone. reason: idle, drain, update, defect."""
+
+    function: str
+    environment: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationEnded(Fact):
+    """One invocation and its end. status: success, error, timeout, failure (as in Telemetry's runtimeDone)."""
+
+    function: str
+    request_id: str
+    status: str
+    error_type: str
+    seconds: float
+    cold: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOpened(Fact):
+    """A mapping's source is connected. label: account, region, queue."""
+
+    mapping: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFailedError(Fact):
+    """A source did not do what it was asked. verb: open, fetch, settle, extend. retry_seconds: when it is asked again."""
+
+    mapping: str
+    verb: str
+    kind: str
+    message: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsPolled(Fact):
+    """A fetch returned; 0 for an empty one."""
+
+    mapping: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsFiltered(Fact):
+    """Records that no filter let through."""
+
+    mapping: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCut(Fact):
+    """A batch is ready to go. reason: size, bytes, window, poll (what one receive returned), stop."""
+
+    mapping: str
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchJudged(Fact):
+    """The function's answer to a batch. verdict: delivered, partial, failed. why: for people; "" when delivered."""
+
+    mapping: str
+    function: str
+    request_id: str
+    verdict: str
+    delivered: int
+    failed: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsSettled(Fact):
+    """The source took these settlements. outcome: delivered, filtered, retry, released."""
+
+    mapping: str
+    outcome: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsUnsettledError(Fact):
+    """The source did not take these. final: they will come again although the function has dealt with them."""
+
+    mapping: str
+    count: int
+    reason: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseLostError(Fact):
+    """Records came back to the source while they were still ours: known duplicates."""
+
+    mapping: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollersChanged(Fact):
+    """How many tasks poll a mapping's source now."""
+
+    mapping: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopBegan(Fact):
+    """The daemon drains. seconds: until what runs is cut."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopEnded(Fact):
+    """The daemon is down. unfinished: batches cut; their records may be delivered twice."""
+
+    unfinished: int
+    seconds: float
