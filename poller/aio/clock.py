@@ -23,14 +23,17 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class SystemClock(Clock):
     """The machine's time."""
 
     def now(self) -> float:
+        """Seconds of the monotonic clock, the one asyncio uses."""
         return time.monotonic()
 
     def wall(self) -> float:
+        """Seconds since the epoch."""
         return time.time()
 
     async def sleep(self, seconds: float) -> None:
+        """Wait on the running loop."""
         await asyncio.sleep(seconds)

@@ -1,0 +1,57 @@
+"""Stopping in two levels with one deadline.
+
+*Soft* is an event that loops look at: begin nothing new, finish what runs. *Hard* is cancellation, and comes from whoever
+owns the tasks when the soft part of the deadline is over. This object knows the first and the clock of both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+SOFT_SHARE = 0.75  # of the whole deadline; the rest is for cutting, handing back, ending processes
+
+
+class Stop:
+    """One wish to stop, seen by every loop that was given it."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.reason = ""
+
+    @property
+    def soft(self) -> bool:
+        """Whether the wish has been uttered."""
+        return self._event.is_set()
+
+    def begin(self, reason: str) -> None:
+        """Utter it. The first reason stays."""
+        if not self.soft:
+            self.reason = reason
+            self._event.set()
+
+    async def wait(self) -> None:
+        """Return once it is uttered."""
+        await self._event.wait()
+
+    async def or_stop(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Result of the work, or None when the stop came first; the work is cancelled then, and has ended on return.
+
+        A result that is there together with the stop is returned: nothing that was done is thrown away.
+        """
+        if self.soft:
+            work.close()
+            return None
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._event.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+        return None if task.cancelled() else task.result()

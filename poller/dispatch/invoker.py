@@ -1,0 +1,73 @@
+"""The one front door to the functions: an event in, a result out. Who may come in is decided by slots.py."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from poller.execution.contract import Invocation, Result
+from poller.observe.events import Emit, InvocationEnded
+
+MAX_PAYLOAD = 6 * 1024 * 1024
+"""Bytes of an event or an answer, JSON, synchronous invocation (Lambda quotas; 1 MB there means 1,024 KB)."""
+
+
+class Runner(Protocol):
+    """Warm environments of one function version; the caller bounds how many invocations run at once."""
+
+    async def invoke(self, invocation: Invocation) -> Result:
+        """Run one event in an idle environment, or in a new one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function as the invoker knows it. arn: as its mappings and callers name it, unqualified."""
+
+    name: str
+    arn: str
+    runner: Runner
+
+
+class UnknownFunctionError(LookupError):
+    """No function of that name."""
+
+
+class Invoker:
+    """Runs events on functions, by name."""
+
+    def __init__(self, functions: Mapping[str, Function], emit: Emit) -> None:
+        self._functions = functions
+        self._emit = emit
+
+    async def invoke(self, name: str, payload: bytes, *, request_id: str = "", client_context: str = "") -> Result:
+        """Run one event; the caller holds a permit in use. A function's failure is a result; only cancellation escapes.
+
+        request_id: kept over the retries of an unchanged batch; "" makes a new one. payload: at most MAX_PAYLOAD bytes; the
+        batcher and the API see to that. Raises UnknownFunctionError.
+        """
+        function = self._functions.get(name)
+        if function is None:
+            raise UnknownFunctionError(
+                f"there is no function {name!r}; known are {', '.join(sorted(self._functions)) or 'none'}"
+            )
+        invocation = Invocation(
+            request_id=request_id or str(uuid.uuid4()),
+            payload=payload,
+            function_arn=function.arn,
+            client_context=client_context,
+        )
+        result = await function.runner.invoke(invocation)
+        self._emit(
+            InvocationEnded(
+                function=name,
+                request_id=result.request_id,
+                status=result.status.value,
+                error_type=result.error_type,
+                seconds=result.duration_ms / 1000,
+                cold=result.init_ms is not None,
+            )
+        )
+        return result

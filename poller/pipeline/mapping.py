@@ -1,0 +1,214 @@
+"""One event source mapping, top-down: fetch, filter, batch, envelope, dispatch, judge, settle.
+
+What holds here:
+
+1. A slot is reserved before a fetch, so nothing is received that cannot run (slots.py: what becomes of a revoked reservation).
+2. Every record that was fetched is leased until it is settled (lease.py), and settled: delivered, filtered, retry or released.
+3. A lane has one batch in flight (lanes.py). A poller waits for its own batches, never for another's.
+4. A failed function is a verdict, a failed source is the link's business; what escapes from here is a defect of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.contract import Capabilities, Identity, Outcome, Record, Settlement, Source
+from poller.aio.clock import Clock
+from poller.aio.stop import Stop
+from poller.dispatch.invoker import MAX_PAYLOAD
+from poller.dispatch.slots import Claim, Permit
+from poller.envelope import Envelope
+from poller.execution.contract import Result
+from poller.observe.events import BatchCut, BatchJudged, Emit, PollersChanged, RecordsFiltered
+from poller.pipeline.batch import Batch, Batcher, Item, Limits
+from poller.pipeline.filter import Criteria
+from poller.pipeline.judge import Verdict, judge, released
+from poller.pipeline.lanes import Lanes
+from poller.pipeline.lease import LeaseKeeper
+from poller.pipeline.link import Link
+from poller.pipeline.poller import Poller
+from poller.pipeline.pollers import Pollers
+from poller.pipeline.settle import Settler
+
+
+class Invoke(Protocol):
+    """The front door to the functions (dispatch/invoker.py)."""
+
+    async def invoke(self, name: str, payload: bytes) -> Result:
+        """Run one event; the caller holds a permit in use."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A mapping's settings, resolved and checked. criteria: None lets everything through. window: seconds."""
+
+    name: str
+    function: str
+    batch_size: int
+    window: float
+    criteria: Criteria | None
+    item_failures: bool
+    envelope: Callable[[Identity], Envelope]
+
+
+class Mapping:
+    """Runs one mapping from open to close. Made for one run."""
+
+    def __init__(
+        self, plan: Plan, source: Source, *, claim: Claim, ceiling: int, invoker: Invoke, clock: Clock, emit: Emit
+    ) -> None:
+        self.plan = plan
+        self.claim = claim
+        self.link = Link(plan.name, source, clock, emit)
+        self.leases = LeaseKeeper(plan.name, self.link, clock, emit)
+        self.settler = Settler(plan.name, self.link, self.leases, clock, emit)
+        self.scale = Pollers(ceiling)
+        self.running = 0
+        """Pollers at work."""
+        self._capabilities: Capabilities = source.capabilities
+        self._invoker = invoker
+        self._clock = clock
+        self._emit = emit
+        self._lanes = Lanes()
+        self._envelope: Envelope
+        self._tasks: asyncio.TaskGroup
+
+    async def run(self, stop: Stop) -> None:
+        """Poll until the stop; return when everything fetched is settled. Cancellation cuts what runs and hands it back."""
+        try:
+            identity = await stop.or_stop(self.link.open())
+            if identity is None:
+                return
+            self._envelope = self.plan.envelope(identity)
+            async with asyncio.TaskGroup() as keeping:
+                keeper = keeping.create_task(self.leases.run(identity.lease_seconds), name=f"lease {self.plan.name}")
+                async with asyncio.TaskGroup() as self._tasks:
+                    self._start(1, stop)
+                keeper.cancel()
+        finally:
+            await self.settler.close()
+            await self.link.close()
+
+    async def _poll(self, stop: Stop) -> None:
+        """A poller's life: a slot, then a batch, then its answer; until the stop, or until fewer pollers are enough."""
+        poller = Poller(
+            self.link,
+            self.leases,
+            self._batcher(),
+            keep=self._keep,
+            max_fetch=self._capabilities.max_fetch,
+            clock=self._clock,
+        )
+        try:
+            while permit := await self._reserve(stop):
+                try:
+                    batches = await poller.collect(stop)
+                    self._rescale(poller, batches, stop)
+                    await self._deliver_all(batches, permit)
+                finally:
+                    permit.release()
+        finally:
+            self._count_pollers(-1)
+            await self.settler.settle(released(poller.rest()))
+
+    async def _reserve(self, stop: Stop) -> Permit | None:
+        """A permit to poll with, or None when this poller shall end."""
+        if stop.soft or self.scale.surplus(self.running):
+            return None
+        return self.claim.try_reserve() or await stop.or_stop(self.claim.reserve())
+
+    async def _deliver_all(self, batches: Sequence[Batch], permit: Permit) -> None:
+        """Batches of one poll side by side; the first runs on the permit, each further one takes a slot of its own."""
+        if len(batches) == 1:  # the usual case needs no task of its own
+            await self._deliver(batches[0], permit)
+            return
+        async with asyncio.TaskGroup() as deliveries:
+            for n, batch in enumerate(batches):
+                deliveries.create_task(self._deliver(batch, None if n else permit), name=f"deliver {self.plan.name}")
+
+    async def _deliver(self, batch: Batch, permit: Permit | None) -> None:
+        """Run one batch in its lane's turn, and tell the source what has become of each record."""
+        self._emit(BatchCut(mapping=self.plan.name, count=len(batch.items), reason=batch.reason))
+        settlements, failed = released(batch.records), True
+        turn = self._lanes.enter(batch.lane)
+        try:
+            if await turn.come:
+                verdict = await self._run(batch, permit)
+                settlements, failed = verdict.settlements, verdict.failed > 0
+        finally:
+            try:
+                await self.settler.settle(settlements)
+            finally:
+                turn.leave(failed=failed)
+
+    async def _run(self, batch: Batch, permit: Permit | None) -> Verdict:
+        """The function's verdict on a batch."""
+        if batch.size_bytes > MAX_PAYLOAD:
+            why = f"the event of {batch.size_bytes} bytes is past the limit of {MAX_PAYLOAD}"
+            verdict = Verdict([Settlement(record, Outcome.RETRY) for record in batch.records], why)
+            return self._judged(verdict, request_id="")
+        permit = permit or await self.claim.acquire()
+        try:
+            await permit.use()
+            result = await self._invoker.invoke(self.plan.function, self._envelope.assemble(batch.parts))
+        finally:
+            permit.release()
+        verdict = judge(result, batch.records, item_failures=self.plan.item_failures)
+        return self._judged(verdict, request_id=result.request_id)
+
+    def _judged(self, verdict: Verdict, *, request_id: str) -> Verdict:
+        """Tell the verdict; a batch that failed as a whole makes the mapping poll less (not with partial responses)."""
+        if verdict.name == "failed" and not self.plan.item_failures:
+            self.scale.failed(self._clock.now())
+        self._emit(
+            BatchJudged(
+                mapping=self.plan.name,
+                function=self.plan.function,
+                request_id=request_id,
+                verdict=verdict.name,
+                delivered=len(verdict.settlements) - verdict.failed,
+                failed=verdict.failed,
+                why=verdict.why,
+            )
+        )
+        return verdict
+
+    def _keep(self, records: Iterable[Record]) -> list[Item]:
+        """The records that a filter lets through, encoded; the others are settled meanwhile, as filtered."""
+        kept, dropped = [], []
+        for record in records:
+            shape = self._envelope.shape(record)
+            if self.plan.criteria is None or self.plan.criteria.admits(shape):
+                kept.append(Item(record, self._envelope.encode(shape)))
+            else:
+                dropped.append(Settlement(record, Outcome.FILTERED))
+        if dropped:
+            self._emit(RecordsFiltered(mapping=self.plan.name, count=len(dropped)))
+            self._tasks.create_task(self.settler.settle(dropped), name=f"filtered {self.plan.name}")
+        return kept
+
+    def _batcher(self) -> Batcher:
+        size = min(self.plan.batch_size, self._envelope.max_records or self.plan.batch_size)
+        return Batcher(Limits(size, self.plan.window, MAX_PAYLOAD, self._envelope.overhead))
+
+    def _rescale(self, poller: Poller, batches: Sequence[Batch], stop: Stop) -> None:
+        """More pollers when a poll came back full, fewer when it came back empty."""
+        now = self._clock.now()
+        if poller.full:
+            self.scale.full(now)
+        elif not batches:
+            self.scale.empty(now)
+        self._start(0 if stop.soft else self.scale.missing(self.running), stop)
+
+    def _start(self, count: int, stop: Stop) -> None:
+        for _ in range(count):
+            self._tasks.create_task(self._poll(stop), name=f"poll {self.plan.name}")
+            self._count_pollers(1)
+
+    def _count_pollers(self, change: int) -> None:
+        self.running += change
+        self._emit(PollersChanged(mapping=self.plan.name, count=self.running))
