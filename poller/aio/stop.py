@@ -1,7 +1,7 @@
-"""Stopping in two levels with one deadline.
+"""Stopping in two levels.
 
-*Soft* is an event that loops look at: begin nothing new, finish what runs. *Hard* is cancellation, and comes from whoever
-owns the tasks when the soft part of the deadline is over. This object knows the first and the clock of both.
+*Soft* is an event that loops look at: begin nothing new, finish what runs. *Hard* is cancellation; it comes from whoever
+owns the tasks, when the soft part of the deadline is over or somebody is in a hurry.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SOFT_SHARE = 0.75  # of the whole deadline; the rest is for cutting, handing back, ending processes
-
-
 class Stop:
     """One wish to stop, seen by every loop that was given it."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._hurry = asyncio.Event()
         self.reason = ""
 
     @property
@@ -33,9 +31,17 @@ class Stop:
             self.reason = reason
             self._event.set()
 
+    def hurry(self) -> None:
+        """Whoever waits for work to finish shall wait no longer."""
+        self._hurry.set()
+
     async def wait(self) -> None:
-        """Return once it is uttered."""
+        """Return once the wish is uttered."""
         await self._event.wait()
+
+    async def wait_hurry(self) -> None:
+        """Return once there is a hurry."""
+        await self._hurry.wait()
 
     async def or_stop(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Result of the work, or None when the stop came first; the work is cancelled then, and has ended on return.

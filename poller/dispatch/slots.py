@@ -14,6 +14,7 @@ Everything here is synchronous but the waiting itself; one event loop, no locks.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 from collections import OrderedDict, deque
 from collections.abc import Mapping
@@ -215,12 +216,11 @@ class _Pool:
         """The waiter was cancelled; a permit that came in the same moment goes back."""
         if waiter.future.done() and not waiter.future.cancelled():
             waiter.future.result().release()
-        elif not poll:
-            self._to_run.remove(waiter)
-        elif waiters := self._to_poll.get(waiter.claim):
-            waiters.remove(waiter)
-            if not waiters:
-                del self._to_poll[waiter.claim]
+        line = self._to_poll.get(waiter.claim, deque()) if poll else self._to_run
+        with contextlib.suppress(ValueError):  # already out of the line
+            line.remove(waiter)
+        if poll and not line:
+            self._to_poll.pop(waiter.claim, None)
 
 
 class Slots:

@@ -170,3 +170,29 @@ class StopEnded(Fact):
 
     unfinished: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingStarted(Fact):
+    """A mapping begins to look for its source."""
+
+    mapping: str
+    function: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortOpened(Fact):
+    """The daemon's HTTP port listens."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefectFoundError(Fact):
+    """Something of ours failed that must never fail. trace: where; the part named is started anew after retry_seconds."""
+
+    part: str
+    message: str
+    trace: str
+    retry_seconds: float

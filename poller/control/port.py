@@ -1,0 +1,62 @@
+"""The daemon's one HTTP port: /healthz, /readyz, /metrics. Reads; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from poller.observe.metrics import Metrics
+
+Readiness = Callable[[], list[dict[str, Any]]]
+"""One object a mapping: ``mapping``, ``ready``, and what is known of it."""
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Port:
+    """Listens from ``open`` to ``close``."""
+
+    def __init__(self, metrics: Metrics, readiness: Readiness) -> None:
+        self._metrics = metrics
+        self._readiness = readiness
+        self._runner: web.AppRunner | None = None
+
+    async def open(self, listen: str) -> str:
+        """Listen on ``host:port`` (port 0: a free one); returns the URL. Raises OSError when it cannot."""
+        app = web.Application(client_max_size=64 * 1024)
+        app.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._page),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await self._runner.setup()
+        host, _, port = listen.rpartition(":")
+        site = web.TCPSite(self._runner, host.strip("[]"), int(port))
+        await site.start()
+        host, port, *_ = self._runner.addresses[0]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def close(self) -> None:
+        """Listen no more. Idempotent."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        """200 whenever the event loop turns."""
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        """200 when every enabled mapping is ready, else 503; the body tells about each."""
+        mappings = self._readiness()
+        ready = all(mapping["ready"] for mapping in mappings)
+        body = orjson.dumps({"ready": ready, "mappings": mappings}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
+
+    async def _page(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.page(), headers={"Content-Type": METRICS_TYPE})

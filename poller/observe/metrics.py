@@ -1,0 +1,169 @@
+"""Prometheus metrics from facts. One table: which fact moves which metric.
+
+Names are ``pollerd_<thing>_<unit>``; the AWS metric of the same meaning stands in the help text. Labels are names from the configuration
+and closed sets of words, never ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from poller.observe import events as e
+from poller.observe.events import Fact
+
+BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
+
+
+On = dict[type[Fact], Callable[..., object]]
+
+
+class Metrics:
+    """All metrics of one daemon, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._on: On = (
+            _polling(self.registry) | _batches(self.registry) | _settling(self.registry) | _functions(self.registry)
+        )
+
+    def emit(self, fact: Fact) -> None:
+        """Move the metrics that the fact moves."""
+        if on := self._on.get(type(fact)):
+            on(fact)
+
+    def watch(self, name: str, text: str, label: str, read: Callable[[], dict[str, int]]) -> None:
+        """A gauge that is read when the page is: label value -> number."""
+        self.registry.register(_Read(f"pollerd_{name}", text, label, read))
+
+    def page(self) -> bytes:
+        """The metrics page, Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+class _Read(Collector):
+    """A gauge without memory."""
+
+    def __init__(self, name: str, text: str, label: str, read: Callable[[], dict[str, int]]) -> None:
+        self._gauge = (name, text)
+        self._label = label
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        """Called for each page."""
+        name, text = self._gauge
+        family = GaugeMetricFamily(name, text, labels=[self._label])
+        for value, number in self._read().items():
+            family.add_metric([value], number)
+        yield family
+
+
+def _polling(registry: CollectorRegistry) -> On:
+    polls = Counter(
+        "pollerd_polls", "Receives that the source answered, empty ones included.", ["mapping"], registry=registry
+    )
+    polled = Counter("pollerd_records_polled", "Records received (PolledEventCount).", ["mapping"], registry=registry)
+    errors = Counter("pollerd_source_errors", "Failures of the source.", ["mapping", "verb", "kind"], registry=registry)
+    up = Gauge("pollerd_source_up", "Whether the source answered last time: 1 or 0.", ["mapping"], registry=registry)
+    pollers = Gauge("pollerd_pollers", "Tasks that poll the source.", ["mapping"], registry=registry)
+
+    def on_polled(fact: e.RecordsPolled) -> None:
+        polls.labels(fact.mapping).inc()
+        polled.labels(fact.mapping).inc(fact.count)
+        up.labels(fact.mapping).set(1)
+
+    def on_failed(fact: e.SourceFailedError) -> None:
+        errors.labels(fact.mapping, fact.verb, fact.kind).inc()
+        up.labels(fact.mapping).set(0)
+
+    return {
+        e.RecordsPolled: on_polled,
+        e.SourceFailedError: on_failed,
+        e.SourceOpened: lambda fact: up.labels(fact.mapping).set(1),
+        e.PollersChanged: lambda fact: pollers.labels(fact.mapping).set(fact.count),
+    }
+
+
+def _batches(registry: CollectorRegistry) -> On:
+    text = "Records no filter let through (FilteredOutEventCount)."
+    filtered = Counter("pollerd_records_filtered", text, ["mapping"], registry=registry)
+    text = "Batches made, by what closed them: size, bytes, window, poll."
+    cut = Counter("pollerd_batches_cut", text, ["mapping", "reason"], registry=registry)
+    sizes = Histogram(
+        "pollerd_batch_records", "Records in a batch.", ["mapping"], buckets=BATCH_SIZES, registry=registry
+    )
+    judged = Counter("pollerd_batches_judged", "Batches by verdict.", ["mapping", "verdict"], registry=registry)
+    text = "Records in failed invocations (FailedInvokeEventCount)."
+    failed = Counter("pollerd_records_failed", text, ["mapping"], registry=registry)
+
+    def on_cut(fact: e.BatchCut) -> None:
+        cut.labels(fact.mapping, fact.reason).inc()
+        sizes.labels(fact.mapping).observe(fact.count)
+
+    def on_judged(fact: e.BatchJudged) -> None:
+        judged.labels(fact.mapping, fact.verdict).inc()
+        if fact.failed:
+            failed.labels(fact.mapping).inc(fact.failed)
+
+    return {
+        e.RecordsFiltered: lambda fact: filtered.labels(fact.mapping).inc(fact.count),
+        e.BatchCut: on_cut,
+        e.BatchJudged: on_judged,
+    }
+
+
+def _settling(registry: CollectorRegistry) -> On:
+    text = "Records the source took an outcome for: delivered and filtered are DeletedEventCount."
+    settled = Counter("pollerd_records_settled", text, ["mapping", "outcome"], registry=registry)
+    refused = Counter("pollerd_settle_errors", "Settlements the source did not take.", ["mapping"], registry=registry)
+    text = "Records known to come again although they were handled or in hand."
+    duplicates = Counter("pollerd_records_duplicated", text, ["mapping"], registry=registry)
+
+    def on_unsettled(fact: e.RecordsUnsettledError) -> None:
+        refused.labels(fact.mapping).inc(fact.count)
+        if fact.final:
+            duplicates.labels(fact.mapping).inc(fact.count)
+
+    return {
+        e.RecordsSettled: lambda fact: settled.labels(fact.mapping, fact.outcome).inc(fact.count),
+        e.RecordsUnsettledError: on_unsettled,
+        e.LeaseLostError: lambda fact: duplicates.labels(fact.mapping).inc(fact.count),
+    }
+
+
+def _functions(registry: CollectorRegistry) -> On:
+    text = "Invocations by end (Invocations, Errors)."
+    invocations = Counter("pollerd_invocations", text, ["function", "status"], registry=registry)
+    text = "Duration of invocations (Duration)."
+    seconds = Histogram("pollerd_invocation_seconds", text, ["function"], buckets=SECONDS, registry=registry)
+    cold = Counter("pollerd_cold_starts", "Invocations that started an environment.", ["function"], registry=registry)
+    environments = Gauge("pollerd_environments", "Execution environments.", ["function"], registry=registry)
+    text = "Duration of INIT (Init Duration)."
+    init = Histogram("pollerd_init_seconds", text, ["function"], buckets=SECONDS, registry=registry)
+    lines = Counter("pollerd_log_lines", "Lines written by functions and about them.", ["function"], registry=registry)
+    defects = Counter("pollerd_defects", "Failures of pollerd itself.", ["part"], registry=registry)
+
+    def on_invoked(fact: e.InvocationEnded) -> None:
+        invocations.labels(fact.function, fact.status).inc()
+        seconds.labels(fact.function).observe(fact.seconds)
+        if fact.cold:
+            cold.labels(fact.function).inc()
+
+    def on_started(fact: e.EnvironmentStarted) -> None:
+        environments.labels(fact.function).inc()
+        init.labels(fact.function).observe(fact.init_seconds)
+
+    return {
+        e.InvocationEnded: on_invoked,
+        e.EnvironmentStarted: on_started,
+        e.EnvironmentStopped: lambda fact: environments.labels(fact.function).dec(),
+        e.FunctionLogged: lambda fact: lines.labels(fact.function).inc(),
+        e.DefectFoundError: lambda fact: defects.labels(fact.part).inc(),
+    }
