@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from connectors import registry
@@ -16,25 +16,109 @@ from poller.execution.contract import Driver, FunctionSpec
 from poller.execution.package import resolve
 from poller.execution.pool import Pool
 from poller.observe.events import Emit
+from poller.pipeline import mapping as pipeline
 from poller.pipeline.filter import compile_criteria
-from poller.pipeline.mapping import Mapping, Plan
 from poller.settings.model import AccountSettings, FunctionSettings, MappingSettings, Settings
 
 POLLERS_AT_MOST = 1250
 """Concurrent invocations of one mapping: the service's on-demand ceiling (Lambda DG, Configuring scaling behavior for SQS)."""
 
 
-def spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionSpec:
-    """What a driver needs to run the function; unpacks a .zip into the state folder. Raises PackageError."""
+def specs(settings: Settings) -> dict[str, FunctionSpec]:
+    """What a driver needs to run each function; a .zip is unpacked into the state folder. Raises PackageError."""
+    return {name: _spec(name, function, settings) for name, function in settings.functions.items()}
+
+
+def pools(settings: Settings, driver: Driver, emit: Emit, clock: Clock) -> dict[str, Pool]:
+    """One pool of warm environments a function, empty."""
+    return {
+        name: Pool(spec, driver, emit, clock, settings.functions[name].idle_timeout_seconds)
+        for name, spec in specs(settings).items()
+    }
+
+
+def slots(settings: Settings) -> Slots:
+    """The permits of all functions."""
+    functions = settings.functions.items()
+    reserved = {name: f.reserved_concurrency for name, f in functions if f.reserved_concurrency is not None}
+    return Slots(settings.concurrency, reserved)
+
+
+def invoker(running: Mapping[str, Pool], emit: Emit) -> Invoker:
+    """The front door to the pools."""
+    return Invoker({name: Function(name, pool.spec.arn, pool) for name, pool in running.items()}, emit)
+
+
+def mapping(
+    name: str, settings: MappingSettings, *, permits: Slots, front: Invoker, clock: Clock, emit: Emit
+) -> pipeline.Mapping:
+    """One mapping, its source built but not open. Settings are checked by then: raises nothing of the user's making."""
+    source = registry.load(settings.source.type)(settings.source.options)
+    capabilities = source.capabilities
+    function = function_name(settings.function)
+    plan = pipeline.Plan(
+        name=name,
+        function=function,
+        batch_size=settings.batch_size or min(capabilities.default_batch_size, capabilities.max_batch_size),
+        window=settings.maximum_batching_window_seconds,
+        criteria=compile_criteria(settings.filter_criteria) if settings.filter_criteria else None,
+        item_failures="ReportBatchItemFailures" in settings.function_response_types,
+        envelope=lambda identity: _envelope(settings, capabilities.envelope, identity),
+    )
+    limits = (POLLERS_AT_MOST, capabilities.parallel_fetches, permits.limit(function), settings.maximum_concurrency)
+    return pipeline.Mapping(
+        plan,
+        source,
+        claim=permits.claim(function, name, settings.maximum_concurrency),
+        ceiling=min(limit for limit in limits if limit is not None),
+        invoker=front,
+        clock=clock,
+        emit=emit,
+    )
+
+
+def function_name(reference: str) -> str:
+    """The bare name in ``name``, ``name:$LATEST``, a partial or a full ARN (Lambda API reference, FunctionName)."""
+    bare = reference.removesuffix(":$LATEST")
+    return bare.rpartition("function:")[2]
+
+
+def _spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionSpec:
+    account = settings.aws
     return FunctionSpec(
         name=name,
         version="$LATEST",
-        arn=f"arn:aws:lambda:{region(settings.aws)}:{settings.aws.account_id}:function:{name}",
+        arn=f"arn:aws:lambda:{_region(account)}:{account.account_id}:function:{name}",
         task_root=str(resolve(Path(function.code), Path(settings.state))),
         runtime=function.runtime,
         handler=function.handler,
         timeout_seconds=function.timeout_seconds,
         memory_mb=function.memory_mb,
         environment=function.environment,
-        aws=aws_variables(settings.aws),
+        aws=_aws_variables(account),
     )
+
+
+def _aws_variables(account: AccountSettings) -> dict[str, str]:
+    """What boto3 in a function needs to find the same AWS as the configuration names; never the daemon's own environment.
+
+    A local server wants some keys and reads none, so it gets stand-ins where none are configured.
+    """
+    local = bool(account.endpoint_url) and not account.access_key_id
+    values = {
+        "AWS_REGION": _region(account),
+        "AWS_DEFAULT_REGION": _region(account),
+        "AWS_ENDPOINT_URL": account.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test" if local else account.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": "test" if local else account.secret_access_key,
+        "AWS_SESSION_TOKEN": account.session_token,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _region(account: AccountSettings) -> str:
+    return account.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+def _envelope(settings: MappingSettings, default: str, identity: Identity) -> Envelope:
+    return envelope(settings.envelope or default, identity, window=settings.maximum_batching_window_seconds > 0)

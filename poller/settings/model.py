@@ -1,9 +1,16 @@
 """The typed configuration: what may stand in pollerd.yaml, what each key means, its unit and why its default is what it is.
 
 Keys are AWS's field names in snake_case with the unit spelled out. The text under a field is the documentation that
-``config/pollerd.yaml``, the JSON Schema and ``pollerd schema`` are rendered from. Defaults are promises (one test lists them).
+``config/pollerd.yaml``, the JSON Schema and the option table are rendered from. Defaults are promises (one test lists them).
 
-Field metadata: ``minimum``, ``maximum`` (inclusive), ``choices``, ``pattern``, ``secret``; enforced by load.py, shown by render.py.
+Field metadata, enforced by decode.py and shown by render.py; connectors may use the same words in their Options:
+
+* ``minimum``, ``maximum``: inclusive. ``choices``: the only values. ``pattern``: a regular expression for the whole text, with
+  ``words`` saying what it asks for. All of them hold for each item of a list and each value of a mapping.
+* ``keys``, ``keys_words``: the same as pattern and words, for the keys of a mapping.
+* ``path``: the text names a file or folder, relative to the file it stands in; it becomes absolute.
+* ``secret``: never shown, logged or rendered. Such a field also says ``repr=False``.
+* ``example``: what the rendered file shows where there is no default to show; for a mapping of dataclasses, a name.
 """
 
 from __future__ import annotations
@@ -14,7 +21,10 @@ from typing import Any
 
 from connectors.aws import AwsOptions
 
-NAME = r"[a-zA-Z0-9_-]{1,64}"  # bare function names, functions fact sheet section 1.2; mapping names alike
+NAME = {
+    "keys": r"[a-zA-Z0-9_-]{1,64}",
+    "keys_words": "a name: 1 to 64 letters, digits, hyphens and underscores",
+}  # AWS's pattern of a bare function name (Lambda API reference, FunctionName); mappings are named alike
 
 
 def between(minimum: float, maximum: float | None = None) -> dict[str, Any]:
@@ -27,7 +37,8 @@ class HttpSettings:
     """The daemon's one HTTP port."""
 
     listen: str = "127.0.0.1:9870"
-    """Address and port of /healthz, /readyz and /metrics. Only loopback addresses: nothing here asks for credentials yet. Port 0 takes a free one."""
+    """Address and port of /healthz, /readyz and /metrics. Only loopback addresses: nothing here asks for credentials yet.
+    Port 0 takes a free one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,61 +55,88 @@ class LogSettings:
 class AccountSettings(AwsOptions):
     """The AWS that sources and functions see by default."""
 
-    account_id: str = field(default="000000000000", metadata={"pattern": r"\d{12}"})
-    """Account in the ARNs of functions."""
+    account_id: str = field(default="000000000000", metadata={"pattern": r"[0-9]{12}", "words": "twelve digits"})
+    """Account in the ARNs of functions. Best written in quotes: it may begin with 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
     """One Lambda function."""
 
-    code: str
+    code: str = field(metadata={"path": True, "example": "./examples/functions/orders"})
     """Folder or .zip with the deployment package; relative to the file that names it. The handler's file lies at its root."""
-    runtime: str
+    runtime: str = field(metadata={"example": "python3.11"})
     """AWS runtime identifier, e.g. python3.11. `pollerd check` tells which this host can run."""
-    handler: str = field(metadata={"pattern": r"[^\s]{1,128}"})
+    handler: str = field(
+        metadata={"pattern": r"[^\s]{1,128}", "words": "1 to 128 characters without blanks", "example": "app.handler"}
+    )
     """file.function, as on AWS: `app.handler` is `handler` in app.py."""
     timeout_seconds: float = field(default=3, metadata=between(1, 900))
     """Seconds one invocation may take; AWS's default and range."""
     memory_mb: int = field(default=128, metadata=between(128, 10240))
     """MB that the function's processes may use together; AWS's default and range. Past it they are killed."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(
+        default_factory=dict,
+        repr=False,
+        metadata={
+            "secret": True,
+            "keys": r"[a-zA-Z][a-zA-Z0-9_]+",
+            "keys_words": "a variable name: a letter, then one or more letters, digits and underscores",
+            "example": {"TABLE": "orders"},
+        },
+    )
     """Environment variables of the function; 4 KB together. Names that AWS reserves (AWS_REGION, ...) are refused."""
-    reserved_concurrency: int | None = field(default=None, metadata=between(0))
+    reserved_concurrency: int | None = field(default=None, metadata=between(0) | {"example": 8})
     """Environments that may run this function at once, set aside from `concurrency`. Absent: what others leave. 0: never runs."""
     idle_timeout_seconds: float = field(default=300, metadata=between(1))
     """A warm environment that had no work for so long is stopped. AWS keeps its own figure secret ("minutes")."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceSettings:
+    """Where a mapping's records come from."""
+
+    type: str
+    """Name of the connector; the other keys of the block are its options."""
+    options: Any = field(repr=False)
+    """The connector's own Options, read and accepted by it. Hidden: outsiders' options may hold secrets."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MappingSettings:
     """One event source mapping: records of a source become invocations of a function."""
 
-    source: Any
-    """`type:` names the connector; the other keys are its options."""
-    function: str
+    source: SourceSettings
+    """`type` names the connector; the other keys are its options."""
+    function: str = field(metadata={"example": "orders"})
     """Name of a function of this configuration (also name:$LATEST or its ARN)."""
     enabled: bool = True
     """false: the source is not touched at all."""
-    batch_size: int | None = field(default=None, metadata=between(1, 10000))
+    batch_size: int | None = field(default=None, metadata=between(1, 10000) | {"example": 100})
     """Records in one event, at most. Absent: AWS's default for the source (SQS: 10). FIFO queues: at most 10."""
     maximum_batching_window_seconds: float = field(default=0, metadata=between(0, 300))
-    """Seconds to wait, from the first record on, for a batch to fill. 0: whatever one receive returned. Standard queues need at least 1 for a batch_size above 10; FIFO queues take none."""
-    filter_criteria: Sequence[Any] = ()
-    """Patterns, as objects or as JSON text; a record that matches none is dropped and counted. At most 5 (10 with AWS's raised quota), 4096 characters each."""
-    function_response_types: Sequence[str] = field(default=(), metadata={"choices": ("ReportBatchItemFailures",)})
+    """Seconds to wait, from the first record on, for a batch to fill. 0: whatever one receive returned. Standard queues need
+    at least 1 for a batch_size above 10; FIFO queues take none."""
+    filter_criteria: Sequence[Any] = field(default=(), metadata={"example": [{"body": {"status": ["paid"]}}]})
+    """Patterns, as objects or as JSON text; a record that matches none is dropped and counted. At most 10 (AWS: 5, or 10 with
+    its raised quota), 4096 characters each. Absent: every record passes."""
+    function_response_types: Sequence[str] = field(
+        default=(), metadata={"choices": ("ReportBatchItemFailures",), "example": ["ReportBatchItemFailures"]}
+    )
     """ReportBatchItemFailures: the function's answer names the records that failed; only those come again."""
-    maximum_concurrency: int | None = field(default=None, metadata=between(1, 1000))
-    """Invocations of this mapping at once, at most (AWS: ScalingConfig; it refuses 1, we do not)."""
-    envelope: str | None = None
-    """Shape of the event, when not the source's own: sqs, sns (notifications that came through a queue as the event Lambda gets from SNS), raw (the bare bodies)."""
+    maximum_concurrency: int | None = field(default=None, metadata=between(1, 1000) | {"example": 5})
+    """Invocations of this mapping at once, at most (AWS: ScalingConfig; it refuses 1, we do not). Absent: as many as the
+    function may run."""
+    envelope: str | None = field(default=None, metadata={"example": "sqs"})
+    """Shape of the event, when not the source's own: sqs, sns (notifications that came through a queue, as the event Lambda
+    gets from SNS), raw (the bare bodies)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The whole configuration."""
 
-    state: str = "./state"
+    state: str = field(default="./state", metadata={"path": True})
     """Folder for unpacked code and what must outlive a restart; relative to the configuration file."""
     concurrency: int = field(default=1000, metadata=between(1))
     """Invocations at once over all functions: the account limit of this daemon."""
@@ -110,7 +148,9 @@ class Settings:
     """What is written to standard error."""
     aws: AccountSettings = field(default_factory=AccountSettings)
     """Which AWS sources and functions talk to, unless they say otherwise."""
-    functions: Mapping[str, FunctionSettings] = field(default_factory=dict)
+    functions: Mapping[str, FunctionSettings] = field(default_factory=dict, metadata=NAME | {"example": "orders"})
     """The functions, by name."""
-    event_source_mappings: Mapping[str, MappingSettings] = field(default_factory=dict)
+    event_source_mappings: Mapping[str, MappingSettings] = field(
+        default_factory=dict, metadata=NAME | {"example": "orders-queue"}
+    )
     """The mappings, by name."""

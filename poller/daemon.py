@@ -1,0 +1,132 @@
+"""The top of the program: start, run, drain, stop.
+
+A mapping that fails by a defect of ours is told loudly, handed back and started anew, with delays: nothing that could
+recover stays down. A source that fails never gets here (pipeline/link.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from typing import Any
+
+from poller.aio.backoff import Backoff
+from poller.aio.clock import Clock, SystemClock
+from poller.aio.stop import Stop
+from poller.control import assemble
+from poller.control.port import Port
+from poller.execution.contract import Driver
+from poller.observe.events import DefectFoundError, Emit, Fact, MappingStarted, PortOpened, StopBegan, StopEnded
+from poller.observe.metrics import Metrics
+from poller.pipeline.mapping import Mapping
+from poller.settings.model import Settings
+
+RESTARTS = Backoff(first=1.0, cap=60.0)
+FINISHING_SHARE = 0.75
+"""Of the stop timeout, for running invocations to finish; the rest is for cutting, handing back and ending processes."""
+
+
+class Daemon:
+    """Everything that one configuration asks for, from ``run`` to its end."""
+
+    def __init__(self, settings: Settings, driver: Driver, log: Emit, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._driver = driver
+        self._log = log
+        self._clock = clock or SystemClock()
+        self._metrics = Metrics()
+        self._mappings: dict[str, Mapping] = {}
+        self._stop: Stop | None = None
+        self._slots = assemble.slots(settings)
+        self._pools = assemble.pools(settings, driver, self._emit, self._clock)
+        self._invoker = assemble.invoker(self._pools, self._emit)
+        self._port = Port(self._metrics, self.readiness)
+        self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)
+        self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
+        self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._in_hand)
+
+    async def run(self, stop: Stop) -> int:
+        """Run until the stop, then drain. Returns records cut in flight, which may be delivered twice; 0 when all was finished.
+
+        Raises OSError when the port cannot be opened; nothing was started then.
+        """
+        self._stop = stop
+        url = await self._port.open(self._settings.http.listen)
+        self._emit(PortOpened(url=url))
+        mappings = [
+            asyncio.create_task(self._keep_running(name, stop), name=f"mapping {name}")
+            for name, mapping in self._settings.event_source_mappings.items()
+            if mapping.enabled
+        ]
+        try:
+            await stop.wait()
+            return await self._drain(mappings, stop)
+        finally:
+            await self._close(mappings)
+
+    def readiness(self) -> list[dict[str, Any]]:
+        """What /readyz shows: each mapping, whether it works, and why not."""
+        return [self._mapping_readiness(name) for name in self._settings.event_source_mappings]
+
+    async def _keep_running(self, name: str, stop: Stop) -> None:
+        settings = self._settings.event_source_mappings[name]
+        self._emit(MappingStarted(mapping=name, function=settings.function, source=settings.source.type))
+        failures = 0
+        while not stop.soft:
+            mapping = self._mappings[name] = assemble.mapping(
+                name, settings, permits=self._slots, front=self._invoker, clock=self._clock, emit=self._emit
+            )
+            try:
+                return await mapping.run(stop)
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is ours, and the other mappings go on
+                failures += 1
+                delay = RESTARTS.delay(failures)
+                self._found_defect(f"mapping {name}", error, delay)
+                await stop.or_stop(self._clock.sleep(delay))
+
+    async def _drain(self, mappings: list[asyncio.Task[None]], stop: Stop) -> int:
+        """Let running invocations finish, then cut."""
+        began = self._clock.now()
+        seconds = self._settings.stop_timeout_seconds * FINISHING_SHARE
+        self._emit(StopBegan(reason=stop.reason, seconds=seconds))
+        hurry = asyncio.create_task(stop.wait_hurry())
+        finishing = asyncio.gather(*mappings)
+        await asyncio.wait({hurry, finishing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        unfinished = sum(self._in_hand().values())
+        finishing.cancel()
+        await asyncio.gather(finishing, return_exceptions=True)
+        self._emit(StopEnded(unfinished=unfinished, seconds=self._clock.now() - began))
+        return unfinished
+
+    async def _close(self, mappings: list[asyncio.Task[None]]) -> None:
+        for task in mappings:
+            task.cancel()
+        await asyncio.gather(*mappings, return_exceptions=True)
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        await self._driver.close()
+        await self._port.close()
+
+    def _mapping_readiness(self, name: str) -> dict[str, Any]:
+        settings, mapping = self._settings.event_source_mappings[name], self._mappings.get(name)
+        shown = {"mapping": name, "function": settings.function, "source": settings.source.type}
+        if not settings.enabled:
+            return shown | {"ready": True, "state": "disabled"}
+        if self._stop and self._stop.soft:
+            return shown | {"ready": False, "state": "stopping"}
+        identity = mapping and mapping.link.identity
+        if mapping is None or identity is None or mapping.link.trouble:
+            return shown | {"ready": False, "state": "connecting", "trouble": mapping.link.trouble if mapping else ""}
+        held = {"pollers": mapping.running, "records_in_hand": len(mapping.leases)}
+        return shown | {"ready": True, "state": "polling", "from": identity.label} | held
+
+    def _in_hand(self) -> dict[str, int]:
+        return {name: len(mapping.leases) for name, mapping in self._mappings.items()}
+
+    def _found_defect(self, part: str, error: Exception, delay: float) -> None:
+        trace = "".join(traceback.format_exception(error))
+        self._emit(DefectFoundError(part=part, message=repr(error), trace=trace, retry_seconds=delay))
+
+    def _emit(self, fact: Fact) -> None:
+        self._metrics.emit(fact)
+        self._log(fact)

@@ -1,0 +1,72 @@
+"""Cross-checks: what must hold between the parts of a configuration. Pure but for a look at the file system.
+
+Every way to new settings ends here, a file or a call, so findings name keys; load.py knows where in which file those are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from poller.settings.functions import check_function
+from poller.settings.listen import listen_address
+from poller.settings.mappings import check_mapping
+from poller.settings.model import Settings
+from poller.settings.nodes import Keys
+from poller.settings.problems import Finding
+
+
+def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) -> Iterator[Finding]:
+    """Everything that does not hold. sound: whether the value at these keys could be read; what was not is passed over."""
+    if sound(("http", "listen")):
+        yield from _listen(settings)
+    if sound(("state",)):
+        yield from _state(settings)
+    yield from _concurrency(settings, sound)
+    for name, function in settings.functions.items():
+        yield from check_function(("functions", name), function, sound)
+    for name, mapping in settings.event_source_mappings.items():
+        yield from check_mapping(("event_source_mappings", name), mapping, settings, sound)
+
+
+def _listen(settings: Settings) -> Iterator[Finding]:
+    try:
+        listen_address(settings.http.listen)
+    except ValueError as error:
+        yield Finding(("http", "listen"), str(error))
+
+
+def _state(settings: Settings) -> Iterator[Finding]:
+    folder = Path(settings.state)
+    try:
+        nearest = next(path for path in (folder, *folder.parents) if path.exists())
+        if not nearest.is_dir():
+            yield Finding(("state",), f"{nearest} is not a folder")
+        elif not os.access(nearest, os.W_OK | os.X_OK):
+            yield Finding(("state",), f"nothing may be written in {nearest}")
+    except OSError as error:
+        yield Finding(("state",), f"this folder cannot be used: {error.strerror}")
+
+
+def _concurrency(settings: Settings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
+    if not sound(("concurrency",)):
+        return
+    total = settings.concurrency
+    reserved = 0
+    others = []
+    last: Keys = ()
+    for name, function in settings.functions.items():
+        keys = ("functions", name, "reserved_concurrency")
+        if not sound(keys):
+            continue
+        if function.reserved_concurrency is None:
+            others.append(name)
+        else:
+            reserved += function.reserved_concurrency
+            last = keys
+    if reserved > total:
+        yield Finding(last, f"reserved for all functions together: {reserved}, more than concurrency ({total})")
+    elif reserved == total and others:
+        sentence = f"all of concurrency ({total}) is reserved, and nothing is left for {', '.join(others)}"
+        yield Finding(last, sentence, "leave at least 1")

@@ -1,0 +1,244 @@
+"""Tree -> frozen dataclass, driven by type hints and field metadata. Knows no key of pollerd: connectors' Options are read alike.
+
+Hints understood: str, int, float, bool, Any, Literal, ``X | None``, Mapping[str, X], Sequence[X] (also dict, list, tuple[X, ...]) and
+dataclasses. Metadata: see model.py.
+
+Everything wrong is noted and reading goes on. What could not be read has its default; without one it is ``BAD``, and so are the dataclasses
+around it unless they are read as ``partial``. A caller throws the result away once the report has findings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import sys
+import types
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from connectors.contract import OptionsError
+from poller.settings.nodes import Entry, Keys, List, Node, Scalar, Table
+from poller.settings.problems import Report, closest, nearest
+from poller.settings.units import without_unit
+
+BAD: Final[Any] = type("Bad", (), {"__repr__": lambda _: "BAD"})()
+"""Stands for a value that could not be read and has no default."""
+
+Special = Mapping[type, Callable[[Node, Keys], Any]]
+"""Dataclasses that are read in a way of their own."""
+
+_KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+_LONGEST_SHOWN = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoder:
+    """One reading of a configuration. folder: what the paths among defaults are relative to."""
+
+    report: Report
+    folder: Path
+    special: Special = dataclasses.field(default_factory=dict)
+
+    def dataclass(
+        self, kind: type, node: Node, keys: Keys, *, defaults: Mapping[str, Any] | None = None, partial: bool = False
+    ) -> Any:
+        """Return an instance of ``kind`` read from a table. defaults: go before the class's own."""
+        if not isinstance(node, Table):
+            self.report.add(keys, f"expected a mapping of keys, not {_shown(node)}")
+            return BAD
+        fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
+        values = self._defaults(fields.values()) | dict(defaults or {}) | self._given(kind, fields, node.entries, keys)
+        missing = [name for name in fields if name not in values]
+        misspelt = {closest(name, fields) for name in node.entries if name not in fields}
+        for name in missing:
+            if name in misspelt:
+                self.report.explained((*keys, name))
+            elif name not in node.entries:
+                self.report.add((*keys, name), "this key is required")
+        if missing and not partial:
+            return BAD
+        try:
+            return kind(**(values | dict.fromkeys(missing, BAD)))
+        except OptionsError as error:  # a class that checks itself as it is made
+            self.report.add((*keys, error.field) if error.field else keys, str(error))
+            return BAD
+
+    def _defaults(self, fields: Sequence[dataclasses.Field[Any]] | Any) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for field in fields:
+            if field.default is not dataclasses.MISSING:
+                path = field.metadata.get("path") and isinstance(field.default, str)
+                values[field.name] = str(self.folder / field.default) if path else field.default
+            elif field.default_factory is not dataclasses.MISSING:
+                values[field.name] = field.default_factory()
+        return values
+
+    def _given(
+        self, kind: type, fields: Mapping[str, dataclasses.Field[Any]], entries: Mapping[str, Entry], keys: Keys
+    ) -> dict[str, Any]:
+        hints = _hints(kind)
+        values: dict[str, Any] = {}
+        for name, entry in entries.items():
+            if name not in fields:
+                self.report.add((*keys, name), "unknown key", nearest(name, fields))
+                continue
+            value = self.value(hints[name], entry.node, (*keys, name), fields[name].metadata)
+            if value is not BAD:
+                values[name] = value
+        return values
+
+    def value(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
+        """Return one value as ``hint`` and ``rules`` want it, or BAD."""
+        if isinstance(node, Scalar) and node.value is None:
+            self.report.add(keys, "null is no value", "leave the key out to have its default")
+            return BAD
+        if hint is Any:
+            return self._plain(node, keys, rules)
+        if hint in _KINDS:
+            return self._scalar(hint, node, keys, rules)
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            read = self.special.get(hint)
+            return read(node, keys) if read else self.dataclass(hint, node, keys, partial=True)
+        return self._generic(hint, node, keys, rules)
+
+    def _generic(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
+        origin, arguments = get_origin(hint), get_args(hint)
+        if (
+            origin in {Union, types.UnionType}
+            and len(inner := [part for part in arguments if part is not type(None)]) == 1
+        ):
+            return self.value(inner[0], node, keys, rules)
+        if origin is Literal:
+            return self.value(type(arguments[0]), node, keys, {**rules, "choices": arguments})
+        if isinstance(origin, type) and issubclass(origin, Mapping):
+            return self._mapping(arguments[1], node, keys, rules)
+        if isinstance(origin, type) and issubclass(origin, Sequence):
+            return self._sequence(arguments[0], node, keys, rules)
+        raise TypeError(f"{'.'.join(map(str, keys))}: options of type {hint} cannot be read from a file")
+
+    def _mapping(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
+        if not isinstance(node, Table):
+            self.report.add(keys, f"expected a mapping, not {_shown(node, rules)}")
+            return BAD
+        values = {}
+        for name, entry in node.entries.items():
+            if "keys" in rules and not re.fullmatch(rules["keys"], name):
+                self.report.add((*keys, name), f"expected {rules.get('keys_words', rules['keys'])}")
+            values[name] = self.value(hint, entry.node, (*keys, name), rules)
+        return values
+
+    def _sequence(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
+        if not isinstance(node, List):
+            brackets = "a single item stands in brackets, too: [...]" if isinstance(node, Scalar) else ""
+            self.report.add(keys, f"expected a list, not {_shown(node, rules)}", brackets)
+            return BAD
+        values = tuple(self.value(hint, item, (*keys, at), rules) for at, item in enumerate(node.items))
+        return BAD if BAD in values else values
+
+    def _scalar(self, kind: type, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
+        value = _as_kind(kind, node)
+        if value is BAD:
+            self.report.add(keys, *_mismatch(kind, node, keys, rules))
+            return BAD
+        if broken := _broken_rule(value, rules):
+            self.report.add(keys, *broken)
+            return BAD
+        if rules.get("path") and isinstance(value, str):
+            return str(node.place.file.absolute().parent / value)
+        return value
+
+    def _plain(self, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
+        """Return a free-form value as plain Python: what JSON can say, null included."""
+        if isinstance(node, Table):
+            return {key: self._plain(entry.node, (*keys, key), rules) for key, entry in node.entries.items()}
+        if isinstance(node, List):
+            return [self._plain(item, (*keys, at), rules) for at, item in enumerate(node.items)]
+        if node.doubt:
+            self.report.add(keys, f"{_shown(node, rules)} {node.doubt}", "put it in quotes if it is a text")
+        elif isinstance(node.value, float) and not math.isfinite(node.value):
+            self.report.add(keys, "JSON has no such number")
+        return node.value
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _as_kind(kind: type, node: Node) -> Any:
+    """Return the scalar's value as a str, bool, int or float; BAD when it is something else."""
+    if not isinstance(node, Scalar):
+        return BAD
+    if kind is str:
+        return node.text if node.text is not None else node.value if isinstance(node.value, str) else BAD
+    if node.doubt or isinstance(node.value, str):
+        return BAD
+    if kind is bool or isinstance(node.value, bool):
+        return node.value if kind is bool and isinstance(node.value, bool) else BAD
+    if kind is float and node.value is not None and abs(node.value) <= sys.float_info.max:  # no infinity, no NaN
+        return float(node.value)
+    return node.value if kind is int and isinstance(node.value, int) else BAD
+
+
+def _mismatch(kind: type, node: Node, keys: Keys, rules: Mapping[str, Any]) -> tuple[str, str]:
+    """Return sentence and hint for a value of the wrong kind."""
+    shown = _shown(node, rules)
+    if isinstance(node, Scalar) and node.doubt:
+        return f"expected {_KINDS[kind]}; {shown} {node.doubt}", _in_other_words(kind, node.value)
+    hint = ""
+    if isinstance(node, Scalar) and not rules.get("secret"):
+        if isinstance(node.value, str):
+            hint = (
+                without_unit(node.value, str(keys[-1])) if kind in {int, float} else _in_other_words(kind, node.value)
+            )
+        elif kind is str:
+            hint = "put it in quotes"
+    return f"expected {_KINDS[kind]}, not {shown}", hint
+
+
+def _in_other_words(kind: type, text: object) -> str:
+    words = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+    if kind is bool and str(text).lower() in words:
+        return f"write {words[str(text).lower()]}"
+    return "write it out in decimal digits" if kind in {int, float} else ""
+
+
+def _broken_rule(value: Any, rules: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return sentence and hint for the first rule that ``value`` breaks."""
+    shown = "this value" if rules.get("secret") else _short(value)
+    low, high = rules.get("minimum"), rules.get("maximum")
+    if (low is not None and value < low) or (high is not None and value > high):
+        return f"{shown} is out of range: {_range(low, high)}", ""
+    if "choices" in rules and value not in rules["choices"]:
+        return f"{shown} is none of the choices", nearest(str(value), map(str, rules["choices"]))
+    if "pattern" in rules and not re.fullmatch(rules["pattern"], value):
+        return f"{shown} is not {rules.get('words', 'what the pattern asks for: ' + rules['pattern'])}", ""
+    return None
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"{low} to {high}"
+    return f"{low} or more" if high is None else f"{high} or less"
+
+
+def _shown(node: Node, rules: Mapping[str, Any] | None = None) -> str:
+    """What stands there, for a sentence; the kind alone where the value is a secret."""
+    if isinstance(node, Table):
+        return "a mapping"
+    if isinstance(node, List):
+        return "a list"
+    kind = "the text" if isinstance(node.value, str) else "the number"
+    if rules is None or rules.get("secret"):
+        return "a single value"
+    return _short(node.value) if isinstance(node.value, bool) else f"{kind} {_short(node.value)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

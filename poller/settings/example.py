@@ -1,0 +1,91 @@
+"""Model -> annotated example: every option with its default and its sentence. What has no default to show stands as a comment."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+from connectors.aws import AwsOptions
+from poller.settings.model import Settings, SourceSettings
+from poller.settings.options import REQUIRED, Option, options_of
+
+_WIDTH = 110
+_PLAIN_TEXT = re.compile(r"[a-zA-Z./][a-zA-Z0-9_./-]*")
+_HEAD = """\
+# Every option of pollerd with its default. Lines that are commented out show options without one.
+# Copy what you need: a configuration names only what differs. `pollerd check` finds every mistake in one go.
+# yaml-language-server: $schema=pollerd.schema.json
+"""
+
+
+def example(sources: Mapping[str, type]) -> str:
+    """Return the text of a configuration that loads. sources: the Options of each source type to show; the first is the one in use."""
+    return "\n".join([_HEAD, *_block(Settings, sources)]).rstrip() + "\n"
+
+
+def _block(kind: type, sources: Mapping[str, type]) -> Iterator[str]:
+    for option in options_of(kind):
+        yield from _comment(option.text)
+        yield from _option(option, sources)
+        yield ""
+
+
+def _option(option: Option, sources: Mapping[str, type]) -> Iterator[str]:
+    if option.hint is SourceSettings:
+        yield from _sources(sources)
+    elif dataclasses.is_dataclass(option.hint):
+        assert isinstance(option.hint, type)  # noqa: S101 - is_dataclass is true of instances, too, and a hint is none
+        yield f"{option.name}:"
+        yield from _indented(_block(option.hint, sources))
+    elif get_origin(option.hint) is not None and dataclasses.is_dataclass(inner := get_args(option.hint)[-1]):
+        yield f"{option.name}:"
+        yield f"  {option.rules['example']}:"
+        yield from _indented(_indented(_block(inner, sources)))
+    else:
+        yield _line(option)
+
+
+def _line(option: Option) -> str:
+    if option.default is REQUIRED:
+        return f"{option.name}: {_written(option.rules.get('example', option.name))}"
+    if option.default in (None, "", (), {}):
+        shown = option.rules.get("example", option.default)
+        return f"# {option.name}: {_written(shown)}" if shown is not None else f"# {option.name}:"
+    return f"{option.name}: {_written(option.default)}"
+
+
+def _sources(sources: Mapping[str, type]) -> Iterator[str]:
+    for at, (name, options) in enumerate(sources.items()):
+        block = ["source:", f"  type: {name}", *_indented(_source(options))]
+        yield from block if at == 0 else (f"# {line}".rstrip() for line in block)
+        yield ""
+
+
+def _source(kind: type) -> Iterator[str]:
+    inherited = []
+    for option in options_of(kind):
+        if option.owner is AwsOptions:
+            inherited.append(option.name)
+            continue
+        yield from _comment(option.text)
+        yield _line(option)
+    if inherited:
+        yield from _comment(f"Also {', '.join(inherited)}: as under aws, for this source alone.")
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+
+
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return (f"  {line}" if line else "" for line in lines)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return value if _PLAIN_TEXT.fullmatch(value) else json.dumps(value)
+    return json.dumps(value)

@@ -1,0 +1,70 @@
+"""What must hold for one function beyond the type of each key. Pure but for a look at the package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from poller.settings.model import FunctionSettings
+from poller.settings.nodes import Keys
+from poller.settings.package import PackageError, check_python_handler, contents
+from poller.settings.problems import Finding, nearest
+
+RUNTIMES = (
+    *("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python3.15"),
+    *("nodejs16.x", "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x", "nodejs26.x"),
+    *("java8.al2", "java11", "java17", "java21", "java25", "java8.al2023", "java11.al2023", "java17.al2023"),
+    *("dotnet6", "dotnet8", "dotnet10"),
+    *("ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0"),
+    *("provided.al2", "provided.al2023"),
+)
+"""Identifiers that functions can be created with (Lambda DG, Lambda runtimes, with the enum of the Lambda API reference)."""
+
+RESERVED_VARIABLES = frozenset(
+    {
+        *("_HANDLER", "_X_AMZN_TRACE_ID", "_LAMBDA_TELEMETRY_LOG_FD"),
+        *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        *("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_RUNTIME_API"),
+        *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
+        *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
+        *("AWS_LAMBDA_MAX_CONCURRENCY", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+    }
+)
+"""Environment variables that only the platform sets (Lambda DG, Using Lambda environment variables, reserved)."""
+
+MOST_ENVIRONMENT_BYTES = 4096
+"""All variables of a function as a JSON object (Lambda quotas: 4 KB)."""
+
+
+def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
+    """Findings about one function. sound: whether the value at these keys could be read."""
+    if sound((*keys, "runtime")) and function.runtime not in RUNTIMES:
+        sentence = f"{function.runtime!r} is no runtime that AWS offers"
+        yield Finding((*keys, "runtime"), sentence, nearest(function.runtime, RUNTIMES))
+    if sound((*keys, "environment")):
+        yield from _environment((*keys, "environment"), function)
+    if sound((*keys, "code")):
+        yield from _package(keys, function, python=sound((*keys, "handler")) and sound((*keys, "runtime")))
+
+
+def _environment(keys: Keys, function: FunctionSettings) -> Iterator[Finding]:
+    for name in function.environment:
+        if name in RESERVED_VARIABLES:
+            yield Finding((*keys, name), "AWS reserves this variable: only the platform sets it", "leave it out")
+    size = len(json.dumps(dict(function.environment), ensure_ascii=False, separators=(",", ":")).encode())
+    if size > MOST_ENVIRONMENT_BYTES:
+        yield Finding(keys, f"the variables take {size} bytes as JSON; {MOST_ENVIRONMENT_BYTES} are allowed")
+
+
+def _package(keys: Keys, function: FunctionSettings, *, python: bool) -> Iterator[Finding]:
+    try:
+        files = contents(Path(function.code))
+    except PackageError as error:
+        yield Finding((*keys, "code"), str(error), error.hint)
+        return
+    if python and function.runtime.startswith("python"):
+        try:
+            check_python_handler(function.handler, files)
+        except PackageError as error:
+            yield Finding((*keys, "handler"), str(error), error.hint)

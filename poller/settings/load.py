@@ -1,0 +1,46 @@
+"""Files -> Settings, or every problem of them at once.
+
+Read the files to trees (files.py), the trees to dataclasses (decode.py, sources.py), hold the parts against each other (check.py).
+Each step goes on after a problem as far as that makes sense; only then are they raised together. Nothing is contacted.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from poller.settings.check import check
+from poller.settings.decode import BAD, Decoder, Special
+from poller.settings.files import folder_of, locate, read
+from poller.settings.model import AccountSettings, Settings, SourceSettings
+from poller.settings.nodes import Place, Scalar, Table
+from poller.settings.problems import Report, SettingsError
+from poller.settings.sources import read_source
+
+
+def load(path: Path | None = None) -> Settings:
+    """Return the configuration of a file, of a folder's files together, or of where ``files.DEFAULTS`` finds one.
+
+    Paths in it are absolute. Raises ``SettingsError`` and nothing else.
+    """
+    found = locate(path)
+    report = Report()
+    root = read(found, report)
+    settings = _settings(root, Decoder(report, folder_of(found))) if root else None
+    if settings is None or report:
+        raise SettingsError(report.problems(root or Scalar(Place(found), None)))
+    return settings
+
+
+def _settings(root: Table, decoder: Decoder) -> Settings:
+    """Return what can be read of the tree, and note what is wrong with it."""
+    report = decoder.report
+    aws = AccountSettings()
+    if "aws" in root.entries:  # read ahead, for the sources; the same findings come once
+        own = decoder.value(AccountSettings, root.entries["aws"].node, ("aws",), {})
+        aws = aws if own is BAD else own
+    special: Special = {SourceSettings: partial(read_source, decoder=decoder, aws=aws)}
+    settings: Settings = Decoder(report, decoder.folder, special).dataclass(Settings, root, (), partial=True)
+    for finding in list(check(settings, report.sound)):
+        report.add(finding.keys, finding.sentence, finding.hint)
+    return settings

@@ -1,0 +1,38 @@
+"""How a function is named: by name, partial ARN or ARN, each with or without a qualifier (Lambda API reference, FunctionName)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FORM = re.compile(
+    r"(arn:(?P<partition>aws[a-zA-Z-]*)?:lambda:)?"
+    r"((?P<region>(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]):)?"
+    r"((?P<account>[0-9]{12}):)?"
+    r"(function:)?"
+    r"(?P<name>[a-zA-Z0-9_-]{1,64})"
+    r"(:(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]{1,128}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionReference:
+    """The parts of a function's name; "" for what it leaves out."""
+
+    name: str
+    qualifier: str = ""
+    account: str = ""
+    region: str = ""
+
+
+def function_reference(text: str) -> FunctionReference | None:
+    """Take a function's name apart; None when it has no form that AWS knows."""
+    match = _FORM.fullmatch(text)
+    if not match:
+        return None
+    return FunctionReference(
+        name=match["name"],
+        qualifier=match["qualifier"] or "",
+        account=match["account"] or "",
+        region=match["region"] or "",
+    )

@@ -1,0 +1,133 @@
+"""Model -> the documents in config/: annotated example, JSON Schema, option table. A test holds them against the files."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from connectors import registry
+from connectors.aws import AwsOptions
+from poller.settings.example import example
+from poller.settings.model import (
+    AccountSettings,
+    FunctionSettings,
+    HttpSettings,
+    LogSettings,
+    MappingSettings,
+    Settings,
+    SourceSettings,
+)
+from poller.settings.options import REQUIRED, Option, options_of
+from poller.settings.schema import schema
+
+_BEGIN, _END = "<!-- options: rendered -->\n", "<!-- options: end -->\n"
+_FIRST = "sqs"  # the source that the example uses
+_SECTIONS = (
+    ("Top level", Settings),
+    ("`http`", HttpSettings),
+    ("`log`", LogSettings),
+    ("`aws`", AccountSettings),
+    ("`functions`, each", FunctionSettings),
+    ("`event_source_mappings`, each", MappingSettings),
+)
+
+
+def sources(names: Sequence[str] | None = None) -> dict[str, type]:
+    """Return the Options of source types by name. names: None for every one that is built in or installed and has its client library."""
+    found: dict[str, type] = {}
+    for name in sorted(registry.names() if names is None else names, key=lambda name: (name != _FIRST, name)):
+        try:
+            found[name] = registry.load(name).Options
+        except registry.MissingClientError:
+            if names is not None:
+                raise
+    return found
+
+
+def schema_text(sources: Mapping[str, type]) -> str:
+    """Return the JSON Schema of the configuration, as a file."""
+    return json.dumps(schema(sources), indent=2, ensure_ascii=False) + "\n"
+
+
+def table(sources: Mapping[str, type]) -> str:
+    """Return every option as Markdown tables, one per section."""
+    sections = [*_SECTIONS, *((f"`source` of type `{name}`", options) for name, options in sources.items())]
+    return "\n".join(line for title, kind in sections for line in _section(title, kind))
+
+
+def write(folder: Path) -> list[Path]:
+    """Write example and schema of the built-in sources into ``folder``, and the table into its README.md; return the files."""
+    return [_written(folder / name, text) for name, text in documents(folder).items()]
+
+
+def documents(folder: Path) -> dict[str, str]:
+    """Return what ``write`` writes: text by file name."""
+    known = sources(list(registry.BUILT_IN))
+    head, _, rest = (folder / "README.md").read_text().partition(_BEGIN)
+    _, _, tail = rest.partition(_END)
+    return {
+        "pollerd.yaml": example(known),
+        "pollerd.schema.json": schema_text(known),
+        "README.md": f"{head}{_BEGIN}\n{table(known)}\n{_END}{tail}",
+    }
+
+
+def _written(file: Path, text: str) -> Path:
+    file.write_text(text)
+    return file
+
+
+def _section(title: str, kind: type) -> Iterator[str]:
+    options = [option for option in options_of(kind) if option.owner is not AwsOptions or kind is AccountSettings]
+    yield from (f"### {title}", "")
+    if options:
+        yield from ("| key | value | default | meaning |", "|---|---|---|---|")
+        yield from (_row(option) for option in options)
+        yield ""
+    if issubclass(kind, AwsOptions) and kind is not AccountSettings:
+        yield from ("Also every key of `aws` but `account_id`, for this source alone.", "")
+
+
+def _row(option: Option) -> str:
+    cells = (f"`{option.name}`", _kind(option.hint, option.rules), _default(option), option.text)
+    return f"| {' | '.join(cell.replace('|', '\\|') for cell in cells)} |"
+
+
+def _default(option: Option) -> str:
+    if option.default is REQUIRED:
+        return "required"
+    return f"`{option.default}`" if isinstance(option.default, str | int | float) and option.default != "" else ""
+
+
+def _kind(hint: Any, rules: Mapping[str, Any]) -> str:
+    """Say what a value looks like, in words."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    words = {
+        str: "text",
+        bool: "true or false",
+        int: "whole number",
+        float: "number",
+        Any: "anything",
+        SourceSettings: "mapping",
+    }
+    if "choices" in rules and hint is str:
+        return ", ".join(f"`{choice}`" for choice in rules["choices"])
+    if hint in words:
+        return words[hint] + _bounds(rules)
+    if origin in {Union, types.UnionType}:
+        return _kind(next(part for part in arguments if part is not type(None)), rules)
+    if origin is Literal:
+        return ", ".join(f"`{choice}`" for choice in arguments)
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return f"list of {_kind(arguments[0], rules)}"
+    return "mapping"
+
+
+def _bounds(rules: Mapping[str, Any]) -> str:
+    low, high = rules.get("minimum"), rules.get("maximum")
+    if low is None:
+        return "" if high is None else f", {high} or less"
+    return f", {low} or more" if high is None else f", {low} to {high}"

@@ -1,0 +1,90 @@
+"""Model -> JSON Schema (draft 2020-12), for editors. The loader stays the judge: it also knows what holds between keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin
+
+from poller.settings.model import Settings, SourceSettings
+from poller.settings.options import REQUIRED, Option, options_of
+
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def schema(sources: Mapping[str, type]) -> dict[str, Any]:
+    """Return the schema of a whole configuration. sources: the Options of each source type to be known in it."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of pollerd",
+        **_object(Settings, list(sources)),
+        "$defs": {f"source-{name}": _source(name, options) for name, options in sources.items()},
+    }
+
+
+def _object(kind: type, sources: Sequence[str]) -> dict[str, Any]:
+    options = options_of(kind)
+    required = [option.name for option in options if option.default is REQUIRED]
+    return {
+        "type": "object",
+        "properties": {option.name: _property(option, sources) for option in options},
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+    }
+
+
+def _source(name: str, options: type) -> dict[str, Any]:
+    body = _object(options, [])
+    kind = {"const": name, "description": "Name of the connector."}
+    return body | {"properties": {"type": kind} | body["properties"], "required": ["type", *body.get("required", [])]}
+
+
+def _property(option: Option, sources: Sequence[str]) -> dict[str, Any]:
+    described = {"description": option.text} if option.text else {}
+    if option.hint is SourceSettings:
+        return described | _any_source(sources)
+    if option.rules.get("secret"):
+        described |= {"writeOnly": True}
+    elif isinstance(option.default, str | int | float):
+        described |= {"default": option.default}
+    return described | _value(option.hint, option.rules, sources)
+
+
+def _any_source(sources: Sequence[str]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"type": {"enum": list(sources)}},
+        "required": ["type"],
+        "allOf": [
+            {"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/source-{name}"}}
+            for name in sources
+        ],
+    }
+
+
+def _value(hint: Any, rules: Mapping[str, Any], sources: Sequence[str]) -> dict[str, Any]:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in _TYPES:
+        return {"type": _TYPES[hint]} | _rules(rules)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return _object(hint, sources)
+    if origin in {Union, types.UnionType}:  # None only says that the key may be left out
+        return _value(next(part for part in arguments if part is not type(None)), rules, sources)
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        names = {"propertyNames": {"pattern": f"^(?:{rules['keys']})$"}} if "keys" in rules else {}
+        return {"type": "object", **names, "additionalProperties": _value(arguments[1], rules, sources)}
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return {"type": "array", "items": _value(arguments[0], rules, sources)}
+    return {}
+
+
+def _rules(rules: Mapping[str, Any]) -> dict[str, Any]:
+    words: dict[str, Any] = {name: rules[name] for name in ("minimum", "maximum") if name in rules}
+    if "choices" in rules:
+        words["enum"] = list(rules["choices"])
+    if "pattern" in rules:
+        words["pattern"] = f"^(?:{rules['pattern']})$"
+    return words

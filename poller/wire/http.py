@@ -1,0 +1,257 @@
+"""A lean HTTP/1.1 server protocol: whole requests in, whole responses out, one at a time a connection, maybe hours later.
+
+Not here: paths and their meaning, streaming, TLS, compression, any header nobody asked for. The daemon's own port is on
+aiohttp; this exists because a runtime talks to its environment twice an invocation, and the parser is then most of the cost.
+
+Rules that hold here:
+
+1. Nothing a client sends raises out of the protocol, and nothing it sends makes memory grow past the limits below.
+2. Responses leave in the order of their requests; a pipelined request waits for the answer to the one before it.
+3. No idle timeout: a client may sit in one request for as long as it likes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Protocol, cast
+
+import httptools
+
+MAX_HEAD = 1024 * 1024 + 64 * 1024
+"""Bytes of a request line with its headers, or of trailers. Runtime clients send an error's cause in a header of up to 1 MiB."""
+
+READ_CHARGE = 256
+"""Bytes that a read counts for, beyond its own, towards MAX_HEAD: headers dribbled in byte by byte are copied at each of them."""
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_STATUS_LINES = {int(status): b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+_LINE_BREAKS = bytes.maketrans(b"\r\n\0", b"   ")
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One request, complete.
+
+    path: as sent, query included. headers: as sent, in order, trailers last. body: decoded from its chunks; b"" when it was longer than the
+    connection's limit, and then ``oversized``.
+    """
+
+    method: bytes = b""
+    path: bytes = b""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+    oversized: bool = False
+
+    def header(self, name: bytes) -> bytes:
+        """Value of the last header of that name (lower case), b"" where there is none."""
+        return next((value for given, value in reversed(self.headers) if given.lower() == name), b"")
+
+
+class Exchange:
+    """The answer that a request is owed."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: HttpConnection) -> None:
+        self._connection: HttpConnection | None = connection
+
+    @property
+    def gone(self) -> bool:
+        """Whether an answer would reach nobody: given already, or the client has hung up."""
+        return self._connection is None or self._connection.closing
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send the answer; once, later calls and those to a client that has hung up do nothing. Line breaks in a value become spaces."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.send(self, status, headers, body)
+
+
+class Handler(Protocol):
+    """What a server does with its connections."""
+
+    def admits(self, connection: HttpConnection) -> bool:
+        """Whether this client may speak; if not it is hung up on before a byte is read."""
+        ...
+
+    def on_request(self, request: Request, exchange: Exchange) -> None:
+        """A request is complete. The answer may come at once or at any later time. What it raises is our defect: 500."""
+        ...
+
+    def on_truncated(self, request: Request) -> None:
+        """The client hung up in the middle of this request's body."""
+        ...
+
+    def on_closed(self, connection: HttpConnection) -> None:
+        """An admitted connection is over."""
+        ...
+
+
+class HttpConnection(asyncio.Protocol):
+    """One client. max_body: bytes of a request's body that are kept; longer ones are read and thrown away."""
+
+    def __init__(self, handler: Handler, *, max_body: int) -> None:
+        self._handler = handler
+        self._max_body = max_body
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Request, bool]] = deque()  # complete requests, each with whether the connection outlives it
+        self._open: Exchange | None = None
+        self._keep_alive = True
+        self._choked = False  # the client does not read its answers
+        self._paused = False
+        self._unparsed = 0  # bytes fed since the parser last gave something back
+        self._serving = False
+        self._in_body = False
+        self._expects = False
+        self._request = Request()
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._admitted = False
+        self.transport: asyncio.Transport
+        self.closing = False
+
+    # what the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let the client in, or hang up."""
+        self.transport = cast("asyncio.Transport", transport)
+        self._admitted = self._handler.admits(self)
+        if not self._admitted:
+            self.closing = True
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come, then answer what is complete."""
+        self._unparsed += len(data) + READ_CHARGE
+        refusal = 0
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            refusal = HTTPStatus.BAD_REQUEST
+        if self._unparsed > MAX_HEAD:
+            refusal = refusal or HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        self._serve()
+        if refusal and not self.closing:
+            self._refuse(refusal)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what was under way."""
+        self.closing = True
+        self._waiting.clear()
+        self._open = None
+        if not self._admitted:
+            return
+        if self._in_body:
+            self._handler.on_truncated(self._request)
+        self._handler.on_closed(self)
+
+    def pause_writing(self) -> None:
+        """The client reads slower than we answer: no further answer until it does."""
+        self._choked = True
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._choked = False
+        self._serve()
+
+    # what the parser calls
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request line's target."""
+        self._request.path += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer once the body has come."""
+        self._request.headers.append((name, value))
+        if len(name) == len(b"Expect") and name.lower() == b"expect":
+            self._expects = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; clients that ask first whether they may send a body may."""
+        self._unparsed = 0
+        self._in_body = True
+        self._request.method = self._parser.get_method()
+        if self._expects and self._open is None:
+            self.transport.write(CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._unparsed = 0
+        self._size += len(body)
+        if self._size > self._max_body:
+            self._chunks.clear()
+        else:
+            self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._unparsed = 0
+        request = self._request
+        request.oversized = self._size > self._max_body
+        request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._waiting.append((request, self._parser.should_keep_alive()))
+        self._request, self._chunks, self._size, self._in_body, self._expects = Request(), [], 0, False, False
+
+    # answering
+
+    def send(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
+        """Write the answer to the open exchange and turn to the next request. For ``Exchange`` alone."""
+        if self.closing or exchange is not self._open:
+            return
+        self._open = None
+        self.transport.write(_response(status, headers, body))
+        if self._keep_alive:
+            self._serve()
+        else:
+            self._close()
+
+    def _serve(self) -> None:
+        """Hand out waiting requests while each is answered at once; stop reading while any has to wait."""
+        if self._serving:
+            return  # called from an answer given at once: the loop below goes on by itself, without recursion
+        self._serving = True
+        while self._waiting and not (self._open or self._choked or self.closing):
+            request, self._keep_alive = self._waiting.popleft()
+            self._open = exchange = Exchange(self)
+            try:
+                self._handler.on_request(request, exchange)
+            except Exception as error:  # noqa: BLE001  # a defect of the handler must not take the listener down
+                context = {"message": "defect in a request handler", "exception": error, "protocol": self}
+                asyncio.get_running_loop().call_exception_handler(context)
+                self._keep_alive = False
+                exchange.respond(HTTPStatus.INTERNAL_SERVER_ERROR, (), b"")
+        self._serving = False
+        self._throttle(bool(self._waiting) and not self.closing)
+
+    def _throttle(self, wanted: bool) -> None:
+        if wanted != self._paused:
+            self._paused = wanted
+            if wanted:
+                self.transport.pause_reading()
+            elif not self.closing:
+                self.transport.resume_reading()
+
+    def _refuse(self, status: int) -> None:
+        """Answer bytes that are no request, unless an answer is owed before it, and hang up."""
+        if self._open is None:
+            self.transport.write(_response(status, (), b""))
+        self._close()
+
+    def _close(self) -> None:
+        self.closing = True
+        self.transport.close()
+
+
+def _response(status: int, headers: Headers, body: bytes) -> bytes:
+    parts = [_STATUS_LINES[status]]
+    for name, value in headers:
+        parts += (name, b": ", value.translate(_LINE_BREAKS), b"\r\n")
+    parts += (b"Content-Length: %d\r\n\r\n" % len(body), body)
+    return b"".join(parts)
