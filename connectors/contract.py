@@ -126,9 +126,10 @@ class Source(Protocol):
     async def fetch(self, room: int, wait_seconds: float) -> list[Record]:
         """0 to ``min(room, max_fetch)`` records, in order within each lane; [] when none came within wait_seconds.
 
-        wait_seconds: seconds to wait for the first record, 0 or more; a source with whole seconds rounds down. Called by as many tasks
-        at once as ``parallel_fetches`` says. Cancellation is prompt; what the server has handed out by then stays leased
-        until its lease ends. Raises ``SourceError``.
+        wait_seconds: seconds to wait for the first record, 0 or more; a source with whole seconds rounds down, and one
+        with a longest wait of its own stops there. Called by as many tasks at once as ``parallel_fetches`` says.
+        Cancellation is prompt; what the server has handed out by then stays leased until its lease ends. Raises
+        ``SourceError``.
         """
         ...
 
@@ -152,7 +153,8 @@ class Leased(Protocol):
     async def extend(self, records: Sequence[Record], seconds: float) -> list[Record]:
         """Keep the records ours for ``seconds`` from now. Returns those whose lease is lost for good.
 
-        Raises ``SourceError`` when none could be extended; the engine tries again while the lease lasts.
+        Raises ``SourceError`` when some could not be extended for now; the engine tries again with all of them while the
+        lease lasts, so extending twice must do no harm.
         """
         ...
 

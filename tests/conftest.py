@@ -1,0 +1,114 @@
+"""Fixtures for every test folder: a clean environment, real servers, and the watch over what a test leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import servers
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollerd-tests"
+"""What servers for tests have downloaded; may be removed at any time."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_aws_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nobody's AWS keys, profile or endpoint get into a test, and none asks a metadata service."""
+    nowhere = tmp_path_factory.mktemp("aws")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One MiniStack for all tests of a run: give queues names of their own, and leave it running."""
+    yield from _running(lambda: servers.ministack(tmp_path_factory.mktemp("ministack")))
+
+
+@pytest.fixture(scope="session")
+def elasticmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One ElasticMQ for all tests of a run."""
+    yield from _running(lambda: servers.elasticmq(tmp_path_factory.mktemp("elasticmq"), CACHE))
+
+
+@pytest.fixture
+def private_ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., servers.Server]]:
+    """Start a MiniStack of the test's own, to be stopped, killed or frozen: ``private_ministack(persistent=True)``."""
+    started: list[servers.Server] = []
+
+    def start(*, persistent: bool = False) -> servers.Server:
+        server = servers.ministack(tmp_path_factory.mktemp("ministack"), persistent=persistent)
+        started.append(server)
+        _start(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test ends its child processes, closes its descriptors, and leaves no task running."""
+    this = psutil.Process()
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("no_stray_task")
+    children, descriptors = _children(this), _descriptors(this)
+    yield
+    if _descriptors(this) - descriptors:
+        gc.collect()  # what only a reference cycle keeps open is noise here; a real leak warns as well
+    stray = [f"process {child}" for child in _children(this) - children]
+    stray += [f"descriptor {name}" for name in _descriptors(this) - descriptors]
+    assert not stray, "left behind: " + ", ".join(stray)
+
+
+@pytest.fixture
+async def no_stray_task() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    stray = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task()]
+    assert not stray, "tasks left running: " + ", ".join(map(repr, stray))
+
+
+def _running(make: Callable[[], servers.Server]) -> Iterator[servers.Server]:
+    try:
+        server = make()
+    except servers.Unavailable as reason:
+        pytest.skip(str(reason))
+    _start(server)
+    yield server
+    server.stop()
+
+
+def _start(server: servers.Server) -> None:
+    try:
+        server.start()
+    except servers.Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+def _children(of: psutil.Process) -> set[str]:
+    return {f"{child.pid} {child.name()}" for child in of.children() if child.status() != psutil.STATUS_ZOMBIE}
+
+
+def _descriptors(of: psutil.Process) -> set[str]:
+    """Number and target of each open descriptor."""
+    found = set()
+    for entry in Path(f"/proc/{of.pid}/fd").iterdir():
+        try:
+            found.add(f"{entry.name} {entry.readlink()}")
+        except FileNotFoundError:  # the listing's own, closed by now
+            continue
+    return found
