@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+
 class Stop:
     """One wish to stop, seen by every loop that was given it."""
 

@@ -55,7 +55,9 @@ class Port:
         """200 when every enabled mapping is ready, else 503; the body tells about each."""
         mappings = self._readiness()
         ready = all(mapping["ready"] for mapping in mappings)
-        body = orjson.dumps({"ready": ready, "mappings": mappings}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        body = orjson.dumps(
+            {"ready": ready, "mappings": mappings}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        )
         return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
 
     async def _page(self, _: web.Request) -> web.Response:

@@ -101,7 +101,9 @@ class HttpConnection(asyncio.Protocol):
         self._handler = handler
         self._max_body = max_body
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: deque[tuple[Request, bool]] = deque()  # complete requests, each with whether the connection outlives it
+        self._waiting: deque[tuple[Request, bool]] = (
+            deque()
+        )  # complete requests, each with whether the connection outlives it
         self._open: Exchange | None = None
         self._keep_alive = True
         self._choked = False  # the client does not read its answers

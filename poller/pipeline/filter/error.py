@@ -6,8 +6,8 @@ from __future__ import annotations
 class FilterError(ValueError):
     """A filter that can never be applied. Its text is a sentence for the operator, and holds AWS's own reason where AWS has one.
 
-    reason: as EventBridge words it. path: dotted path inside the pattern, "" for the whole. index: which filter, counted from 0;
-    None while it is not known.
+    reason: as EventBridge words it. path: dotted path inside the pattern, "" for the whole. index: which filter,
+    counted from 0; None while it is not known.
     """
 
     def __init__(self, reason: str, *, path: str = "", index: int | None = None) -> None:

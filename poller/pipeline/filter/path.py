@@ -1,10 +1,11 @@
 """Where a field stands, and what an event has there.
 
-A path is the field's names joined by dots. ``{"a": {"b": 1}}`` and ``{"a.b": 1}`` have the same path, in patterns and in events, so each step of
-the way may be spelt in one key or in several (event-ruler, flattening of events).
+A path is the field's names joined by dots. ``{"a": {"b": 1}}`` and ``{"a.b": 1}`` have the same path, in patterns and
+in events, so each step of the way may be spelt in one key or in several (event-ruler, flattening of events).
 
-Arrays are transparent: a field's values are those of all elements. Which element a value came from matters only where several fields of a rule
-lead into the same array; then the walk stops at the array and ``match`` decides. Arrays directly inside arrays count as one.
+Arrays are transparent: a field's values are those of all elements. Which element a value came from matters only where
+several fields of a rule lead into the same array; then the walk stops at the array and ``match`` decides. Arrays
+directly inside arrays count as one.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def path(text: str) -> Path:
 def walk(members: Mapping[str, Any], way: Path, values: list[Scalar], turns: list[Turn]) -> None:
     """Add what an object has at a path: its values, and the arrays on the way that it may have more in.
 
-    Objects at the path's end are no values: a field is a leaf. Values of an array at the path's end are values of the field.
+    Objects at the path's end are no values: a field is a leaf. Values of an array at the path's end are values of the
+    field.
     """
     found = members.get(way.text, ABSENT)
     kind = type(found)

@@ -1,7 +1,8 @@
-"""The wildcard operator: ``*`` stands for any run of characters, also an empty one; ``\\*`` and ``\\\\`` for themselves.
+r"""The wildcard operator: ``*`` stands for any run of characters, also an empty one; ``\*`` and ``\\`` for themselves.
 
-Not a regular expression: with several ``*`` those take time that grows as a power of the text's length, and the text is a stranger's. Here each
-fixed piece is looked for once, from left to right, which is enough because a piece found earlier leaves more room for the next.
+Not a regular expression: with several ``*`` those take time that grows as a power of the text's length, and the text
+is a stranger's. Here each fixed piece is looked for once, from left to right, which is enough because a piece found
+earlier leaves more room for the next.
 """
 
 from __future__ import annotations
@@ -66,8 +67,9 @@ def split(pattern: str) -> list[str]:
 def complexity(pieces: list[str]) -> int:
     """How many beginnings of the pattern one text can have matched at the same time, at worst (event-ruler, MachineComplexityEvaluator).
 
-    pieces: those after a wildcard. Each wildcard once reached stays reached; the rest are beginnings of pieces, and all that hold at once are
-    endings of the longest of them. The last piece ends in the text's closing quotation mark.
+    pieces: those after a wildcard. Each wildcard once reached stays reached; the rest are beginnings of pieces, and
+    all that hold at once are endings of the longest of them. The last piece ends in the text's closing quotation
+    mark.
     """
     ends = [*(piece.encode(errors="surrogatepass")[:LOOKAHEAD] for piece in pieces[:-1])]
     ends.append((pieces[-1] + '"').encode(errors="surrogatepass")[:LOOKAHEAD])

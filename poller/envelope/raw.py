@@ -1,0 +1,38 @@
+"""``envelope: raw``: the event is a JSON array of the bodies; a body that is JSON stands there as such, another one as a string."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from connectors.contract import Identity, Record
+from poller.envelope.contract import Envelope
+from poller.envelope.sqs import SqsEnvelope
+
+
+class RawEnvelope(Envelope):
+    """``[body, body, ...]``."""
+
+    overhead = len(b"[]")
+    max_records = None
+
+    def __init__(self, identity: Identity, *, window: bool) -> None:
+        self._sqs = SqsEnvelope(identity, window=window)
+
+    def shape(self, record: Record) -> dict[str, Any]:
+        """The queue's record, for filters."""
+        return self._sqs.shape(record)
+
+    def encode(self, shape: dict[str, Any]) -> bytes:
+        """The body."""
+        body = shape["body"]
+        try:
+            return orjson.dumps(orjson.loads(body))
+        except orjson.JSONDecodeError:
+            return orjson.dumps(body)
+
+    def assemble(self, parts: Sequence[bytes]) -> bytes:
+        """The event."""
+        return b"[" + b",".join(parts) + b"]"
