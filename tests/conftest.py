@@ -56,7 +56,7 @@ def private_ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
 
     yield start
     for server in started:
-        server.stop()
+        server.kill()
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def _running(make: Callable[[], servers.Server]) -> Iterator[servers.Server]:
         pytest.skip(str(reason))
     _start(server)
     yield server
-    server.stop()
+    server.kill()  # nothing of it is wanted any more, and some take long to say goodbye
 
 
 def _start(server: servers.Server) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from connectors.contract import Identity
 from poller.envelope.contract import Envelope
 from poller.envelope.raw import RawEnvelope
 from poller.envelope.sns import SnsEnvelope
 from poller.envelope.sqs import SqsEnvelope
 
-_SHAPES = {"raw": RawEnvelope, "sns": SnsEnvelope, "sqs": SqsEnvelope}
+_SHAPES: dict[str, Callable[..., Envelope]] = {"raw": RawEnvelope, "sns": SnsEnvelope, "sqs": SqsEnvelope}
 
 __all__ = ["Envelope", "envelope", "names"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from connectors.contract import Identity, Record
-from poller.envelope.contract import Envelope
+from poller.envelope.contract import Envelope, as_json
 from poller.envelope.sqs import SqsEnvelope
 
 
@@ -26,12 +26,13 @@ class RawEnvelope(Envelope):
         return self._sqs.shape(record)
 
     def encode(self, shape: dict[str, Any]) -> bytes:
-        """The body."""
+        """The body. JSON goes in as it was written: reading and writing it again would change long numbers and fail on depth."""
         body = shape["body"]
         try:
-            return orjson.dumps(orjson.loads(body))
+            orjson.loads(body)
         except orjson.JSONDecodeError:
-            return orjson.dumps(body)
+            return as_json(body)
+        return str(body).encode()
 
     def assemble(self, parts: Sequence[bytes]) -> bytes:
         """The event."""

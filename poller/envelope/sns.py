@@ -1,12 +1,13 @@
 """``envelope: sns``: a notification that came through a queue becomes the event that Lambda gets from SNS itself.
 
-Source: Lambda DG, Using AWS Lambda with Amazon SNS; recordings of 2023. Differences of the two spellings: ``SigningCertUrl`` and
-``UnsubscribeUrl`` here, ``...URL`` in the queue; ``Subject`` is null and ``MessageAttributes`` is ``{}`` where the queue's text leaves them out;
-``SignatureVersion`` is always "1". An event holds exactly one notification.
+Source: Lambda DG, Using AWS Lambda with Amazon SNS; recordings of 2023. Differences of the two spellings:
+``SigningCertUrl`` and ``UnsubscribeUrl`` here, ``...URL`` in the queue; ``Subject`` is null and ``MessageAttributes``
+is ``{}`` where the queue's text leaves them out; ``SignatureVersion`` is always "1". An event holds exactly one
+notification.
 
-A raw delivery has no envelope in the queue. Then Message is the body, MessageId the message's id, Timestamp its SentTimestamp, MessageAttributes
-the message's own; what only SNS knows (topic, signature) is an empty string. The same for what a FIFO topic leaves out.
-Filters see the record of the queue, as they would without this envelope.
+A raw delivery has no envelope in the queue. Then Message is the body, MessageId the message's id, Timestamp its
+SentTimestamp, MessageAttributes the message's own; what only SNS knows (topic, signature) is an empty string. The
+same for what a FIFO topic leaves out. Filters see the record of the queue, as they would without this envelope.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import orjson
 
 from connectors.contract import Identity, Record
-from poller.envelope.contract import Envelope
+from poller.envelope.contract import Envelope, as_json
 from poller.envelope.sqs import SqsEnvelope
 
 
@@ -39,7 +40,7 @@ class SnsEnvelope(Envelope):
     def encode(self, shape: dict[str, Any]) -> bytes:
         """The notification as an element of Records."""
         notification = _notification(shape["body"]) or _raw(shape)
-        return orjson.dumps(
+        return as_json(
             {
                 "EventSource": "aws:sns",
                 "EventVersion": "1.0",
@@ -70,7 +71,21 @@ def _notification(body: str | bytes) -> Mapping[str, Any] | None:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    return value if isinstance(value, dict) and value.get("Type") == "Notification" else None
+    return value if isinstance(value, dict) and _well_formed(value) else None
+
+
+def _well_formed(value: Mapping[str, Any]) -> bool:
+    """Whether it is what SNS writes. A body is a stranger's, and what only claims to be a notification counts as raw."""
+    texts = ("MessageId", "TopicArn", "Message", "UnsubscribeURL")
+    attributes = value.get("MessageAttributes", {})
+    return (
+        value.get("Type") == "Notification"
+        and all(isinstance(value.get(name, ""), str) for name in texts)
+        and isinstance(attributes, dict)
+        and all(
+            isinstance(each, dict) and all(isinstance(v, str) for v in each.values()) for each in attributes.values()
+        )
+    )
 
 
 def _raw(shape: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -88,5 +103,5 @@ def _raw(shape: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _subscription(notification: Mapping[str, Any]) -> str:
     """From the link to unsubscribe, which names it; else the topic's ARN, which it begins with."""
-    query = parse_qs(urlsplit(notification.get("UnsubscribeURL", "")).query)
+    query = parse_qs(notification.get("UnsubscribeURL", "").partition("?")[2])
     return str(query.get("SubscriptionArn", [notification.get("TopicArn", "")])[0])

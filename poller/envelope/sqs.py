@@ -14,10 +14,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from connectors.contract import Identity, Record
-from poller.envelope.contract import Envelope
+from poller.envelope.contract import Envelope, as_json
 
 ATTRIBUTES = (
     "ApproximateReceiveCount",
@@ -63,12 +61,14 @@ class SqsEnvelope(Envelope):
             shape["md5OfMessageAttributes"] = message.get("MD5OfMessageAttributes") or digest(attributes)
         elif self._window:
             shape["md5OfMessageAttributes"] = None
-        shape["md5OfBody"] = message.get("MD5OfBody") or _md5(str(record.body).encode()).hexdigest()
+        shape["md5OfBody"] = (
+            message.get("MD5OfBody") or _md5(str(record.body).encode(errors="surrogatepass")).hexdigest()
+        )
         return shape | self._tail
 
     def encode(self, shape: dict[str, Any]) -> bytes:
         """The element as JSON."""
-        return orjson.dumps(shape)
+        return as_json(shape)
 
     def assemble(self, parts: Sequence[bytes]) -> bytes:
         """The event."""
@@ -85,7 +85,7 @@ def digest(attributes: Mapping[str, Mapping[str, Any]]) -> str:
         for part in (name.encode(), kind.encode()):
             md5.update(len(part).to_bytes(4, "big") + part)
         md5.update((b"\x02" if binary else b"\x01") + len(value).to_bytes(4, "big") + value)
-    return md5.hexdigest()
+    return str(md5.hexdigest())
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:

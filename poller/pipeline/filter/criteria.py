@@ -1,145 +1,152 @@
-"""The filters of one mapping: a record passes if any of them lets it through (Lambda DG, Event filtering).
+"""All filters of one mapping, compiled once: what passes, and why something does not.
 
-What a filter of an SQS mapping sees is the record of the event, ``body`` decoded if the filter wants an object there.
-A body that is JSON against a pattern of plain strings, and the other way round, is a mismatch that drops the record
-(Lambda DG, filtering with Amazon SQS).
+Filters are alternatives, and so are the rules of each. Nothing here fails at run time: what can be wrong with a filter
+is found by ``compile_criteria``.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import orjson
-
-from poller.pipeline.filter.compile import Rule, parse, rules
+from poller.pipeline.filter.compile import compile_filter
+from poller.pipeline.filter.content import Reads, SqsViews, reads
 from poller.pipeline.filter.error import FilterError
-from poller.pipeline.filter.match import fits, matches
-from poller.pipeline.filter.operators import Members
+from poller.pipeline.filter.match import Rule
 from poller.pipeline.filter.path import everything
 
 MAX_FILTERS = 10
-"""Filters a mapping may have: AWS's quota is 5, and 10 when raised."""
+"""Filters of one mapping: 5 by default, 10 with AWS's raised quota (Lambda quotas)."""
 
-_NOT_JSON: Any = object()
+SHOWN_CHARACTERS = 200
+"""How much of a record's value an explanation repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one filter did not let a record through. path, demand: the first field that failed; found: what stood there."""
+    """Why one rule of one filter did not let a record through.
 
-    index: int
+    filter: index of the filter. path: the field, dotted; several joined by ", " where each alone would pass but no
+    one element of an array has them all. demand: the pattern's JSON for it. saw: JSON of the values found there,
+    "nothing" where there were none.
+    """
+
+    filter: int
     path: str
     demand: str
-    found: str
+    saw: str
 
     def __str__(self) -> str:
-        return f"filter [{self.index}] refuses it: {self.path} must match {self.demand}, but is {self.found}"
+        """``filter [0]: body.status must be ["paid"], saw "open"``."""
+        return f"filter [{self.filter}]: {self.path} must be {self.demand}, saw {self.saw}"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """admitted_by: index of the filter that lets it through, None when all refuse."""
+    """What became of one record.
 
-    admitted_by: int | None
+    passed: index of the first filter that lets it through; None when none does, or when there are no filters.
+    refusals: one per rule tried in vain.
+    """
+
+    admitted: bool
+    passed: int | None
     refusals: tuple[Refusal, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """One pattern, compiled. wants: what it demands of the content: ``object``, ``text``, or ``nothing``."""
+class Alternative(NamedTuple):
+    """One rule, the filter it comes from, and what it reads of the content."""
 
-    rules: list[Rule]
-    wants: str
-
-    def match(self, view: Mapping[str, Any]) -> bool:
-        """Whether the view has what any of the rules demands."""
-        return any(matches(view, rule) for rule in self.rules)
+    filter: int
+    rule: Rule
+    reads: Reads
 
 
 class Criteria:
-    """Compiled filters; ask as often as you like."""
+    """The filters of one mapping. Immutable; its methods never raise, whatever JSON they are given."""
 
-    def __init__(self, filters: Sequence[Filter], content_key: str) -> None:
-        self._filters = filters
+    __slots__ = ("_alternatives", "_key")
+
+    def __init__(self, alternatives: Sequence[Alternative], content_key: str) -> None:
+        self._alternatives = tuple(alternatives)
         self._key = content_key
-        self._decodes = any(one.wants != "nothing" for one in filters)
 
-    def match(self, view: Mapping[str, Any]) -> bool:
-        """Whether any filter matches what is given, taken as it is, content decoded already."""
-        return any(one.match(view) for one in self._filters)
+    @property
+    def beyond_lambda(self) -> tuple[str, ...]:
+        """Where the filters use operators that Lambda's documentation does not list: ``filter [0] at body.name: wildcard``."""
+        found = (
+            f"filter [{index}] at {field.name}: {operator}"
+            for index, rule, _ in self._alternatives
+            for field in rule.fields
+            for operator in field.leaf.beyond_lambda
+        )
+        return tuple(dict.fromkeys(found))  # $or repeats a field in each of its rules
+
+    def match(self, view: object) -> bool:
+        """Whether a view passes: a record whose content is decoded already. What is no object never passes a filter."""
+        if not self._alternatives:
+            return True
+        return isinstance(view, Mapping) and any(rule.matches(view) for _, rule, _ in self._alternatives)
 
     def admits(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record of an event, its content a string, is delivered."""
-        content = _decode(record[self._key]) if self._decodes else _NOT_JSON
-        for one in self._filters:
-            view = self._view(one, record, content)
-            if view is not None and one.match(view):
+        """Whether a record passes, shaped as in AWS's event; its content is decoded as far as the filters need it."""
+        if not self._alternatives:
+            return True
+        views = SqsViews(record, self._key)
+        for _, rule, what in self._alternatives:
+            view = views.of(what)
+            if view is not None and rule.matches(view):
                 return True
         return False
 
     def explain(self, record: Mapping[str, Any]) -> Explanation:
-        """Which filter lets the record through, or what each of them misses."""
-        content = _decode(record[self._key]) if self._decodes else _NOT_JSON
-        refusals = []
-        for index, one in enumerate(self._filters):
-            view = self._view(one, record, content)
-            if view is not None and one.match(view):
-                return Explanation(index, tuple(refusals))
-            refusals.append(self._refusal(index, one, view))
-        return Explanation(None, tuple(refusals))
+        """Answer as ``admits``, with the reasons. Slow: for people."""
+        views = SqsViews(record, self._key)
+        refusals: list[Refusal] = []
+        for index, rule, what in self._alternatives:
+            view = views.of(what)
+            if view is None:
+                refusals.append(Refusal(index, self._key, what.value, views.why_not()))
+            elif rule.matches(view):
+                return Explanation(admitted=True, passed=index, refusals=tuple(refusals))
+            else:
+                refusals.append(refusal(index, rule, view))
+        return Explanation(admitted=not self._alternatives, passed=None, refusals=tuple(refusals))
 
-    def _view(self, one: Filter, record: Mapping[str, Any], content: Any) -> Mapping[str, Any] | None:
-        """What the filter sees of the record; None when its content is of the wrong kind."""
-        if one.wants == "nothing":
-            return record
-        if (one.wants == "object") != (content is not _NOT_JSON):
-            return None
-        return {**record, self._key: content} if one.wants == "object" else record
 
-    def _refusal(self, index: int, one: Filter, view: Mapping[str, Any] | None) -> Refusal:
-        if view is None:
-            kinds = {"object": ("a JSON text", "not JSON"), "text": ("a text that is not JSON", "JSON")}
-            return Refusal(index, self._key, *kinds[one.wants])
-        for field in one.rules[0]:
-            if not fits(view, field):
-                found = orjson.dumps(list(everything(view, field.path))[:3]).decode()
-                return Refusal(index, field.path.text, field.leaf.text, "absent" if found == "[]" else found)
-        return Refusal(index, self._key, "all fields in one element of an array", "spread over several")
+def refusal(index: int, rule: Rule, view: Mapping[str, Any]) -> Refusal:
+    """Say what a rule that does not match has against the view."""
+    for field in rule.fields:
+        values = list(everything(view, field.way))
+        if not (any(map(field.leaf.test, values)) if values else field.leaf.absent):
+            return Refusal(index, field.name, field.leaf.text, shown(values))
+    names = ", ".join(field.name for field in rule.fields)
+    demands = ", ".join(field.leaf.text for field in rule.fields)
+    return Refusal(index, names, f"{demands} in one element of an array", "them in different elements")
+
+
+def shown(values: list[Any]) -> str:
+    """Values as JSON, cut short."""
+    text = ", ".join(json.dumps(value) for value in values) or "nothing"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def compile_criteria(patterns: Sequence[object], content_key: str = "body") -> Criteria:
-    """Compile the filters of a mapping. patterns: objects, or JSON texts of objects. Raises ``FilterError`` with its place."""
+    """Compile the filters of a mapping: each a mapping, or JSON text of an object. None at all let everything pass.
+
+    content_key: the key of a record that holds the message itself. Raises ``FilterError``, which names the filter and
+    the path.
+    """
     if len(patterns) > MAX_FILTERS:
-        raise FilterError(f"{len(patterns)} filters, {MAX_FILTERS} are allowed")
-    filters = []
+        raise FilterError(f"{len(patterns)} filters, more than {MAX_FILTERS}")
+    alternatives: list[Alternative] = []
     for index, pattern in enumerate(patterns):
         try:
-            members = parse(pattern)
-            filters.append(Filter(rules(members), _wants(members, content_key)))
+            rules = compile_filter(pattern)
         except FilterError as error:
-            raise FilterError(error.reason, path=error.path, index=index) from None
-    return Criteria(filters, content_key)
-
-
-def _wants(members: Members, key: str) -> str:
-    """What a pattern demands of the content, wherever in it, ``$or`` included."""
-    kinds = {_kind(name, value, key) for name, value in members} - {"nothing"}
-    return "object" if "object" in kinds else "text" if kinds else "nothing"
-
-
-def _kind(name: str, value: Any, key: str) -> str:
-    if name == "$or" and isinstance(value, list):
-        kinds = {_wants(branch, key) for branch in value if isinstance(branch, Members)}
-        return "object" if "object" in kinds else "text" if "text" in kinds else "nothing"
-    if name == key:
-        return "object" if isinstance(value, Members) else "text"
-    return "object" if name.startswith(f"{key}.") else "nothing"
-
-
-def _decode(content: Any) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return _NOT_JSON
+            error.index = index
+            raise
+        alternatives += [Alternative(index, rule, reads(rule, content_key)) for rule in rules]
+    return Criteria(alternatives, content_key)

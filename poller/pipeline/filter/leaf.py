@@ -1,12 +1,9 @@
 """One array of a pattern: what a field's value may be. Compiles it to a single test.
 
-A leaf's items are alternatives: plain values, and objects of one operator each. Values compare with their JSON type:
-``1`` is neither ``true`` nor ``"1"``. Numbers compare by value, whatever their spelling; AWS promises 15 digits.
-Operators that are not negations match strings only, or numbers only; negations match every value that is there, of
-any type, unless it is one of those named.
+A leaf's items are alternatives: plain values, and objects of one operator each (``operators``). Values compare with
+their JSON type: ``1`` is neither ``true`` nor ``"1"``. Numbers compare by value, whatever their spelling.
 
-Source: Lambda DG, Event filtering; EventBridge UG, Comparison operators. Wording of errors: EventBridge's
-TestEventPattern.
+Source: Lambda DG, Event filtering. Wording of errors: EventBridge's TestEventPattern.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poller.pipeline.filter.error import FilterError
-from poller.pipeline.filter.operators import OPERATORS, Members, Test, ip_address, is_number
+from poller.pipeline.filter.operators import OPERATORS, Members, Test, either, ip_address, is_number
 
 LAMBDA_OPERATORS = frozenset({"anything-but", "equals-ignore-case", "exists", "numeric", "prefix", "suffix"})
 """Operators in Lambda's own table. The engine behind it knows more, which the guides promise for event buses only."""
@@ -41,18 +38,12 @@ def leaf(items: list[Any]) -> Leaf:
     if not items:
         raise FilterError("Empty arrays are not allowed")
     expressions = [expression(item) for item in items if isinstance(item, Members)]
-    absent = any(name == "exists" and value is False for name, value in expressions)
-    tests = [
-        *equality([item for item in items if not isinstance(item, Members)]),
-        *(OPERATORS[name](value) for name, value in expressions),
-    ]
+    operators = [OPERATORS[name](value) for name, value in expressions]
     return Leaf(
-        test=either(tests),
-        absent=absent,
+        test=either([*equality([item for item in items if not isinstance(item, Members)]), *operators]),
+        absent=any(name == "exists" and value is False for name, value in expressions),
         text=json.dumps(plain(items), ensure_ascii=False, separators=(",", ":")),
-        beyond_lambda=tuple(
-            name for name, value in expressions if name not in LAMBDA_OPERATORS or isinstance(value, Members)
-        ),
+        beyond_lambda=tuple(label for name, value in expressions for label in beyond_lambda(name, value)),
     )
 
 
@@ -68,25 +59,18 @@ def expression(members: Members) -> tuple[str, Any]:
     return name, value
 
 
-def either(tests: list[Test]) -> Test:
-    """One test for several; the usual single one as it is, because it runs for every record."""
-    if len(tests) == 1:
-        return tests[0]
-    return lambda value: any(test(value) for test in tests)
-
-
 def equality(values: list[Any]) -> list[Test]:
     """Tests of the plain values of a leaf: one per JSON type that occurs."""
     if any(isinstance(value, list) for value in values):
         raise FilterError("Match value must be String, number, true, false, or null")
-    strings = [value for value in values if isinstance(value, str)]
+    strings = frozenset(value for value in values if isinstance(value, str))
     addresses = frozenset(address for address in map(ip_address, strings) if address is not None)
     constants = tuple(value for value in values if value is None or isinstance(value, bool))
     numbers = frozenset(value for value in values if is_number(value))
     tests: list[Test] = []
     if strings:
-        tests.append(frozenset(strings).__contains__)
-    if addresses:  # an address has several spellings
+        tests.append(strings.__contains__)
+    if addresses:  # one address has several spellings
         tests.append(lambda value: isinstance(value, str) and ip_address(value) in addresses)
     if numbers:
         tests.append(lambda value: is_number(value) and value in numbers)
@@ -95,8 +79,15 @@ def equality(values: list[Any]) -> list[Test]:
     return tests
 
 
-def plain(value: Any) -> Any:
-    """The value as JSON knows it, objects as dicts."""
+def beyond_lambda(name: str, value: Any) -> list[str]:
+    """Label of an operator that Lambda's table lacks: ``wildcard``, ``anything-but prefix``; [] for one it has."""
     if isinstance(value, Members):
-        return {key: plain(item) for key, item in value}
+        return [f"{name} {value[0][0]}"]
+    return [] if name in LAMBDA_OPERATORS else [name]
+
+
+def plain(value: Any) -> Any:
+    """Return part of a pattern in the usual types."""
+    if isinstance(value, Members):
+        return {name: plain(member) for name, member in value}
     return [plain(item) for item in value] if isinstance(value, list) else value

@@ -1,15 +1,19 @@
-"""The operators of the filter language: each turns its argument into the test of one value, or says what is wrong with it.
+"""The operators of the filter language: from an operator's value to the test of one event value.
 
-Source: EventBridge UG, Comparison operators for use in event patterns; recorded answers of TestEventPattern for the
-wording.
+Operators match strings only, or numbers only. ``anything-but`` is the negation: it matches every value that is there,
+of whatever type, unless it is one of those named. A test gets a JSON scalar and never raises.
+
+Source: Lambda DG, Event filtering; EventBridge UG, Comparison operators for use in event patterns. AWS promises 15
+digits for numbers; beyond them values compare as Python compares them, exactly.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import math
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from poller.pipeline.filter.error import FilterError
@@ -17,15 +21,21 @@ from poller.pipeline.filter.path import Scalar
 from poller.pipeline.filter.wildcard import wildcard
 
 Test = Callable[[Scalar], bool]
-TextTest = Callable[[str], bool]
+
+IP_ADDRESS = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*")
+"""What the engine takes for an address at all; without it a dotted IPv4 tail of an IPv6 address would pass."""
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 class Members(list[tuple[str, Any]]):
     """A JSON object as it was written: its members in order, a key as often as it occurs."""
-
-
-LOWER = {"<": float.__lt__, "<=": float.__le__}
-UPPER = {">": float.__gt__, ">=": float.__ge__}
 
 
 def is_number(value: object) -> bool:
@@ -33,194 +43,210 @@ def is_number(value: object) -> bool:
     return type(value) is int or type(value) is float
 
 
+def either(tests: list[Test]) -> Test:
+    """One test for several; the usual single one as it is, because it runs for every record."""
+    if len(tests) == 1:
+        return tests[0]
+    return lambda value: any(test(value) for test in tests)
+
+
+def on_text(fits: Callable[[str], object]) -> Test:
+    """Return the test that only strings can pass."""
+    return lambda value: isinstance(value, str) and bool(fits(value))
+
+
+def string(value: Any, name: str) -> str:
+    """Return the operator's value, which has to be a string."""
+    if not isinstance(value, str):
+        raise FilterError(f"{name} match pattern must be a string")
+    return value
+
+
+def exactly(value: Any) -> Test:
+    """``{"exactly": "a"}``: the same string."""
+    return frozenset({string(value, "exact")}).__contains__
+
+
+def prefix(value: Any) -> Test:
+    """``{"prefix": "a"}`` or ``{"prefix": {"equals-ignore-case": "a"}}``."""
+    if isinstance(value, Members):
+        return on_text(re.compile(ignoring_case(value, "prefix")).match)
+    start = string(value, "prefix")
+    return on_text(lambda text: text.startswith(start))
+
+
+def suffix(value: Any) -> Test:
+    """``{"suffix": "a"}`` or ``{"suffix": {"equals-ignore-case": "a"}}``."""
+    if isinstance(value, Members):
+        return on_text(re.compile(ignoring_case(value, "suffix") + r"\Z").search)
+    end = string(value, "suffix")
+    return on_text(lambda text: text.endswith(end))
+
+
+def ignoring_case(members: Members, name: str) -> str:
+    """Regular expression of the ``equals-ignore-case`` inside a prefix or suffix."""
+    if not members:
+        raise FilterError(f"{name.capitalize()} expression name not found")
+    inner, value = members[0]
+    if inner != "equals-ignore-case":
+        raise FilterError(f"Unsupported {name} pattern: {inner}")
+    expression = either_case(string(value, inner))
+    if len(members) > 1:
+        raise FilterError("Only one key allowed in match expression")
+    return expression
+
+
+def equals_ignore_case(value: Any) -> Test:
+    """``{"equals-ignore-case": "a"}``."""
+    return on_text(re.compile(either_case(string(value, "equals-ignore-case"))).fullmatch)
+
+
+def either_case(text: str) -> str:
+    """Regular expression for each character in lower or in upper case.
+
+    Not case folding: the engine lets a pattern's "k" match "k" and "K", but not the Kelvin sign, which folds to it.
+    """
+    cases = ((re.escape(character.lower()), re.escape(character.upper())) for character in text)
+    return "".join(lower if lower == upper else f"(?:{lower}|{upper})" for lower, upper in cases)
+
+
+def on_wildcard(value: Any) -> Test:
+    """``{"wildcard": "a*b"}``."""
+    return on_text(wildcard(string(value, "wildcard")))
+
+
+def exists(value: Any) -> Test:
+    """``{"exists": true}``: any value. That ``false`` matches when there is none is not a test of a value."""
+    if not isinstance(value, bool):
+        raise FilterError("exists match pattern must be either true or false.")
+    return lambda _: value
+
+
+def numeric(value: Any) -> Test:
+    """``{"numeric": [">", 0, "<=", 5]}``: one comparison, or a lower bound and then an upper one."""
+    if not isinstance(value, list) or isinstance(value, Members):
+        raise FilterError("Value of numeric must be an array.")
+    name = value[0] if value else "]"
+    if not isinstance(name, str) or not value:
+        raise FilterError(f"Invalid member in numeric match: {name}")
+    if name not in COMPARISONS:
+        raise FilterError(f"Unrecognized numeric range operator: {name}")
+    first = comparison(name, value[1:2])
+    if len(value) == 2:  # noqa: PLR2004  # operator and bound
+        return first
+    if name not in {">", ">="}:
+        raise FilterError("Too many elements in numeric expression")
+    second = upper_bound(value[1], value[2:])
+    return lambda number: first(number) and second(number)
+
+
+def upper_bound(bottom: float, terms: list[Any]) -> Test:
+    """Second half of a range, which has to lie above the first."""
+    name, bound, excess = terms[0], terms[1:2], terms[2:]
+    if not isinstance(name, str):
+        raise FilterError(f"Bad value in numeric range: {name}")
+    if name not in {"<", "<="}:
+        raise FilterError(f"Bad numeric range operator: {name}")
+    test = comparison(name, bound)
+    if excess:
+        raise FilterError("Too many terms in numeric range expression")
+    if bottom >= bound[0]:
+        raise FilterError("Bottom must be less than top")
+    return test
+
+
+def comparison(name: str, bound: list[Any]) -> Test:
+    """One comparison with a bound; [] where the pattern ended too early."""
+    if not bound or not is_number(bound[0]):
+        raise FilterError(f"Value of {'equals' if name == '=' else name} must be numeric")
+    if not math.isfinite(bound[0]):
+        raise FilterError(f"Cannot compare number : {bound[0]}")
+    compare, [limit] = COMPARISONS[name], bound
+    return lambda value: is_number(value) and compare(value, limit)
+
+
+def anything_but(value: Any) -> Test:
+    """``{"anything-but": ...}``: a string, a number, a list of either, or an operator with a string or a list of them."""
+    if isinstance(value, Members):
+        named = either(named_by_operator(value))
+    elif isinstance(value, list):
+        named = one_kind(value)
+    elif isinstance(value, str) or is_number(value):
+        named = one_kind([value])
+    else:
+        raise FilterError("Value of anything-but must be an array or single string/number value.")
+    return lambda value: not named(value)
+
+
+def one_kind(values: list[Any]) -> Test:
+    """Test for being one of some strings, or of some numbers."""
+    if all(isinstance(value, str) for value in values) and values:
+        return frozenset(values).__contains__
+    if all(is_number(value) for value in values) and values:
+        numbers = frozenset(values)
+        return lambda value: is_number(value) and value in numbers
+    if all(isinstance(value, str) or is_number(value) for value in values):
+        raise FilterError(
+            "Inside anything but list, either all values are number or string, mixed type is not supported"
+        )
+    raise FilterError("Inside anything but list, start|null|boolean is not supported.")
+
+
+def named_by_operator(members: Members) -> list[Test]:
+    """Tests of an operator inside anything-but, one per string it is given."""
+    name, value = members[0] if members else ("", None)
+    if name not in NEGATABLE:
+        raise FilterError(f"Unsupported anything-but pattern: {name}")
+    compiled, complaint = NEGATABLE[name]
+    values = value if isinstance(value, list) and not isinstance(value, Members) else [value]
+    if value is None or isinstance(value, bool | Members):
+        raise FilterError("Value of anything-but must be an array or single string/number value.")
+    if not values:
+        raise FilterError("Empty arrays are not allowed")
+    if not all(isinstance(item, str) for item in values):
+        raise FilterError(complaint)
+    if name in {"prefix", "suffix"} and "" in values:
+        raise FilterError("Null prefix/suffix not allowed")
+    if len(members) > 1:
+        raise FilterError("Only one key allowed in match expression")
+    return [compiled(item) for item in values]
+
+
+def cidr(value: Any) -> Test:
+    """``{"cidr": "10.0.0.0/24"}``: strings that are an address of the network."""
+    # The wrong operator in this reason is the engine's own slip.
+    address, slash, bits = string(value, "prefix").partition("/")
+    if not slash or not bits or "/" in bits:
+        raise FilterError("Malformed CIDR, one '/' required")
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", bits):
+        raise FilterError("Malformed CIDR, mask bits must be an integer")
+    if int(bits) < 0:
+        raise FilterError("Malformed CIDR, mask bits must not be negative")
+    base = ip_address(address)
+    if base is None:
+        raise FilterError(f"Nonstandard IP address: {address}")
+    if int(bits) >= base.max_prefixlen:
+        raise FilterError(f"IPv{base.version} mask bits must be < {base.max_prefixlen}")
+    network = ipaddress.ip_network(f"{address}/{int(bits)}", strict=False)
+
+    def inside(text: str) -> bool:
+        candidate = ip_address(text)
+        return candidate is not None and candidate in network
+
+    return on_text(inside)
+
+
 def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address a text spells, if it is one."""
+    """Return the address a string spells; None for any other string."""
+    if not IP_ADDRESS.fullmatch(text):
+        return None
     try:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
 
 
-def on_text(fits: Callable[[str], object]) -> Test:
-    """A test that only strings can pass."""
-    return lambda value: isinstance(value, str) and bool(fits(value))
-
-
-def string(value: Any, operator: str) -> str:
-    """The argument, which must be a string."""
-    if not isinstance(value, str):
-        raise FilterError(f"{operator} match pattern must be a string")
-    return value
-
-
-def either_case(text: str) -> str:
-    """A regular expression for the text in any case, letter by letter as the engine does it: no folding of one letter into two."""
-    return "".join(
-        "[" + re.escape(c.lower()) + re.escape(c.upper()) + "]"
-        if c.lower() != c.upper() and len(c.lower()) == len(c.upper()) == 1
-        else re.escape(c)
-        for c in text
-    )
-
-
-def ignoring_case(value: Members, operator: str) -> str:
-    """The argument of a prefix or suffix that is to ignore case, as a regular expression."""
-    if len(value) != 1 or value[0][0] != "equals-ignore-case":
-        raise FilterError(
-            f"Unsupported {operator} match pattern" if value else f"{operator} match pattern must be a string"
-        )
-    return either_case(string(value[0][1], "prefix/suffix"))
-
-
-def exactly(value: Any) -> Test:
-    """The value itself."""
-    return frozenset({string(value, "exact")}).__contains__
-
-
-def prefix(value: Any) -> Test:
-    """Beginning of a string."""
-    if isinstance(value, Members):
-        return on_text(re.compile(ignoring_case(value, "prefix"), re.DOTALL).match)
-    start = string(value, "prefix")
-    return on_text(lambda text: text.startswith(start))
-
-
-def suffix(value: Any) -> Test:
-    """End of a string."""
-    if isinstance(value, Members):
-        return on_text(re.compile(ignoring_case(value, "suffix") + r"\Z", re.DOTALL).search)
-    end = string(value, "suffix")
-    return on_text(lambda text: text.endswith(end))
-
-
-def equals_ignore_case(value: Any) -> Test:
-    """The whole string in any case."""
-    return on_text(re.compile(either_case(string(value, "equals-ignore-case")), re.DOTALL).fullmatch)
-
-
-def matches_wildcard(value: Any) -> Test:
-    """A string with ``*`` for any run of characters."""
-    return on_text(wildcard(string(value, "wildcard")))
-
-
-def exists(value: Any) -> Test:
-    """Presence; absence is the leaf's business, which knows when there is no value to ask."""
-    if not isinstance(value, bool):
-        raise FilterError("exists match pattern must be either true or false.")
-    return lambda _: value
-
-
-def cidr(value: Any) -> Test:
-    """An address inside a network."""
-    text = string(value, "prefix")  # the service words it so
-    if text.count("/") != 1:
-        raise FilterError("Malformed CIDR, one '/' required")
-    address, _, bits = text.partition("/")
-    if not bits.isdigit():
-        raise FilterError("Malformed CIDR, mask bits must be an integer")
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        if ip_address(address) is None:
-            raise FilterError(f"Nonstandard IP address: {address}") from None
-        raise FilterError("Malformed CIDR, mask bits out of range") from None
-    return on_text(lambda spelt: (found := ip_address(spelt)) is not None and found in network)
-
-
-def numeric(value: Any) -> Test:
-    """Equality, or a range with one or two bounds, the lower first."""
-    if not isinstance(value, list):
-        raise FilterError("Value of numeric must be an array.")
-    if not value or len(value) not in {2, 4}:
-        raise FilterError("Invalid member in numeric match: expected an operator and a number")
-    pairs = [_bound(value[n], value[n + 1]) for n in range(0, len(value), 2)]
-    names = [name for name, _ in pairs]
-    if len(pairs) == 1 and names[0] == "=":
-        wanted = pairs[0][1]
-        return lambda number: is_number(number) and _double(number) == wanted
-    if "=" in names:
-        raise FilterError("Bad numeric range operator: =")
-    if len(pairs) == 2:
-        if names[0] not in UPPER:
-            raise FilterError(f"Bad numeric range operator: {names[0]}")
-        if names[1] not in LOWER:
-            raise FilterError(f"Bad numeric range operator: {names[1]}")
-        if pairs[0][1] >= pairs[1][1]:
-            raise FilterError("Bottom must be less than top")
-    compare = UPPER | LOWER
-    bounds = [(compare[name], bound) for name, bound in pairs]
-    return lambda number: is_number(number) and all(holds(_double(number), bound) for holds, bound in bounds)
-
-
-def anything_but(value: Any) -> Test:
-    """Every value that is there, but those named."""
-    if isinstance(value, Members):
-        return _anything_but_expression(value)
-    items = value if isinstance(value, list) else [value]
-    if not isinstance(value, list) and not (isinstance(value, str) or is_number(value)):
-        raise FilterError("Value of anything-but must be an array or single string/number value.")
-    if not items:
-        raise FilterError("Empty arrays are not allowed")
-    if not all(isinstance(item, str) or is_number(item) for item in items):
-        raise FilterError("Inside anything but list, start|null|boolean is not supported.")
-    if len({isinstance(item, str) for item in items}) > 1:
-        raise FilterError(
-            "Inside anything but list, either all values are number or string, mixed type is not supported"
-        )
-    if isinstance(items[0], str):
-        texts = frozenset(items)
-        return lambda found: found not in texts if isinstance(found, str) else True
-    numbers = frozenset(map(_double, items))
-    return lambda found: not (is_number(found) and _double(found) in numbers)
-
-
-def _anything_but_expression(value: Members) -> Test:
-    name, argument = value[0] if value else ("", None)
-    makers = {
-        "prefix": prefix,
-        "suffix": suffix,
-        "equals-ignore-case": equals_ignore_case,
-        "wildcard": matches_wildcard,
-    }
-    if name not in makers:
-        raise FilterError(f"Unsupported anything-but pattern: {name}")
-    if len(value) > 1:
-        raise FilterError("Only one key allowed in match expression")
-    if isinstance(argument, Members):
-        raise FilterError("Value of anything-but must be an array or single string/number value.")
-    arguments = argument if isinstance(argument, list) else [argument]
-    if not arguments:
-        raise FilterError("Empty arrays are not allowed")
-    if not all(isinstance(item, str) for item in arguments):
-        raise FilterError(
-            f"Inside anything-but/{name} list, number|start|null|boolean is not supported."
-            if isinstance(argument, list)
-            else f"{name} match pattern must be a string"
-        )
-    if name in {"prefix", "suffix"} and "" in arguments:
-        raise FilterError("Null prefix/suffix not allowed")
-    tests = [makers[name](item) for item in arguments]
-    return lambda found: not any(test(found) for test in tests)
-
-
-def _bound(name: Any, bound: Any) -> tuple[str, float]:
-    if name not in ("=", *UPPER, *LOWER):
-        raise FilterError(f"Unrecognized numeric range operator: {name}")
-    if not is_number(bound):
-        raise FilterError(f"Value of {name} must be numeric")
-    if not math.isfinite(_double(bound)) or abs(_double(bound)) > 5e9:  # EventBridge UG: -5.0e9 to 5.0e9
-        raise FilterError("Value must be between -5.0E9 and 5.0E9, inclusive")
-    return name, _double(bound)
-
-
-def _double(number: Any) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf
-
-
-OPERATORS: dict[str, Callable[[Any], Test]] = {
+OPERATORS: Mapping[str, Callable[[Any], Test]] = {
     "anything-but": anything_but,
     "cidr": cidr,
     "equals-ignore-case": equals_ignore_case,
@@ -229,5 +255,16 @@ OPERATORS: dict[str, Callable[[Any], Test]] = {
     "numeric": numeric,
     "prefix": prefix,
     "suffix": suffix,
-    "wildcard": matches_wildcard,
+    "wildcard": on_wildcard,
 }
+
+NEGATABLE: Mapping[str, tuple[Callable[[Any], Test], str]] = {
+    "equals-ignore-case": (
+        equals_ignore_case,
+        "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.",
+    ),
+    "prefix": (prefix, "prefix/suffix match pattern must be a string"),
+    "suffix": (suffix, "prefix/suffix match pattern must be a string"),
+    "wildcard": (on_wildcard, "wildcard match pattern must be a string"),
+}
+"""Operators allowed inside anything-but, and the reason given when their value is no string."""

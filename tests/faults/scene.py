@@ -1,0 +1,117 @@
+"""One test's set-up: queues on a server, functions, mappings, one daemon, and the verdict over it all."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.faults.daemon import MARKER, Daemon
+from tests.faults.oracle import Journal, Note, Row, Verdict, ends
+from tests.faults.queues import Queue, sqs_client
+from tests.faults.until import until
+
+FUNCTION = Path(__file__).parent / "function"
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+class Scene:
+    """Put together first, then ``daemon()``; ``judge`` at the end. record: takes the table's row."""
+
+    def __init__(self, folder: Path, server: str, record: Callable[[Row], None]) -> None:
+        self.journal = Journal(folder / "journal.jsonl")
+        self.queues: list[Queue] = []
+        self._folder = folder
+        self._server = server
+        self._record = record
+        self._numbers = itertools.count()
+        self._began = time.monotonic()
+        self._functions: dict[str, Any] = {}
+        self._mappings: dict[str, Any] = {}
+        self._daemons: list[Daemon] = []
+        self._sqs: Any = None
+
+    def close(self) -> None:
+        for daemon in self._daemons:
+            daemon.kill()
+        for daemon in self._daemons:
+            daemon.wait_gone()
+        if self._sqs is not None:
+            self._sqs.close()
+
+    def queue(self, **options: Any) -> Queue:
+        """A queue that exists; options as of ``Queue``."""
+        self._sqs = self._sqs or sqs_client(self._server)
+        queue = Queue(self._sqs, self._numbers, **options)
+        queue.create()
+        self.queues.append(queue)
+        return queue
+
+    def function(self, name: str = "worker", *, partial: bool = False, **settings: Any) -> None:
+        """The function of function/app.py. partial: it names failed records instead of raising."""
+        variables = {MARKER: str(self.journal.path)} | ({"PARTIAL": "1"} if partial else {})
+        basic = {"code": str(FUNCTION), "runtime": RUNTIME, "handler": "app.handler", "timeout_seconds": 60}
+        self._functions[name] = {**basic, "memory_mb": 256, "environment": variables, **settings}
+
+    def mapping(self, name: str, queue: str, function: str = "worker", **settings: Any) -> None:
+        """A mapping from a queue, by whatever name, to a function."""
+        source = {"type": "sqs", "queue": queue, **settings.pop("source", {})}
+        self._mappings[name] = {"source": source, "function": function, **settings}
+
+    def daemon(self, **settings: Any) -> Daemon:
+        """A daemon for all this, not yet started."""
+        whole = {
+            "state": str(self._folder / "state"),
+            "http": {"listen": "127.0.0.1:0"},
+            "aws": {"region": "us-east-1", "endpoint_url": self._server},
+            "functions": self._functions,
+            "event_source_mappings": self._mappings,
+            **settings,
+        }
+        config = self._folder / f"pollerd-{len(self._daemons)}.json"
+        config.write_text(json.dumps(whole, indent=2))
+        daemon = Daemon(config, str(self.journal.path))
+        self._daemons.append(daemon)
+        return daemon
+
+    def notes(self) -> list[Note]:
+        return self.journal.notes()
+
+    def handled(self) -> int:
+        """Messages handled at least once."""
+        return len(ends(self.notes()))
+
+    def wait_handled(self, count: int, seconds: float = 90.0) -> None:
+        until(lambda: self.handled() >= count, f"{count} messages are handled", seconds)
+
+    def wait_more(self, count: int) -> None:
+        """Return when so many further notes are written: the function is at work now."""
+        wanted = len(self.notes()) + count
+        until(lambda: len(self.notes()) >= wanted, "the function is at work")
+
+    def started(self) -> set[int]:
+        """Messages that the handler has begun with."""
+        return {note.n for note in self.notes() if note.what == "start"}
+
+    def judge(self, fault: str, *, bound: int, why: str, dead: Sequence[int] = ()) -> Verdict:
+        """Wait until the queues are empty, write the table's row, and hold the verdict to its promises.
+
+        bound: duplicates at most. dead: the only messages that may have come to a dead-letter queue, and must have.
+        """
+        for queue in self.queues:
+            queue.wait_empty()
+        found = [number for queue in self.queues for number in queue.dead()]
+        sent = [number for queue in self.queues for number in queue.sent]
+        verdict = Verdict(sent, ends(self.notes()), found)
+        seconds = time.monotonic() - self._began
+        lost, duplicates = len(verdict.lost), verdict.duplicates
+        self._record(Row(fault, len(sent), len(verdict.handled), lost, duplicates, bound, why, seconds))
+        assert verdict.lost == [], f"lost: {verdict.lost}"
+        assert verdict.strangers == []
+        assert sorted(found) == sorted(dead), f"dead-lettered: {found}, expected: {list(dead)}"
+        assert duplicates <= bound, f"{duplicates} duplicates are more than {bound}: {why}"
+        return verdict

@@ -1,0 +1,86 @@
+"""The server freezes, restarts, or is away when an answer is to be settled: work goes on afterwards, without a hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+from tests.faults.scene import Scene
+from tests.faults.until import until
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+CONCURRENCY = 4
+BATCH_SIZE = 5
+WHY = f"{CONCURRENCY} batches in hand x batch size {BATCH_SIZE}: their leases ran out meanwhile"
+
+Servers = Callable[..., servers.Server]
+Scenes = Callable[[servers.Server], Scene]
+
+
+def working_scene(scene: Scene) -> None:
+    """A queue with work for some seconds."""
+    queue = scene.queue(visibility=5, max_receives=1000)
+    scene.function()
+    scene.mapping("work", queue.name, batch_size=BATCH_SIZE, maximum_concurrency=CONCURRENCY)
+    queue.send(400, seconds=0.03)
+
+
+@pytest.mark.timeout(180)
+def test_a_frozen_server_makes_the_daemon_unready_until_it_thaws(private_ministack: Servers, scene_on: Scenes) -> None:
+    server = private_ministack()
+    scene = scene_on(server)
+    working_scene(scene)
+    daemon = scene.daemon()
+    daemon.start()
+    scene.wait_handled(40)
+    server.freeze()
+    try:
+        until(lambda: daemon.logged("source failed", verb="fetch"), "a receive has timed out", 90)
+        assert daemon.get("/healthz")[0] == 200
+        trouble = until(lambda: str(daemon.readiness("work").get("trouble", "")), "the trouble is told")
+        assert server.url in trouble
+    finally:
+        server.thaw()
+    daemon.wait_ready()
+    scene.judge("SIGSTOP of the server past its timeouts", bound=CONCURRENCY * BATCH_SIZE, why=WHY)
+    daemon.stop()
+
+
+@pytest.mark.timeout(180)
+def test_a_server_that_restarts_is_found_again(private_ministack: Servers, scene_on: Scenes) -> None:
+    server = private_ministack(persistent=True)
+    scene = scene_on(server)
+    working_scene(scene)
+    daemon = scene.daemon()
+    daemon.start()
+    scene.wait_handled(40)
+    server.restart()
+    scene.judge("restart of the server, which keeps its queues", bound=CONCURRENCY * BATCH_SIZE, why=WHY)
+    daemon.stop()
+
+
+@pytest.mark.timeout(180)
+def test_an_answer_that_cannot_be_settled_is_settled_once_the_server_is_back(
+    private_ministack: Servers, scene_on: Scenes, tmp_path: Path
+) -> None:
+    server = private_ministack(persistent=True)
+    scene = scene_on(server)
+    gate = tmp_path / "gate"
+    queue = scene.queue(visibility=120, max_receives=1)
+    scene.function(reserved_concurrency=1)
+    scene.mapping("work", queue.name, batch_size=10)
+    queue.send(10, gate=str(gate))
+    daemon = scene.daemon()
+    daemon.start()
+    until(lambda: len(scene.started()) == 1 and queue.counts() == (0, 10), "the batch runs")
+    server.stop()
+    gate.touch()
+    scene.wait_handled(10)
+    until(lambda: daemon.logged("source failed", verb="settle"), "the settling failed")
+    server.start()
+    scene.judge("server away between answer and delete", bound=0, why="the lease outlasts the outage")
+    daemon.stop()

@@ -1,0 +1,103 @@
+"""The set-ups in config/examples load, and their functions deal with the events AWS would send them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poller.settings.load import load
+
+EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
+EVENTS = Path(__file__).parents[2] / "golden" / "events"
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    level = logging.getLogger().level
+    yield
+    logging.getLogger().setLevel(level)
+
+
+def module(name: str) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / "functions" / name / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def event(name: str) -> Any:
+    return json.loads((EVENTS / name).read_text())
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_an_example_loads(file: Path) -> None:
+    settings = load(file)
+    assert settings.functions
+    assert settings.event_source_mappings
+
+
+def test_there_are_examples_and_each_function_is_used_by_one() -> None:
+    functions = {name for file in EXAMPLES.glob("*.yaml") for name in load(file).functions}
+    assert functions == {folder.name for folder in (EXAMPLES / "functions").iterdir()}
+
+
+def test_the_orders_function_names_the_messages_that_are_no_orders() -> None:
+    order = {"id": "o-1", "lines": [{"price": "2.50", "quantity": 2}]}
+    bodies = {
+        "good": json.dumps(order),
+        "text": "hello",
+        "empty": "{}",
+        "list": "[]",
+        "price": '{"id": 1, "lines": [{"price": "x", "quantity": 1}]}',
+    }
+    [record] = event("sqs/recorded-no-attributes.json")["Records"]
+    records = [record | {"messageId": name, "body": body} for name, body in bodies.items()]
+    answer = module("orders").handler({"Records": records}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": name} for name in ("text", "empty", "list", "price")]}
+
+
+def test_the_ledger_function_stops_an_account_at_its_first_failure_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LEDGER_URL", "http://127.0.0.1:1/bookings")
+    ledger = module("ledger")
+    booked: list[str] = []
+
+    def book(message: str, account: str, booking: dict[str, Any]) -> None:
+        if booking["cents"] < 0:
+            raise ConnectionError
+        booked.append(message)
+
+    monkeypatch.setattr(ledger, "book", book)
+    record = event("sqs-fifo/recorded-batch.json")["Records"][0]
+    messages = [("a1", "a", 1), ("a2", "a", -1), ("b1", "b", 1), ("a3", "a", 1), ("b2", "b", 1)]
+    records = [
+        record
+        | {
+            "messageId": name,
+            "body": json.dumps({"cents": cents}),
+            "attributes": record["attributes"] | {"MessageGroupId": account},
+        }
+        for name, account, cents in messages
+    ]
+    assert ledger.handler({"Records": records}, None) == {
+        "batchItemFailures": [{"itemIdentifier": "a2"}, {"itemIdentifier": "a3"}]
+    }
+    assert booked == ["a1", "b1", "b2"]
+
+
+@pytest.mark.parametrize("name", ["attributes-string-binary.json", "notification.json", "recorded-null-subject.json"])
+def test_the_alerts_function_logs_notifications(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    notified = event(f"sns/{name}")
+    module("alerts").handler(notified, None)
+    logged = " ".join(record.getMessage() for record in caplog.records)
+    assert all(record["Sns"]["Message"] in logged for record in notified["Records"])

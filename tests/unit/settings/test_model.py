@@ -1,0 +1,85 @@
+"""Defaults are promises: whoever changes one changes this list, and tells the users."""
+
+from __future__ import annotations
+
+from connectors.aws import AwsOptions
+from poller.settings.model import (
+    AccountSettings,
+    FunctionSettings,
+    HttpSettings,
+    LogSettings,
+    MappingSettings,
+    Settings,
+    SourceSettings,
+)
+from poller.settings.options import REQUIRED, options_of
+
+PROMISES = {
+    Settings: {
+        "state": "./state",
+        "concurrency": 1000,
+        "stop_timeout_seconds": 30,
+        "http": HttpSettings(),
+        "log": LogSettings(),
+        "aws": AccountSettings(),
+        "functions": {},
+        "event_source_mappings": {},
+    },
+    HttpSettings: {"listen": "127.0.0.1:9870"},
+    LogSettings: {"format": "auto", "level": "info"},
+    AwsOptions: {
+        "region": "",
+        "endpoint_url": "",
+        "profile": "",
+        "access_key_id": "",
+        "secret_access_key": "",
+        "session_token": "",
+        "allow_aws": False,
+    },
+    AccountSettings: {
+        "region": "",
+        "endpoint_url": "",
+        "profile": "",
+        "access_key_id": "",
+        "secret_access_key": "",
+        "session_token": "",
+        "allow_aws": False,
+        "account_id": "000000000000",
+    },
+    FunctionSettings: {
+        "code": REQUIRED,
+        "runtime": REQUIRED,
+        "handler": REQUIRED,
+        "timeout_seconds": 3,
+        "memory_mb": 128,
+        "environment": {},
+        "reserved_concurrency": None,
+        "idle_timeout_seconds": 300,
+    },
+    SourceSettings: {"type": REQUIRED, "options": REQUIRED},
+    MappingSettings: {
+        "source": REQUIRED,
+        "function": REQUIRED,
+        "enabled": True,
+        "batch_size": None,
+        "maximum_batching_window_seconds": 0,
+        "filter_criteria": (),
+        "function_response_types": (),
+        "maximum_concurrency": None,
+        "envelope": None,
+    },
+}
+
+
+def test_these_are_all_options_and_their_defaults() -> None:
+    assert {kind: {option.name: option.default for option in options_of(kind)} for kind in PROMISES} == PROMISES
+
+
+def test_every_option_has_its_sentence() -> None:
+    silent = [f"{kind.__name__}.{option.name}" for kind in PROMISES for option in options_of(kind) if not option.text]
+    assert silent == []
+
+
+def test_a_text_of_several_lines_under_a_field_is_one_sentence() -> None:
+    [listen] = options_of(HttpSettings)
+    assert "credentials yet. Port 0" in listen.text
