@@ -19,7 +19,7 @@ class AwsOptions:
 
     region: str = ""
     """AWS region. Empty: AWS_REGION, AWS_DEFAULT_REGION or the profile; then us-east-1."""
-    endpoint_url: str = ""
+    endpoint_url: str = field(default="", metadata={"example": "http://127.0.0.1:4566", "shown": True})
     """Server to talk to instead of AWS, e.g. http://127.0.0.1:4566. Empty: AWS_ENDPOINT_URL or the profile; then AWS itself,
     which needs allow_aws."""
     profile: str = ""

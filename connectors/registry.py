@@ -7,8 +7,7 @@ Outsiders register under the entry-point group ``pollerd.connectors``; a built-i
 
 from __future__ import annotations
 
-import importlib
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
 from connectors.contract import Source
@@ -49,13 +48,17 @@ def load(name: str) -> Connector:
 
     Raises ``UnknownConnectorError``, or ``MissingClientError`` when importing it fails for want of a library.
     """
-    target = BUILT_IN.get(name) or next((point.value for point in entry_points(group=GROUP, name=name)), None)
-    if target is None:
-        raise UnknownConnectorError(f"there is no source type {name!r}; known are {', '.join(names())}")
-    module, _, attribute = target.partition(":")
+    target = BUILT_IN.get(name)
+    if target is not None:
+        return _import(name, EntryPoint(name, target, GROUP), f"pollerd[{name}]")
+    for point in entry_points(group=GROUP, name=name):
+        return _import(name, point, f"what {point.dist.name if point.dist else point.value} asks for")
+    raise UnknownConnectorError(f"there is no source type {name!r}; known are {', '.join(names())}")
+
+
+def _import(name: str, point: EntryPoint, remedy: str) -> Connector:
     try:
-        connector: Connector = getattr(importlib.import_module(module), attribute)
+        connector: Connector = point.load()
     except ModuleNotFoundError as error:
-        extra = f"pollerd[{name}]" if name in BUILT_IN else target
-        raise MissingClientError(f"source type {name!r} needs {error.name}; install {extra}") from error
+        raise MissingClientError(f"source type {name!r} needs {error.name}; install {remedy}") from error
     return connector

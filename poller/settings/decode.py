@@ -1,7 +1,6 @@
 """Tree -> frozen dataclass, driven by type hints and field metadata. Knows no key of pollerd: connectors' Options are read alike.
 
-Hints understood: str, int, float, bool, Any, Literal, ``X | None``, Mapping[str, X], Sequence[X] (also dict, list, tuple[X, ...]) and
-dataclasses. Metadata: see model.py.
+Hints: see hints.py. Metadata: see model.py.
 
 Everything wrong is noted and reading goes on. What could not be read has its default; without one it is ``BAD``, and so are the dataclasses
 around it unless they are read as ``partial``. A caller throws the result away once the report has findings.
@@ -13,13 +12,13 @@ import dataclasses
 import math
 import re
 import sys
-import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_type_hints
 
 from connectors.contract import OptionsError
+from poller.settings.hints import shape
 from poller.settings.nodes import Entry, Keys, List, Node, Scalar, Table
 from poller.settings.problems import Report, closest, nearest
 from poller.settings.units import without_unit
@@ -66,7 +65,7 @@ class Decoder:
             self.report.add((*keys, error.field) if error.field else keys, str(error))
             return BAD
 
-    def _defaults(self, fields: Sequence[dataclasses.Field[Any]] | Any) -> dict[str, Any]:
+    def _defaults(self, fields: Iterable[dataclasses.Field[Any]]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for field in fields:
             if field.default is not dataclasses.MISSING:
@@ -95,29 +94,19 @@ class Decoder:
         if isinstance(node, Scalar) and node.value is None:
             self.report.add(keys, "null is no value", "leave the key out to have its default")
             return BAD
-        if hint is Any:
-            return self._plain(node, keys, rules)
-        if hint in _KINDS:
-            return self._scalar(hint, node, keys, rules)
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-            read = self.special.get(hint)
-            return read(node, keys) if read else self.dataclass(hint, node, keys, partial=True)
-        return self._generic(hint, node, keys, rules)
-
-    def _generic(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
-        origin, arguments = get_origin(hint), get_args(hint)
-        if (
-            origin in {Union, types.UnionType}
-            and len(inner := [part for part in arguments if part is not type(None)]) == 1
-        ):
-            return self.value(inner[0], node, keys, rules)
-        if origin is Literal:
-            return self.value(type(arguments[0]), node, keys, {**rules, "choices": arguments})
-        if isinstance(origin, type) and issubclass(origin, Mapping):
-            return self._mapping(arguments[1], node, keys, rules)
-        if isinstance(origin, type) and issubclass(origin, Sequence):
-            return self._sequence(arguments[0], node, keys, rules)
-        raise TypeError(f"{'.'.join(map(str, keys))}: options of type {hint} cannot be read from a file")
+        form, of = shape(hint)
+        if form == "table":
+            read = self.special.get(of)
+            return read(node, keys) if read else self.dataclass(of, node, keys, partial=True)
+        if form == "choice":
+            form, of, rules = "scalar", type(of[0]), {**rules, "choices": of}
+        readers: dict[str, Callable[[Any, Node, Keys, Mapping[str, Any]], Any]] = {
+            "any": self._any,
+            "scalar": self._scalar,
+            "mapping": self._mapping,
+            "list": self._list,
+        }
+        return readers[form](of, node, keys, rules)
 
     def _mapping(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
         if not isinstance(node, Table):
@@ -130,7 +119,7 @@ class Decoder:
             values[name] = self.value(hint, entry.node, (*keys, name), rules)
         return values
 
-    def _sequence(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
+    def _list(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
         if not isinstance(node, List):
             brackets = "a single item stands in brackets, too: [...]" if isinstance(node, Scalar) else ""
             self.report.add(keys, f"expected a list, not {_shown(node, rules)}", brackets)
@@ -149,6 +138,9 @@ class Decoder:
         if rules.get("path") and isinstance(value, str):
             return str(node.place.file.absolute().parent / value)
         return value
+
+    def _any(self, _: None, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
+        return self._plain(node, keys, rules)
 
     def _plain(self, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
         """Return a free-form value as plain Python: what JSON can say, null included."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from connectors.aws import AwsOptions
+from poller.settings.hints import Shape, shape
 from poller.settings.model import Settings, SourceSettings
 from poller.settings.options import REQUIRED, Option, options_of
 
@@ -24,7 +24,8 @@ _HEAD = """\
 
 def example(sources: Mapping[str, type]) -> str:
     """Return the text of a configuration that loads. sources: the Options of each source type to show; the first is the one in use."""
-    return "\n".join([_HEAD, *_block(Settings, sources)]).rstrip() + "\n"
+    text = "\n".join([_HEAD, *_block(Settings, sources)])
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 
 def _block(kind: type, sources: Mapping[str, type]) -> Iterator[str]:
@@ -37,20 +38,21 @@ def _block(kind: type, sources: Mapping[str, type]) -> Iterator[str]:
 def _option(option: Option, sources: Mapping[str, type]) -> Iterator[str]:
     if option.hint is SourceSettings:
         yield from _sources(sources)
-    elif dataclasses.is_dataclass(option.hint):
-        assert isinstance(option.hint, type)  # noqa: S101 - is_dataclass is true of instances, too, and a hint is none
-        yield f"{option.name}:"
-        yield from _indented(_block(option.hint, sources))
-    elif get_origin(option.hint) is not None and dataclasses.is_dataclass(inner := get_args(option.hint)[-1]):
-        yield f"{option.name}:"
-        yield f"  {option.rules['example']}:"
-        yield from _indented(_indented(_block(inner, sources)))
-    else:
-        yield _line(option)
+        return
+    match shape(option.hint):
+        case Shape("table", kind):
+            yield f"{option.name}:"
+            yield from _indented(_block(kind, sources))
+        case Shape("mapping", inner) if shape(inner).form == "table":
+            yield f"{option.name}:"
+            yield f"  {option.rules['example']}:"
+            yield from _indented(_indented(_block(inner, sources)))
+        case _:
+            yield _line(option)
 
 
 def _line(option: Option) -> str:
-    if option.default is REQUIRED:
+    if option.default is REQUIRED or option.rules.get("shown"):
         return f"{option.name}: {_written(option.rules.get('example', option.name))}"
     if option.default in (None, "", (), {}):
         shown = option.rules.get("example", option.default)

@@ -26,8 +26,8 @@ def parse(file: Path, text: str, report: Report) -> Node | None:
         place = Place(file, error.lineno, error.colno)
         report.add((), f"not valid JSON: {error.msg[0].lower()}{error.msg[1:]}", place=place)
         return None
-    except ValueError as error:  # an integer of more digits than Python converts
-        report.add((), f"not valid JSON: {error}", place=Place(file))
+    except ValueError:  # Python converts no integer of thousands of digits
+        report.add((), "not valid JSON: a number has too many digits", place=Place(file))
         return None
     return _Tree(file, text, report).node((), None)
 

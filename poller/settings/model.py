@@ -11,6 +11,7 @@ Field metadata, enforced by decode.py and shown by render.py; connectors may use
 * ``path``: the text names a file or folder, relative to the file it stands in; it becomes absolute.
 * ``secret``: never shown, logged or rendered. Such a field also says ``repr=False``.
 * ``example``: what the rendered file shows where there is no default to show; for a mapping of dataclasses, a name.
+  ``shown``: the example stands there in force, because the file would not do without it.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class MappingSettings:
     """Name of a function of this configuration (also name:$LATEST or its ARN)."""
     enabled: bool = True
     """false: the source is not touched at all."""
-    batch_size: int | None = field(default=None, metadata=between(1, 10000) | {"example": 100})
+    batch_size: int | None = field(default=None, metadata=between(1, 10000) | {"example": 10})
     """Records in one event, at most. Absent: AWS's default for the source (SQS: 10). FIFO queues: at most 10."""
     maximum_batching_window_seconds: float = field(default=0, metadata=between(0, 300))
     """Seconds to wait, from the first record on, for a batch to fill. 0: whatever one receive returned. Standard queues need

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,8 @@ def _archive(file: Path) -> dict[str, int]:
                 path = PurePosixPath(member.filename)
                 if path.is_absolute() or ".." in path.parts:
                     raise PackageError(f"{file} holds {member.filename!r}, which leads out of the package")
+                if stat.S_ISLNK(member.external_attr >> 16):
+                    raise PackageError(f"{file} holds a link, {member.filename!r}; links are not unpacked")
             if damaged := archive.testzip():
                 raise PackageError(f"{file} is damaged at {damaged!r}: the checksum does not match")
             return {member.filename: member.file_size for member in members if not member.is_dir()}
@@ -96,18 +99,17 @@ def check_python_handler(handler: str, files: Sequence[str]) -> None:
     module, _, function = handler.rpartition(".")
     parts = module.replace("/", ".").split(".")
     if not module or not function or "" in parts:
-        raise PackageError(
-            f"{handler!r} is not file.function", "app.handler is handler in app.py, sub/app.handler in sub/app.py"
-        )
+        raise PackageError(f"{handler!r} is not file.function", "app.handler is handler in app.py")
     path = "/".join(parts)
     if any(_is_module(file, path) for file in files):
         return
-    modules = sorted(file.removesuffix("/__init__.py") for file in files if file.endswith(".py"))
-    close = difflib.get_close_matches(f"{path}.py", modules, n=1, cutoff=0.5)
-    same_name = [file for file in modules if PurePosixPath(file).stem == parts[-1]]
-    hint = next(
-        (f"there is {file}" for file in [*same_name, *close]), "" if modules else "there is no Python file in it at all"
+    modules = {
+        file.removesuffix(".py").removesuffix("/__init__"): file for file in sorted(files) if file.endswith(".py")
+    }
+    alike = [stem for stem in modules if PurePosixPath(stem).name == parts[-1]] or difflib.get_close_matches(
+        path, modules, 1
     )
+    hint = f"there is {modules[alike[0]]}" if alike else "" if modules else "there is no Python file in it at all"
     raise PackageError(f"the package has no {path}.py for the handler {handler!r}", hint)
 
 

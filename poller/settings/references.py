@@ -36,3 +36,11 @@ def function_reference(text: str) -> FunctionReference | None:
         account=match["account"] or "",
         region=match["region"] or "",
     )
+
+
+def function_name(text: str) -> str:
+    """Return the bare name of a reference that a loaded configuration holds. Raises ``ValueError`` for what is none."""
+    reference = function_reference(text)
+    if reference is None:
+        raise ValueError(f"{text!r} is no function's name or ARN")
+    return reference.name

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 from connectors import registry
 from connectors.aws import AwsOptions
 from poller.settings.example import example
+from poller.settings.hints import Shape, shape
 from poller.settings.model import (
     AccountSettings,
     FunctionSettings,
@@ -18,7 +18,6 @@ from poller.settings.model import (
     LogSettings,
     MappingSettings,
     Settings,
-    SourceSettings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
 from poller.settings.schema import schema
@@ -64,10 +63,12 @@ def write(folder: Path) -> list[Path]:
 
 
 def documents(folder: Path) -> dict[str, str]:
-    """Return what ``write`` writes: text by file name."""
+    """Return what ``write`` writes: text by file name. Raises ``ValueError`` when README.md has no room for the table."""
     known = sources(list(registry.BUILT_IN))
-    head, _, rest = (folder / "README.md").read_text().partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
+    head, begin, rest = (folder / "README.md").read_text().partition(_BEGIN)
+    _, end, tail = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"{folder / 'README.md'} lacks the marks between which the options belong: {_BEGIN}{_END}")
     return {
         "pollerd.yaml": example(known),
         "pollerd.schema.json": schema_text(known),
@@ -93,37 +94,34 @@ def _section(title: str, kind: type) -> Iterator[str]:
 
 def _row(option: Option) -> str:
     cells = (f"`{option.name}`", _kind(option.hint, option.rules), _default(option), option.text)
-    return f"| {' | '.join(cell.replace('|', '\\|') for cell in cells)} |"
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 def _default(option: Option) -> str:
     if option.default is REQUIRED:
         return "required"
+    if isinstance(option.default, bool):
+        return "`true`" if option.default else "`false`"
     return f"`{option.default}`" if isinstance(option.default, str | int | float) and option.default != "" else ""
 
 
 def _kind(hint: Any, rules: Mapping[str, Any]) -> str:
     """Say what a value looks like, in words."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    words = {
-        str: "text",
-        bool: "true or false",
-        int: "whole number",
-        float: "number",
-        Any: "anything",
-        SourceSettings: "mapping",
-    }
-    if "choices" in rules and hint is str:
-        return ", ".join(f"`{choice}`" for choice in rules["choices"])
-    if hint in words:
-        return words[hint] + _bounds(rules)
-    if origin in {Union, types.UnionType}:
-        return _kind(next(part for part in arguments if part is not type(None)), rules)
-    if origin is Literal:
-        return ", ".join(f"`{choice}`" for choice in arguments)
-    if isinstance(origin, type) and issubclass(origin, Sequence):
-        return f"list of {_kind(arguments[0], rules)}"
-    return "mapping"
+    match shape(hint):
+        case Shape("scalar", _) if "choices" in rules:
+            return _choices(rules["choices"])
+        case Shape("scalar", kind):
+            return {str: "text", bool: "true or false", int: "whole number", float: "number"}[kind] + _bounds(rules)
+        case Shape("choice", choices):
+            return _choices(choices)
+        case Shape("list", inner):
+            return f"list of {_kind(inner, rules)}"
+        case Shape(form, _):
+            return "anything" if form == "any" else "mapping"
+
+
+def _choices(choices: Sequence[Any]) -> str:
+    return ", ".join(f"`{choice}`" for choice in choices)
 
 
 def _bounds(rules: Mapping[str, Any]) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
+from poller.settings.hints import Shape, shape
 from poller.settings.model import Settings, SourceSettings
 from poller.settings.options import REQUIRED, Option, options_of
 
@@ -41,7 +40,7 @@ def _source(name: str, options: type) -> dict[str, Any]:
 
 
 def _property(option: Option, sources: Sequence[str]) -> dict[str, Any]:
-    described = {"description": option.text} if option.text else {}
+    described: dict[str, Any] = {"description": option.text} if option.text else {}
     if option.hint is SourceSettings:
         return described | _any_source(sources)
     if option.rules.get("secret"):
@@ -64,21 +63,20 @@ def _any_source(sources: Sequence[str]) -> dict[str, Any]:
 
 
 def _value(hint: Any, rules: Mapping[str, Any], sources: Sequence[str]) -> dict[str, Any]:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if hint in _TYPES:
-        return {"type": _TYPES[hint]} | _rules(rules)
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return _object(hint, sources)
-    if origin in {Union, types.UnionType}:  # None only says that the key may be left out
-        return _value(next(part for part in arguments if part is not type(None)), rules, sources)
-    if origin is Literal:
-        return {"enum": list(arguments)}
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        names = {"propertyNames": {"pattern": f"^(?:{rules['keys']})$"}} if "keys" in rules else {}
-        return {"type": "object", **names, "additionalProperties": _value(arguments[1], rules, sources)}
-    if isinstance(origin, type) and issubclass(origin, Sequence):
-        return {"type": "array", "items": _value(arguments[0], rules, sources)}
-    return {}
+    match shape(hint):
+        case Shape("scalar", kind):
+            return {"type": _TYPES[kind]} | _rules(rules)
+        case Shape("choice", choices):
+            return {"enum": list(choices)}
+        case Shape("table", kind):
+            return _object(kind, sources)
+        case Shape("mapping", inner):
+            names = {"propertyNames": {"pattern": f"^(?:{rules['keys']})$"}} if "keys" in rules else {}
+            return {"type": "object", **names, "additionalProperties": _value(inner, rules, sources)}
+        case Shape("list", inner):
+            return {"type": "array", "items": _value(inner, rules, sources)}
+        case _:
+            return {}
 
 
 def _rules(rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,9 +41,11 @@ def read_source(node: Node, keys: Keys, *, decoder: Decoder, aws: AccountSetting
     try:
         connector(options)
     except OptionsError as error:
-        from_above = error.field in inherited and inherited[error.field] != _default(connector.Options, error.field)
-        parent = ("aws",) if from_above else keys
-        report.add((*parent, error.field) if error.field else keys, str(error))
+        if error.field in inherited and inherited[error.field] != _default(connector.Options, error.field):
+            report.add(("aws", error.field), str(error))
+            report.explained(keys)
+        else:
+            report.add((*keys, error.field) if error.field else keys, str(error))
         return BAD
     return SourceSettings(type=kind, options=options)
 

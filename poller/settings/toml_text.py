@@ -25,10 +25,13 @@ def parse(file: Path, text: str, report: Report) -> Node | None:
         return None
     try:
         value = tomllib.loads(text)
-    except ValueError as error:  # a syntax error, or an integer of more digits than Python converts
+    except tomllib.TOMLDecodeError as error:
         position = _POSITION.search(str(error))
         line, column = (int(position[1]), int(position[2])) if position and position[1] else (text.count("\n") + 1, 1)
         report.add((), f"not valid TOML: {_POSITION.sub('', str(error))}", place=Place(file, line, column))
+        return None
+    except ValueError:  # Python converts no integer of thousands of digits
+        report.add((), "not valid TOML: a number has too many digits", place=Place(file))
         return None
     return _placed(from_value(value, Place(file, 1, 1)), (), _places(file, text))
 

@@ -52,12 +52,12 @@ def parse(file: Path, text: str, report: Report) -> Node | None:
             loader.dispose()
     except yaml.reader.ReaderError as error:
         place = Lines(file, text).place(error.position)
-        _refuse(report, place, f"the character {error.character!a} is not allowed")
+        _refuse(report, place, f"the character U+{ord(text[error.position]):04X} is not allowed")
         return None
     except yaml.MarkedYAMLError as error:
         _refuse(report, _place(file, error.problem_mark), _reason(error))
         return None
-    if root is None:
+    if root is None or root.tag == f"{_TAG}null":
         report.add((), "there is nothing in this file", place=Place(file))
         return None
     tree = _Tree(file, report)

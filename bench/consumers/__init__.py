@@ -1,0 +1,1 @@
+"""The other sides of queue measurements, each a program of its own."""

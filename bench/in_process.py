@@ -1,0 +1,66 @@
+"""Our execution environments without the daemon around them: a pool of the process driver, with the daemon's own log and metrics."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from bench.pollerd import FUNCTION, RUNTIME
+from poller.aio.clock import SystemClock
+from poller.execution.contract import FunctionSpec, Invocation
+from poller.execution.pool import Pool
+from poller.execution.process import ProcessDriver
+from poller.observe.events import Emit, Fact
+from poller.observe.logs import emitter
+from poller.observe.metrics import Metrics
+
+PAYLOAD = b'{"pad":"' + b"x" * 90 + b'"}'
+"""100 bytes."""
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:work"
+SPEC = FunctionSpec(
+    name="work",
+    version="$LATEST",
+    arn=ARN,
+    task_root=str(FUNCTION),
+    runtime=RUNTIME,
+    handler="app.handler",
+    timeout_seconds=30,
+    memory_mb=512,
+)
+
+
+@contextlib.asynccontextmanager
+async def driver(state: Path) -> AsyncIterator[tuple[ProcessDriver, Emit]]:
+    """The driver as the daemon makes it. Log lines are written, to nowhere."""
+    metrics = Metrics()
+    with Path(os.devnull).open("w") as nowhere:
+        log = emitter("json", "info", nowhere)
+
+        def emit(fact: Fact) -> None:
+            metrics.emit(fact)
+            log(fact)
+
+        made = ProcessDriver(state, emit)
+        try:
+            yield made, emit
+        finally:
+            await made.close()
+
+
+@contextlib.asynccontextmanager
+async def pool(state: Path) -> AsyncIterator[Pool]:
+    """One function's environments."""
+    async with driver(state) as (made, emit):
+        environments = Pool(SPEC, made, emit, SystemClock(), 300)
+        try:
+            yield environments
+        finally:
+            await environments.close()
+
+
+def invocation() -> Invocation:
+    """A new event of 100 bytes."""
+    return Invocation(request_id=str(uuid.uuid4()), payload=PAYLOAD, function_arn=ARN)

@@ -1,0 +1,94 @@
+"""What /proc tells about the processes of an environment: who belongs to it, what memory they use, who is behind a connection.
+
+A process belongs if it descends from the environment's first one, or carries its mark: the address of its Runtime API in the environment variables,
+which children inherit and keep when they leave session and parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+PAGE = resource.getpagesize()
+
+
+def children(pid: int) -> Iterator[int]:
+    """The process and all its descendants, as far as they are still attached to it."""
+    yield pid
+    with contextlib.suppress(OSError, ValueError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
+                yield from children(int(child))
+
+
+def marked(mark: bytes) -> Iterator[int]:
+    """Processes with the mark among their environment variables."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                if mark in Path(f"/proc/{name}/environ").read_bytes():
+                    yield int(name)
+
+
+def memory(pid: int) -> int:
+    """Resident bytes of the process and its descendants; 0 when it is gone."""
+    total = 0
+    for member in children(pid):
+        with contextlib.suppress(OSError, IndexError):
+            total += int(Path(f"/proc/{member}/statm").read_bytes().split()[1]) * PAGE
+    return total
+
+
+def kill(pid: int, mark: bytes) -> None:
+    """SIGKILL to the process group and to every straggler, until none is left."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    for _ in range(10):  # a fork under way may be one generation ahead
+        stragglers = [straggler for straggler in marked(mark) if straggler != pid and not _is_zombie(straggler)]
+        if not stragglers:
+            return
+        for straggler in stragglers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(straggler, signal.SIGKILL)
+
+
+def owns_connection(pid: int, mark: bytes, server_port: int, client_port: int) -> bool:
+    """Whether the loopback connection client_port -> server_port was made by the environment."""
+    inode = _socket_inode(server_port, client_port)
+    if not inode:
+        return False
+    target = f"socket:[{inode}]"
+    return any(_has_open(member, target) for member in children(pid)) or any(
+        _has_open(member, target) for member in marked(mark)
+    )
+
+
+def _socket_inode(server_port: int, client_port: int) -> str:
+    """Inode of the client's end, from the kernel's table of TCP sockets; "" when it is not there."""
+    local, remote = f"0100007F:{client_port:04X}", f"0100007F:{server_port:04X}"
+    with open("/proc/net/tcp") as table:  # noqa: PTH123  # read line by line: the table may be long
+        for line in table:
+            columns = line.split(maxsplit=10)
+            if columns[1] == local and columns[2] == remote:
+                return columns[9]
+    return ""
+
+
+def _has_open(pid: int, target: str) -> bool:
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{pid}/fd/{name}") == target:
+                    return True
+    return False
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
