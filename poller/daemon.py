@@ -77,7 +77,7 @@ class Daemon:
                 name, settings, permits=self._slots, front=self._invoker, clock=self._clock, emit=self._emit
             )
             try:
-                return await mapping.run(stop)
+                await mapping.run(stop)
             except Exception as error:  # noqa: BLE001  # whatever it is, it is ours, and the other mappings go on
                 failures += 1
                 delay = RESTARTS.delay(failures)
@@ -90,8 +90,9 @@ class Daemon:
         seconds = self._settings.stop_timeout_seconds * FINISHING_SHARE
         self._emit(StopBegan(reason=stop.reason, seconds=seconds))
         hurry = asyncio.create_task(stop.wait_hurry())
-        finishing = asyncio.gather(*mappings)
-        await asyncio.wait({hurry, finishing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finishing: asyncio.Future[Any] = asyncio.gather(*mappings)
+        first: set[asyncio.Future[Any]] = {hurry, finishing}
+        await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         unfinished = sum(self._in_hand().values())
         finishing.cancel()
@@ -114,7 +115,7 @@ class Daemon:
             return shown | {"ready": True, "state": "disabled"}
         if self._stop and self._stop.soft:
             return shown | {"ready": False, "state": "stopping"}
-        identity = mapping and mapping.link.identity
+        identity = mapping.link.identity if mapping else None
         if mapping is None or identity is None or mapping.link.trouble:
             return shown | {"ready": False, "state": "connecting", "trouble": mapping.link.trouble if mapping else ""}
         held = {"pollers": mapping.running, "records_in_hand": len(mapping.leases)}

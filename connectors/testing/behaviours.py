@@ -118,14 +118,15 @@ class SourceContract(Contract):
                     require(len(records) <= min(room, source.capabilities.max_fetch), f"{len(records)} for {room}")
 
     async def test_an_empty_fetch_waits_as_told(self) -> None:
-        """Not at all, or about so long; a second's fraction may be rounded down."""
+        """Not at all, or about so long."""
         async with self.rig(LONG) as rig, opened(rig) as source:
             began = now()
             expect(await source.fetch(10, 0), [], "records of an empty queue")
             require(now() - began < self.patience, "returned without waiting")
             began = now()
-            expect(await source.fetch(10, 2), [], "records of an empty queue")
-            require(1 <= now() - began < 2 + self.patience, f"waited {now() - began} s when told 2")
+            expect(await source.fetch(10, 1), [], "records of an empty queue")
+            waited = now() - began
+            require(0.5 < waited < 1 + self.patience, f"waited {waited} s when told 1")  # noqa: PLR2004 - clocks differ
 
     async def test_a_record_that_arrives_ends_the_wait(self) -> None:
         """A long poll, not a sleep."""

@@ -24,16 +24,11 @@ POLLERS_AT_MOST = 1250
 """Concurrent invocations of one mapping: the service's on-demand ceiling (Lambda DG, Configuring scaling behavior for SQS)."""
 
 
-def specs(settings: Settings) -> dict[str, FunctionSpec]:
-    """What a driver needs to run each function; a .zip is unpacked into the state folder. Raises PackageError."""
-    return {name: _spec(name, function, settings) for name, function in settings.functions.items()}
-
-
 def pools(settings: Settings, driver: Driver, emit: Emit, clock: Clock) -> dict[str, Pool]:
     """One pool of warm environments a function, empty."""
     return {
-        name: Pool(spec, driver, emit, clock, settings.functions[name].idle_timeout_seconds)
-        for name, spec in specs(settings).items()
+        name: Pool(spec(name, function, settings), driver, emit, clock, function.idle_timeout_seconds)
+        for name, function in settings.functions.items()
     }
 
 
@@ -83,7 +78,8 @@ def function_name(reference: str) -> str:
     return bare.rpartition("function:")[2]
 
 
-def _spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionSpec:
+def spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionSpec:
+    """What a driver needs to run the function; a .zip is unpacked into the state folder. Raises PackageError."""
     account = settings.aws
     return FunctionSpec(
         name=name,

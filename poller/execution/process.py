@@ -175,14 +175,27 @@ class ProcessEnvironment(Environment):
         self._capture.begin(invocation.request_id, self._spec.version)
         began = time.monotonic() if init_ms is not None else began
         deadline = max(deadline, began + self._spec.timeout_seconds) if init_ms is not None else deadline
-        answer = self._api.deliver(invocation, math.ceil((time.time() + deadline - time.monotonic()) * 1000))
-        assert self._exit is not None  # noqa: S101  # a process that is ready has a watcher
-        await asyncio.wait(
-            {answer, self._exit}, timeout=deadline - time.monotonic(), return_when=asyncio.FIRST_COMPLETED
-        )
+        answer = await self._deliver(invocation, deadline)
         result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
         result = dataclasses.replace(result, init_ms=init_ms, max_memory_mb=self._high_water())
         return dataclasses.replace(result, log_tail=self._capture.end(result, self._spec.memory_mb))
+
+    async def _deliver(self, invocation: Invocation, deadline: float) -> asyncio.Future[Answer]:
+        """Hand out the event and wait for its answer, the process's end, or the deadline, whichever is first.
+
+        A process that ends before it took the event (it may have been on its way down since the last answer) is started once more: the function has not run.
+        """
+        for again in (True, False):
+            answer = self._api.deliver(invocation, math.ceil((time.time() + deadline - time.monotonic()) * 1000))
+            exit_ = self._exit or asyncio.get_running_loop().create_future()
+            await _first(answer, exit_, seconds=deadline - time.monotonic())
+            untouched = exit_.done() and self._api.waiting and not self._killed
+            if not (again and untouched):
+                break
+            failure, _ = await self._init(deadline - time.monotonic())
+            if failure:
+                break
+        return answer
 
     def _result(self, request_id: str, answer: asyncio.Future[Answer], duration_ms: float) -> Result:
         """What came first: an answer, the process's end, or the timeout."""

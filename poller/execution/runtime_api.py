@@ -62,6 +62,11 @@ class RuntimeApi:
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._parked = self._event = self._pending = None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether an event is to be handed out that the runtime has not taken yet."""
+        return self._pending is not None
+
     async def open(self) -> None:
         """Listen on a free port of 127.0.0.1."""
         loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ Each step goes on after a problem as far as that makes sense; only then are they
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -14,19 +15,26 @@ from poller.settings.decode import BAD, Decoder, Special
 from poller.settings.files import folder_of, locate, read
 from poller.settings.model import AccountSettings, Settings, SourceSettings
 from poller.settings.nodes import Place, Scalar, Table
-from poller.settings.problems import Report, SettingsError
+from poller.settings.problems import Finding, Report, SettingsError
 from poller.settings.sources import read_source
 
 
-def load(path: Path | None = None) -> Settings:
+More = Callable[[Settings], Iterable[Finding]]
+"""A check that needs what lies above the settings: can this host run the functions, do the filters compile."""
+
+
+def load(path: Path | None = None, more: Iterable[More] = ()) -> Settings:
     """Return the configuration of a file, of a folder's files together, or of where ``files.DEFAULTS`` finds one.
 
-    Paths in it are absolute. Raises ``SettingsError`` and nothing else.
+    Paths in it are absolute. more: further checks, made when what is in the files makes sense by itself. Raises ``SettingsError`` and nothing else.
     """
     found = locate(path)
     report = Report()
     root = read(found, report)
     settings = _settings(root, Decoder(report, folder_of(found))) if root else None
+    for look in more if settings is not None and not report else ():
+        for finding in look(settings):
+            report.add(finding.keys, finding.sentence, finding.hint)
     if settings is None or report:
         raise SettingsError(report.problems(root or Scalar(Place(found), None)))
     return settings

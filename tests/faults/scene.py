@@ -43,11 +43,12 @@ class Scene:
         if self._sqs is not None:
             self._sqs.close()
 
-    def queue(self, **options: Any) -> Queue:
-        """A queue that exists; options as of ``Queue``."""
+    def queue(self, *, create: bool = True, **options: Any) -> Queue:
+        """A queue, which exists unless create is False; options as of ``Queue``."""
         self._sqs = self._sqs or sqs_client(self._server)
         queue = Queue(self._sqs, self._numbers, **options)
-        queue.create()
+        if create:
+            queue.create()
         self.queues.append(queue)
         return queue
 
@@ -92,6 +93,9 @@ class Scene:
         """Return when so many further notes are written: the function is at work now."""
         wanted = len(self.notes()) + count
         until(lambda: len(self.notes()) >= wanted, "the function is at work")
+
+    def wait_started(self, number: int, seconds: float = 60.0) -> None:
+        until(lambda: number in self.started(), f"message {number} is run", seconds)
 
     def started(self) -> set[int]:
         """Messages that the handler has begun with."""

@@ -1,0 +1,71 @@
+"""``pollerd check``: everything ``run`` would refuse, without running anything; and whether an event passes a mapping's filters."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from poller.cli import configuration
+from poller.pipeline.filter import compile_criteria
+from poller.settings.model import MappingSettings, Settings
+
+
+def add(verbs: Any) -> None:
+    """Register the verb."""
+    text = "Check a configuration. With --event: tell which records of an event pass the filters of a mapping, and why not."
+    parser = verbs.add_parser("check", help="check a configuration, or an event against filters", description=text)
+    configuration.add_argument(parser)
+    help_ = "JSON: an SQS event, one record of it, or the body of a message; and the mapping's name"
+    parser.add_argument("--event", nargs=2, metavar=("FILE", "MAPPING"), help=help_)
+    parser.set_defaults(call=call)
+
+
+def call(given: argparse.Namespace) -> int:
+    """0: usable, or every record passes. 1: a record is dropped."""
+    settings = configuration.read(given.config)
+    if given.event:
+        return _check_event(settings, Path(given.event[0]), given.event[1])
+    functions, mappings = len(settings.functions), len(settings.event_source_mappings)
+    print(f"the configuration can be used: functions: {functions}, event source mappings: {mappings}")
+    return 0
+
+
+def _check_event(settings: Settings, file: Path, name: str) -> int:
+    mapping = settings.event_source_mappings.get(name)
+    if mapping is None:
+        known = ", ".join(settings.event_source_mappings) or "none"
+        print(f"there is no mapping {name!r}; known are {known}", file=sys.stderr)
+        return 2
+    try:
+        records = _records(file.read_text())
+    except OSError as error:
+        print(f"{file} cannot be read: {error.strerror}", file=sys.stderr)
+        return 2
+    verdicts = [_explain(mapping, record) for record in records]
+    for n, (passes, text) in enumerate(verdicts):
+        print(f"record {n}: {'passes' if passes else 'is dropped'}{text}")
+    return 0 if all(passes for passes, _ in verdicts) else 1
+
+
+def _explain(mapping: MappingSettings, record: dict[str, Any]) -> tuple[bool, str]:
+    if not mapping.filter_criteria:
+        return True, ": the mapping has no filters"
+    explanation = compile_criteria(mapping.filter_criteria).explain(record)
+    lines = "".join(f"\n  {refusal}" for refusal in explanation.refusals)
+    return explanation.admitted, "" if explanation.admitted else lines
+
+
+def _records(text: str) -> list[dict[str, Any]]:
+    """An event's records, the one record, or a record with that text as its body."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [{"body": text}]
+    if isinstance(value, dict) and isinstance(value.get("Records"), list):
+        return [record if isinstance(record, dict) else {"body": record} for record in value["Records"]]
+    if isinstance(value, dict) and isinstance(value.get("body"), str):
+        return [value]
+    return [{"body": text}]

@@ -1,0 +1,69 @@
+"""``pollerd invoke``: one event, straight to a function of a configuration; no daemon needed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from poller.aio.clock import SystemClock
+from poller.cli import configuration
+from poller.control import assemble
+from poller.dispatch.invoker import MAX_PAYLOAD
+from poller.observe.logs import emitter
+from poller.settings.model import Settings
+
+
+def add(verbs: Any) -> None:
+    """Register the verb."""
+    text = (
+        "Invoke a function once. Its answer goes to standard output, its log to standard error. Exit code 1: it failed."
+    )
+    parser = verbs.add_parser("invoke", help="invoke a function of a configuration once", description=text)
+    parser.add_argument("function", metavar="FUNCTION", help="name of the function")
+    parser.add_argument("event", nargs="?", default="{}", metavar="EVENT", help="JSON, @FILE, or - for standard input")
+    parser.add_argument("--config", type=Path, metavar="CONFIG", help="file or folder; default as for run")
+    parser.set_defaults(call=call)
+
+
+def call(given: argparse.Namespace) -> int:
+    """0: the function answered. 1: it failed. 2: no such function, or no JSON."""
+    settings = configuration.read(given.config)
+    name = assemble.function_name(given.function)
+    if name not in settings.functions:
+        print(f"there is no function {name!r}; known are {', '.join(settings.functions) or 'none'}", file=sys.stderr)
+        return 2
+    try:
+        payload = _event(given.event)
+    except (OSError, ValueError) as error:
+        print(f"the event cannot be used: {error}", file=sys.stderr)
+        return 2
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_invoke(settings, name, payload))
+
+
+async def _invoke(settings: Settings, name: str, payload: bytes) -> int:
+    log = emitter(settings.log.format, settings.log.level)
+    driver = configuration.driver(settings, log)
+    pools = assemble.pools(settings, driver, log, SystemClock())
+    try:
+        result = await assemble.invoker(pools, log).invoke(name, payload)
+    finally:
+        await pools[name].close()
+        await driver.close()
+    sys.stdout.buffer.write(result.payload + b"\n")
+    sys.stdout.flush()
+    return 0 if result.ok else 1
+
+
+def _event(text: str) -> bytes:
+    raw = sys.stdin.buffer.read() if text == "-" else Path(text[1:]).read_bytes() if text[:1] == "@" else text.encode()
+    json.loads(raw)
+    if len(raw) > MAX_PAYLOAD:
+        raise ValueError(f"{len(raw)} bytes, {MAX_PAYLOAD} are allowed")
+    return raw

@@ -1,0 +1,57 @@
+"""``pollerd run``: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from typing import Any
+
+import uvloop
+
+from poller.aio.stop import Stop
+from poller.cli import configuration
+from poller.daemon import Daemon
+from poller.observe.logs import emitter
+from poller.settings.model import Settings
+
+NO_PORT = 69
+"""Exit code (sysexits.h: EX_UNAVAILABLE)."""
+
+
+def add(verbs: Any) -> None:
+    """Register the verb."""
+    text = (
+        "Run the daemon. SIGTERM or Ctrl-C drains: running invocations finish, the rest is handed back. Twice: at once."
+    )
+    parser = verbs.add_parser("run", help="run the daemon", description=text)
+    configuration.add_argument(parser)
+    parser.set_defaults(call=call)
+
+
+def call(given: argparse.Namespace) -> int:
+    """Run until stopped."""
+    settings = configuration.read(given.config)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings))
+
+
+async def _run(settings: Settings) -> int:
+    log = emitter(settings.log.format, settings.log.level)
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _signalled, stop, number)
+    daemon = Daemon(settings, configuration.driver(settings, log), log)
+    try:
+        await daemon.run(stop)
+    except OSError as error:
+        print(f"cannot listen on {settings.http.listen}: {error.strerror or error}", file=sys.stderr)
+        return NO_PORT
+    return 0
+
+
+def _signalled(stop: Stop, number: signal.Signals) -> None:
+    if stop.soft:
+        stop.hurry()
+    stop.begin(number.name)

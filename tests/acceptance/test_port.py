@@ -1,0 +1,111 @@
+"""The HTTP port: health, readiness, metrics, and what happens when it cannot be had."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.faults.daemon import Daemon
+from tests.faults.scene import Scene
+from tests.faults.until import until
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+PROMISED = {
+    "pollerd_polls",
+    "pollerd_records_polled",
+    "pollerd_source_errors",
+    "pollerd_source_up",
+    "pollerd_pollers",
+    "pollerd_records_filtered",
+    "pollerd_batches_cut",
+    "pollerd_batch_records",
+    "pollerd_batches_judged",
+    "pollerd_records_failed",
+    "pollerd_records_settled",
+    "pollerd_settle_errors",
+    "pollerd_records_duplicated",
+    "pollerd_invocations",
+    "pollerd_invocation_seconds",
+    "pollerd_cold_starts",
+    "pollerd_environments",
+    "pollerd_init_seconds",
+    "pollerd_log_lines",
+    "pollerd_defects",
+    "pollerd_slots_in_use",
+    "pollerd_slots_waiting",
+    "pollerd_records_in_hand",
+}
+"""Dashboards and alarms are built on these names."""
+
+
+def samples(daemon: Daemon) -> dict[tuple[str, str], float]:
+    """Sample name and the value of its "outcome", "status" or "verdict" label -> sum."""
+    found: dict[tuple[str, str], float] = {}
+    for family in text_string_to_metric_families(daemon.get("/metrics")[1]):
+        for sample in family.samples:
+            word = next(
+                (sample.labels[label] for label in ("outcome", "status", "verdict") if label in sample.labels), ""
+            )
+            found[sample.name, word] = found.get((sample.name, word), 0.0) + sample.value
+    return found
+
+
+def test_metrics_are_valid_and_count_what_happened(scene: Scene) -> None:
+    queue = scene.queue(visibility=2)
+    scene.function()
+    scene.mapping("work", queue.name, batch_size=1, filter_criteria=[{"body": {"drop": [{"exists": False}]}}])
+    queue.send(20)
+    queue.send(5, drop=True)
+    queue.send(1, fail=1)
+    daemon = scene.daemon()
+    daemon.start()
+    queue.wait_empty()
+    until(lambda: samples(daemon).get(("pollerd_records_settled_total", "delivered")) == 21, "all are counted")
+    counted = samples(daemon)
+    assert counted["pollerd_records_settled_total", "filtered"] == 5
+    assert counted["pollerd_records_filtered_total", ""] == 5
+    assert counted["pollerd_records_polled_total", ""] == 27
+    assert counted["pollerd_invocations_total", "success"] == 21
+    assert counted["pollerd_invocations_total", "error"] == 1
+    assert counted["pollerd_batches_judged_total", "failed"] == 1
+    assert counted["pollerd_records_in_hand", ""] == 0
+    families = {family.name for family in text_string_to_metric_families(daemon.get("/metrics")[1])}
+    assert sorted(PROMISED - families) == []
+    assert sorted(name for name in families - PROMISED if name.startswith("pollerd_")) == []
+    daemon.stop()
+
+
+def test_a_port_that_is_taken_ends_the_start_with_69(scene: Scene) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        daemon = scene.daemon(http={"listen": f"127.0.0.1:{port}"})
+        daemon.spawn()
+        assert daemon.wait() == 69, daemon.tail()
+    assert str(port) in daemon.tail()
+    assert "Traceback" not in daemon.tail()
+
+
+def test_a_daemon_without_mappings_is_healthy_and_ready(scene: Scene) -> None:
+    daemon = scene.daemon()
+    daemon.start()
+    assert json.loads(daemon.get("/readyz")[1]) == {"ready": True, "mappings": []}
+    assert daemon.get("/nowhere")[0] == http.client.NOT_FOUND
+    daemon.stop()
+
+
+def test_every_line_of_the_log_is_json_with_time_and_level(scene: Scene) -> None:
+    queue = scene.queue()
+    scene.function()
+    scene.mapping("work", queue.name)
+    queue.send(1, fail=1)
+    queue.send(1)
+    daemon = scene.daemon()
+    daemon.start()
+    scene.wait_handled(1)
+    daemon.stop()
+    assert [line for line in daemon.lines() if not {"event", "level", "timestamp"} <= line.keys()] == []
