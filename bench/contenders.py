@@ -1,13 +1,14 @@
 """Who empties a queue, and how fast: ours and the others, each against a fresh server.
 
-The rate is of the records after the first fifth (tally.py), from the batch that ended that fifth to the queue being empty, deletes included.
+The rate is of the records after the first fifth (tally.py), from the batch that ended that fifth to the queue being empty,
+deletes included.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,34 +37,37 @@ class Scene:
 Contender = Callable[[Scene], AbstractContextManager[Program]]
 
 
-def ours(batch_size: int, window: float = 0) -> Contender:
-    """Our daemon with one mapping, nothing tuned."""
-    mapping = {
+def ours(batch_size: int, window: float = 0, *, idle: Sequence[str] = ()) -> Contender:
+    """Our daemon with one mapping, nothing tuned, and further mappings on idle queues."""
+    busy = {
         "source": {"type": "sqs", "queue": "work"},
         "batch_size": batch_size,
         "maximum_batching_window_seconds": window,
     }
 
     def start(scene: Scene) -> AbstractContextManager[Program]:
-        settings = pollerd.configuration(scene.folder, scene.server.url, {"work": mapping}, scene.tally)
+        scene.server.make_queues(idle)
+        mappings = {name: {"source": {"type": "sqs", "queue": name}} for name in idle}
+        settings = pollerd.configuration(scene.folder, scene.server.url, {"work": busy, **mappings}, scene.tally)
         return pollerd.daemon(scene.folder, settings)
 
     return start
 
 
-def bare_loop(loops: int) -> Contender:
-    """consumers/loop.py with so many loops side by side."""
+def bare_loop(loops: int, *, idle: Sequence[str] = ()) -> Contender:
+    """consumers/loop.py with so many loops side by side, and long polls parked on idle queues."""
 
     def start(scene: Scene) -> AbstractContextManager[Program]:
         command = [sys.executable, "-m", "bench.consumers.loop", "--endpoint", scene.server.url]
         command += ["--queue", scene.queue, "--tally", str(scene.tally), "--loops", str(loops)]
+        command += ["--parked", *scene.server.make_queues(idle)]
         return running(command, log=scene.folder / "loop.log", env=KEYS)
 
     return start
 
 
 def npm_consumer(scene: Scene) -> AbstractContextManager[Program]:
-    """npm's sqs-consumer. Raises Unavailable."""
+    """Run npm's sqs-consumer. Raises Unavailable."""
     command = ["node", str(CONSUMER), str(sqs_consumer()), scene.server.url, scene.queue, str(scene.tally)]
     return running(command, log=scene.folder / "sqs-consumer.log", env=KEYS)
 
@@ -75,16 +79,32 @@ def ministack_mapping(scene: Scene) -> Iterator[Program]:
     yield scene.server.program
 
 
-def records_a_second(bench: Bench, contender: Contender, count: int) -> float:
-    """Empty a queue of so many messages. Raises Failed, Unavailable."""
+def records_a_second(
+    bench: Bench, contender: Contender, count: int, *, enough: int | None = None, filled_first: bool = True
+) -> float:
+    """Empty a queue of so many messages, or handle ``enough`` of them. Raises Failed, Unavailable.
+
+    filled_first: before the contender starts; else once it is polling, and then the first half of the records is not timed.
+    """
     with bench.folder() as folder, sqs_server(folder) as server:
         (queue,) = server.make_queues(["work"])
-        server.fill(queue, count)
         tally = Tally(folder / "tally")
+        if filled_first:
+            server.fill(queue, count)
         with contender(Scene(folder, server, queue, tally.path)) as program:
-            until(lambda: tally.total() >= count, "handling", seconds=DRAIN_SECONDS, program=program, every=0.05)
+            if not filled_first:
+                server.fill(queue, 10)
+                _until_handled(tally, 10, program)
+                server.fill(queue, count - 10)
+            _until_handled(tally, enough or count, program)
+            if enough not in {None, count}:
+                return tally.rate(WARM_UP)
             ended = server.until_empty(queue)
         if tally.total() != count:
             raise Failed(f"handlers saw {tally.total()} records of {count}")
-        began, timed = tally.since(WARM_UP)
+        began, timed = tally.since(WARM_UP if filled_first else 0.5)
         return timed / (ended - began)
+
+
+def _until_handled(tally: Tally, count: int, program: Program) -> None:
+    until(lambda: tally.total() >= count, "handling", seconds=DRAIN_SECONDS, program=program, every=0.05)

@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TextIO
 
 from bench.pollerd import FUNCTION, RUNTIME
 from poller.aio.clock import SystemClock
@@ -36,7 +37,7 @@ SPEC = FunctionSpec(
 async def driver(state: Path) -> AsyncIterator[tuple[ProcessDriver, Emit]]:
     """The driver as the daemon makes it. Log lines are written, to nowhere."""
     metrics = Metrics()
-    with Path(os.devnull).open("w") as nowhere:
+    with _nowhere() as nowhere:
         log = emitter("json", "info", nowhere)
 
         def emit(fact: Fact) -> None:
@@ -48,6 +49,10 @@ async def driver(state: Path) -> AsyncIterator[tuple[ProcessDriver, Emit]]:
             yield made, emit
         finally:
             await made.close()
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w")
 
 
 @contextlib.asynccontextmanager

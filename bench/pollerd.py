@@ -19,7 +19,9 @@ RUNTIME = f"python3.{sys.version_info.minor}"
 READY_SECONDS = 90.0
 
 
-def configuration(folder: Path, endpoint: str, mappings: Mapping[str, Mapping[str, Any]], tally: Path) -> dict[str, Any]:
+def configuration(
+    folder: Path, endpoint: str, mappings: Mapping[str, Mapping[str, Any]], tally: Path
+) -> dict[str, Any]:
     """The counting function under the name ``work``, fed by these mappings (name -> its block without ``function``)."""
     return {
         "state": str(folder / "state"),

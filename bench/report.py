@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import os
 import platform
@@ -38,7 +38,7 @@ def show(console: Console, found: Sequence[Line | Skipped]) -> None:
 
 def save(found: Sequence[Line | Skipped], *, quick: bool) -> Path:
     """Write everything, samples included; returns the file."""
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{now:%Y-%m-%dT%H%M%SZ}.json"
     about = {
@@ -56,7 +56,17 @@ def save(found: Sequence[Line | Skipped], *, quick: bool) -> Path:
 def _row(line: Line) -> tuple[str, ...]:
     ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
     theirs = "" if line.theirs is None else _figure(line.theirs)
-    return line.letter, line.path, line.unit, _figure(line.ours), line.peer, theirs, ratio, line.budget, VERDICTS[line.met]
+    return (
+        line.letter,
+        line.path,
+        line.unit,
+        _figure(line.ours),
+        line.peer,
+        theirs,
+        ratio,
+        line.budget,
+        VERDICTS[line.met],
+    )
 
 
 def _figure(figure: Figure) -> str:

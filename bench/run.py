@@ -11,9 +11,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """One run. scratch: removed at its end. say: tells the person who waits what is going on."""
+    """One run. quick: small sizes. deep: very long queues too. scratch: removed at its end.
+
+    say: tells the person who waits what is going on.
+    """
 
     quick: bool
+    deep: bool
     scratch: Path
     say: Callable[[str], None]
 

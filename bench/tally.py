@@ -36,6 +36,11 @@ class Tally:
                 return at, total - seen
         raise Failed("no record was handled")
 
+    def rate(self, share: float) -> float:
+        """Records a second from the batch that completed that share of them to the last one."""
+        began, timed = self.since(share)
+        return timed / (max(at for at, _ in self._marks()) - began)
+
     def _marks(self) -> list[tuple[float, int]]:
         if not self.path.exists():
             return []

@@ -1,7 +1,8 @@
 """(b) Warm invoke, one environment, 100 bytes, one at a time, against AWS's runtime interface emulator (RIE).
 
-The same interpreter and the same awslambdaric on both sides. RIE is driven through its HTTP port; ours twice: by a call in the daemon's process, which
-is the way of a record from a queue, and through an HTTP front (consumers/door.py) with the very client that drives RIE.
+The same interpreter and the same awslambdaric on both sides. RIE is driven through its HTTP port; ours twice: by a call in the
+process that serves the Runtime API, which is the way of a record from a queue, and through an HTTP front (consumers/door.py)
+with the very client that drives RIE. Log lines are written on both sides.
 """
 
 from __future__ import annotations
@@ -63,7 +64,16 @@ def _line(seen: Rounds, key: str, name: str, *, peer: bool) -> Line:
         budget = "more" if more else "less"
         met = (ratio(ours, theirs) > 1) is more
     path = f"warm invoke, {name}"
-    return Line(letter="b", path=path, unit=UNITS[key], ours=ours, peer=EMULATOR if peer else "", theirs=theirs, budget=budget, met=met)
+    return Line(
+        letter="b",
+        path=path,
+        unit=UNITS[key],
+        ours=ours,
+        peer=EMULATOR if peer else "",
+        theirs=theirs,
+        budget=budget,
+        met=met,
+    )
 
 
 def _direct(bench: Bench, count: int) -> Sample:

@@ -1,6 +1,7 @@
 """Program: one environment of ours behind the path on which the AWS emulator is driven. Arguments: state folder, port.
 
-An HTTP front as thin as can be, on the parser of our Runtime API; it stands for the invoke API, so that both sides are measured through HTTP.
+An HTTP front as thin as can be, on the parser of our Runtime API. It stands for the invoke API, so that both sides are
+measured through HTTP.
 """
 
 from __future__ import annotations
@@ -24,18 +25,20 @@ class Door:
         self._running: set[asyncio.Task[None]] = set()
 
     def admits(self, _connection: HttpConnection) -> bool:
+        """Everybody."""
         return True
 
     def on_request(self, _request: Request, exchange: Exchange) -> None:
+        """Invoke."""
         task = asyncio.get_running_loop().create_task(self._answer(exchange))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
     def on_truncated(self, request: Request) -> None:
-        pass
+        """Nothing to undo."""
 
     def on_closed(self, connection: HttpConnection) -> None:
-        pass
+        """Nothing to free."""
 
     async def _answer(self, exchange: Exchange) -> None:
         result = await self._environments.invoke(invocation())

@@ -1,4 +1,7 @@
-"""Program: invokes through HTTP on a raw, kept-alive socket, so that the client is never what is measured. Arguments: port, count. Prints JSON."""
+"""Program: invokes through HTTP on a raw, kept-alive socket, so that the client is never what is measured.
+
+Arguments: port, count. Prints JSON.
+"""
 
 from __future__ import annotations
 

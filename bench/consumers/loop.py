@@ -19,12 +19,14 @@ from aiobotocore.session import AioSession
 async def main(arguments: argparse.Namespace) -> None:
     tally = os.open(arguments.tally, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     config = AioConfig(max_pool_connections=len(arguments.parked) + arguments.loops + 1)
-    async with AioSession().create_client("sqs", endpoint_url=arguments.endpoint, config=config) as client:
-        async with asyncio.TaskGroup() as tasks:
-            for url in arguments.parked:
-                tasks.create_task(park(client, url))
-            for _ in range(arguments.loops):
-                tasks.create_task(consume(client, arguments.queue, tally))
+    async with (
+        AioSession().create_client("sqs", endpoint_url=arguments.endpoint, config=config) as client,
+        asyncio.TaskGroup() as tasks,
+    ):
+        for url in arguments.parked:
+            tasks.create_task(park(client, url))
+        for _ in range(arguments.loops):
+            tasks.create_task(consume(client, arguments.queue, tally))
 
 
 async def consume(client: Any, url: str, tally: int) -> None:

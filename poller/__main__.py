@@ -1,0 +1,5 @@
+"""``python -m poller``: the command line."""
+
+from poller.cli import main
+
+main()
