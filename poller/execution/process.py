@@ -4,8 +4,8 @@ What holds here:
 
 1. Whatever a handler does, ``invoke`` returns a result. After a timeout or a crash no process of the environment is left.
 2. A reset environment starts its process anew inside the next invocation, on that invocation's time; its temporary files stay.
-3. There is no sandbox in this version: processes run as the daemon's user and see its files. What keeps environments apart is the check of who
-   connects to a Runtime API, and that nothing of the daemon's variables, packages or descriptors is passed on.
+3. There is no sandbox in this version: processes run as the daemon's user and see its files. What keeps environments apart is
+   the check of who connects to a Runtime API, and that nothing of the daemon's variables, packages or descriptors is passed on.
 """
 
 from __future__ import annotations
@@ -183,7 +183,8 @@ class ProcessEnvironment(Environment):
     async def _deliver(self, invocation: Invocation, deadline: float) -> asyncio.Future[Answer]:
         """Hand out the event and wait for its answer, the process's end, or the deadline, whichever is first.
 
-        A process that ends before it took the event (it may have been on its way down since the last answer) is started once more: the function has not run.
+        A process that ends before it took the event (it may have been on its way down since the last answer) is started
+        once more: the function has not run.
         """
         for again in (True, False):
             answer = self._api.deliver(invocation, math.ceil((time.time() + deadline - time.monotonic()) * 1000))

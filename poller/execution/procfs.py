@@ -1,7 +1,7 @@
 """What /proc tells about the processes of an environment: who belongs to it, what memory they use, who is behind a connection.
 
-A process belongs if it descends from the environment's first one, or carries its mark: the address of its Runtime API in the environment variables,
-which children inherit and keep when they leave session and parent.
+A process belongs if it descends from the environment's first one, or carries its mark: the address of its Runtime API among
+its environment variables, which children inherit and keep when they leave session and parent.
 """
 
 from __future__ import annotations

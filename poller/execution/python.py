@@ -1,4 +1,4 @@
-"""The provided Python runtime: the interpreter the daemon runs on, with AWS's runtime client and SDK beside it, and nothing else of the daemon's.
+"""The provided Python runtime: the daemon's interpreter with AWS's runtime client and SDK, and nothing else of the daemon's.
 
 A runtime is a folder of links to just those distributions, the function's /var/runtime.
 """

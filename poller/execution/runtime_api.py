@@ -1,8 +1,8 @@
 """The Runtime API of one environment: what the function's process talks to. One listener an environment; its address is its identity.
 
-Paths, statuses and bodies as the service has them (Lambda DG, Using the Lambda runtime API); ``Content-Type: application/json`` exactly, because
-the Python client hands the handler a string otherwise and crashes without. No other API is served here: extensions and
-telemetry answer 404.
+Paths, statuses and bodies as the service has them (Lambda DG, Using the Lambda runtime API). ``Content-Type`` is exactly
+``application/json``: the Python client hands the handler a string otherwise, and crashes without. No other API is served
+here: extensions and telemetry answer 404.
 """
 
 from __future__ import annotations

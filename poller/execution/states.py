@@ -1,6 +1,7 @@
 """The runtime's side of the Runtime API as a table: what a call means in each state. Nothing else changes the state.
 
-Source: the runtime interface emulator's state machine, which is the service's own. The id in a path is checked before the state, by runtime_api.py.
+Source: the runtime interface emulator's state machine, which is the service's own. The id in a path is checked before the
+state, by runtime_api.py.
 """
 
 from __future__ import annotations

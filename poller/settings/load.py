@@ -18,7 +18,6 @@ from poller.settings.nodes import Place, Scalar, Table
 from poller.settings.problems import Finding, Report, SettingsError
 from poller.settings.sources import read_source
 
-
 More = Callable[[Settings], Iterable[Finding]]
 """A check that needs what lies above the settings: can this host run the functions, do the filters compile."""
 
@@ -26,14 +25,15 @@ More = Callable[[Settings], Iterable[Finding]]
 def load(path: Path | None = None, more: Iterable[More] = ()) -> Settings:
     """Return the configuration of a file, of a folder's files together, or of where ``files.DEFAULTS`` finds one.
 
-    Paths in it are absolute. more: further checks, made when what is in the files makes sense by itself. Raises ``SettingsError`` and nothing else.
+    Paths in it are absolute. more: further checks, made when what is in the files makes sense by itself.
+    Raises ``SettingsError`` and nothing else.
     """
     found = locate(path)
     report = Report()
     root = read(found, report)
     settings = _settings(root, Decoder(report, folder_of(found))) if root else None
-    for look in more if settings is not None and not report else ():
-        for finding in look(settings):
+    if settings is not None and not report:
+        for finding in [finding for look in more for finding in look(settings)]:
             report.add(finding.keys, finding.sentence, finding.hint)
     if settings is None or report:
         raise SettingsError(report.problems(root or Scalar(Place(found), None)))

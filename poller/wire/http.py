@@ -127,7 +127,7 @@ class HttpConnection(asyncio.Protocol):
         self._admitted = self._handler.admits(self)
         if not self._admitted:
             self.closing = True
-            transport.abort()
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come, then answer what is complete."""
@@ -143,7 +143,7 @@ class HttpConnection(asyncio.Protocol):
         if refusal and not self.closing:
             self._refuse(refusal)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio names it
         """Forget what was under way."""
         self.closing = True
         self._waiting.clear()

@@ -11,13 +11,13 @@ from typing import Any
 
 from tests.faults.queues import Queue
 
-INTERVAL = 0.1
+INTERVAL = 0.2
 """Seconds between two sends of ten messages."""
 
 
 @contextlib.contextmanager
 def flowing(queue: Queue, **message: Any) -> Iterator[None]:
-    """Send about a hundred messages a second to the queue until the block ends. A send that fails fails the block."""
+    """Send about fifty messages a second to the queue until the block ends. A send that fails fails the block."""
     stop = threading.Event()
     failures: list[Exception] = []
 

@@ -21,7 +21,7 @@ WHY = f"kills x {CONCURRENCY} batches in hand x batch size"
 def live_for_a_while(scene: Scene, chance: random.Random) -> None:
     """Let the daemon live until some instant: while it starts, or while it works."""
     if chance.random() < 0.3:
-        time.sleep(chance.uniform(0.0, 1.5))
+        time.sleep(chance.uniform(0.0, 1.2))
         return
     scene.wait_more(1)
     time.sleep(chance.uniform(0.0, 0.6))
@@ -41,7 +41,7 @@ def kill_again_and_again(scene: Scene, daemon: Daemon, chance: random.Random, ki
 def test_twenty_kills_lose_nothing_and_repeat_at_most_what_was_in_hand(scene: Scene) -> None:
     kills, batch_size = 20, 5
     chance, seed = seeded()
-    queue = scene.queue(visibility=3, max_receives=1000)
+    queue = scene.queue(visibility=2, max_receives=1000)
     scene.function()
     scene.mapping("work", queue.name, batch_size=batch_size, maximum_concurrency=CONCURRENCY)
     daemon = scene.daemon()
@@ -53,12 +53,12 @@ def test_twenty_kills_lose_nothing_and_repeat_at_most_what_was_in_hand(scene: Sc
 
 @pytest.mark.timeout(180)
 def test_kills_never_make_a_message_overtake_another_of_its_group(scene: Scene) -> None:
-    kills, batch_size, groups = 6, 10, 12
+    kills, batch_size, groups = 5, 10, 12
     chance, seed = seeded()
     queue = scene.queue(visibility=3, max_receives=1000, fifo=True)
     scene.function()
     scene.mapping("work", queue.name, batch_size=batch_size, maximum_concurrency=CONCURRENCY)
-    queue.send_each({"group": n % groups, "seconds": 0.03} for n in range(50 * groups))
+    queue.send_each({"group": n % groups, "seconds": 0.03} for n in range(40 * groups))
     daemon = scene.daemon()
     kill_again_and_again(scene, daemon, chance, kills)
     scene.judge(

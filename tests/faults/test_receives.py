@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.faults.oracle import overtaken
 from tests.faults.scene import Scene
-from tests.faults.until import until
+from tests.faults.until import INTERVAL, until
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -36,13 +38,21 @@ def test_a_handler_slower_than_the_visibility_timeout_handles_each_message_once(
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("mappings", [1, 2])
 def test_one_slot_and_a_thousand_waiting_messages_burn_no_receive(scene: Scene, mappings: int) -> None:
+    """Nothing more is ever in flight than one batch a mapping: what cannot run is not fetched in the first place."""
+    batch_size = 10
     scene.function(reserved_concurrency=1)
     for n in range(mappings):
         queue = scene.queue(visibility=2, max_receives=1)
-        scene.mapping(f"work-{n}", queue.name, batch_size=10)
+        scene.mapping(f"work-{n}", queue.name, batch_size=batch_size)
         queue.send(1000 // mappings, seconds=0.005)
     daemon = scene.daemon()
     daemon.start()
+    in_flight = set()
+    while scene.handled() < 1000:
+        in_flight |= {queue.counts()[1] for queue in scene.queues}
+        assert daemon.running, daemon.tail()
+        time.sleep(INTERVAL)
+    assert max(in_flight) <= batch_size
     scene.judge(f"1,000 waiting, {mappings} mapping(s), 1 slot, 1 receive", bound=0, why="a slot goes before a fetch")
     assert receives(scene) == {1}
     daemon.stop()
@@ -83,7 +93,7 @@ def test_of_a_partly_failed_batch_only_the_failed_records_come_again(scene: Scen
 def test_a_failing_group_holds_no_other_group_back(scene: Scene) -> None:
     """The poison's followers share its receives, and its end: a group that fails fails in order."""
     groups = 8
-    queue = scene.queue(visibility=8, max_receives=2, fifo=True)
+    queue = scene.queue(visibility=5, max_receives=2, fifo=True)
     scene.function(partial=True)
     scene.mapping(
         "work",

@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 def test_sigterm_finishes_what_runs_and_hands_back_what_waits(scene: Scene, tmp_path: Path) -> None:
     """The waiting batch has room for one more, so that a long poll the server has not noticed to be gone takes one at most."""
     gate = tmp_path / "gate"
-    running = scene.queue(visibility=15, max_receives=2)
-    waiting = scene.queue(visibility=15, max_receives=3)
+    running = scene.queue(visibility=8, max_receives=2)
+    waiting = scene.queue(visibility=8, max_receives=3)
     scene.function()
     scene.mapping("running", running.name, batch_size=2, maximum_concurrency=2)
     scene.mapping("waiting", waiting.name, batch_size=31, maximum_batching_window_seconds=300)

@@ -21,4 +21,5 @@ def test_ten_thousand_messages_are_each_handled_once(scene: Scene) -> None:
     scene.judge("none: 10,000 messages", bound=0, why="nothing fails")
     assert {note.receives for note in scene.notes()} == {1}
     assert daemon.logged("defect found") == []
+    assert daemon.logged("lease lost") == [], "told only of records that come again"
     daemon.stop()

@@ -43,6 +43,7 @@ class FakeClient:
         self.most_at_once = 0
         self.answer: Callable[[str, dict[str, Any]], Any] = lambda _verb, _parameters: None
         self.seconds = 0.0
+        self.users = 0
 
     def __getattr__(self, verb: str) -> Callable[..., Any]:
         async def call(**parameters: Any) -> Any:
@@ -78,10 +79,11 @@ def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     fake = FakeClient()
 
     async def acquire(_target: object) -> FakeClient:
+        fake.users += 1
         return fake
 
     async def release(_target: object) -> None:
-        return
+        fake.users -= 1
 
     monkeypatch.setattr(aws_client, "acquire", acquire)
     monkeypatch.setattr(aws_client, "release", release)
@@ -309,16 +311,7 @@ async def test_an_answer_that_never_comes_is_given_up(client: FakeClient) -> Non
     assert asyncio.get_running_loop().time() - began == pytest.approx(20 + ANSWER_SECONDS)
 
 
-async def test_a_source_that_cannot_be_opened_holds_no_client(
-    client: FakeClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    released: list[object] = []
-
-    async def release(target: object) -> None:
-        released.append(target)
-
-    monkeypatch.setattr(aws_client, "release", release)
-
+async def test_a_source_that_cannot_be_opened_holds_no_client(client: FakeClient) -> None:
     def refuse(_verb: str, _parameters: dict[str, Any]) -> Any:
         raise error("AWS.SimpleQueueService.NonExistentQueue")
 
@@ -326,8 +319,17 @@ async def test_a_source_that_cannot_be_opened_holds_no_client(
     source = sqs()
     with pytest.raises(Missing, match="has no queue orders in us-east-1"):
         await source.open()
+    assert client.users == 0
     await source.close()
-    assert len(released) == 1
+    assert client.users == 0
+
+
+async def test_a_source_opened_twice_holds_one_client(client: FakeClient) -> None:
+    source = await opened()
+    await source.open()
+    assert client.users == 1
+    await source.close()
+    assert client.users == 0
 
 
 async def test_credentials_that_cannot_be_read_are_an_error_of_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:

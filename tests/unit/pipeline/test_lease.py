@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 
 from connectors.contract import Record, SourceError
@@ -27,7 +28,7 @@ async def keeping(source: FakeSource, lease: float = 30.0) -> AsyncIterator[tupl
 
 def gaps(source: FakeSource) -> list[float]:
     times = [BEGINNING] + [time for time, _ in source.extended]
-    return [after - before for before, after in zip(times, times[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(times)]
 
 
 async def test_a_held_record_is_extended_before_its_lease_ends_again_and_again() -> None:

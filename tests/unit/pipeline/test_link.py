@@ -50,7 +50,6 @@ async def test_an_unreachable_source_is_closed_and_opened_anew() -> None:
     assert link.trouble == "gone"
     source.send("a")
     assert [record.id for record in await link.fetch(10, 0)] == ["a"]
-    assert source.is_open
     assert sum(isinstance(fact, SourceOpened) for fact in facts) == 2
     assert link.trouble == ""
 

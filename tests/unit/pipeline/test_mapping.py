@@ -6,6 +6,8 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from itertools import chain
+from typing import Self
 
 from connectors.contract import Outcome, Unreachable
 from poller.aio.stop import Stop
@@ -70,7 +72,7 @@ class Scene:
             emit=self.facts.append,
         )
 
-    async def __aenter__(self) -> Scene:
+    async def __aenter__(self) -> Self:
         self.task = asyncio.create_task(self.mapping.run(self.stop))
         return self
 
@@ -100,7 +102,7 @@ async def test_every_message_is_delivered_once_and_deleted() -> None:
     source.send(*names(1000))
     async with Scene(source, succeed) as scene:
         await scene.quiet()
-    assert Counter(sum(scene.functions.batches, [])) == Counter(names(1000))
+    assert Counter(chain.from_iterable(scene.functions.batches)) == Counter(names(1000))
     assert source.outcomes() == dict.fromkeys(names(1000), Outcome.DELIVERED)
     assert len(scene.mapping.leases) == 0
 

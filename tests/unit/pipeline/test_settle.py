@@ -10,7 +10,7 @@ from connectors.contract import Outcome, Record, Settlement, Unreachable, Unsett
 from poller.observe.events import Fact, RecordsSettled, RecordsUnsettledError
 from poller.pipeline.lease import LeaseKeeper
 from poller.pipeline.link import Link
-from poller.pipeline.settle import ATTEMPTS, AT_ONCE, Settler
+from poller.pipeline.settle import AT_ONCE, ATTEMPTS, Settler
 from tests.fakes.source import FakeSource
 from tests.fakes.virtual_time import LoopClock
 
