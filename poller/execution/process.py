@@ -187,7 +187,7 @@ class ProcessEnvironment(Environment):
         once more: the function has not run.
         """
         for again in (True, False):
-            answer = self._api.deliver(invocation, math.ceil((time.time() + deadline - time.monotonic()) * 1000))
+            answer = self._api.deliver(invocation, math.floor((time.time() + deadline - time.monotonic()) * 1000))
             exit_ = self._exit or asyncio.get_running_loop().create_future()
             await _first(answer, exit_, seconds=deadline - time.monotonic())
             untouched = exit_.done() and self._api.waiting and not self._killed

@@ -1,0 +1,319 @@
+"""Real child processes under the official Python client: whatever a handler does, the daemon has an answer and nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import uuid
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poller.aio.clock import SystemClock
+from poller.execution import procfs, python
+from poller.execution.contract import FunctionSpec, Invocation, Result, Status
+from poller.execution.package import PackageError, resolve
+from poller.execution.pool import Pool
+from poller.execution.process import ProcessDriver
+from poller.observe.events import EnvironmentStopped, Fact, FunctionLogged
+
+CODE = """
+import json, os, signal, subprocess, sys, time
+calls = 0
+def handler(event, context):
+    global calls
+    calls += 1
+    return globals()[event.get("do", "echo")](event, context)
+def echo(event, context): return {"event": event, "calls": calls, "pid": os.getpid()}
+def boom(event, context): raise ValueError("no")
+def hang(event, context): time.sleep(600)
+def leave(event, context): os._exit(event["code"])
+def suicide(event, context): os.kill(os.getpid(), signal.SIGKILL)
+def unserialisable(event, context): return object()
+def big(event, context): return "x" * (7 * 1024 * 1024)
+def lines(event, context):
+    for n in range(event["n"]): print("line", n)
+def flood(event, context): sys.stdout.write("x" * (3 * 1024 * 1024)); os.write(1, b"\\xff\\xfe\\n")
+def deaf(event, context): os.close(1); os.close(2)
+def hog(event, context):
+    held = bytearray(300 * 1024 * 1024)
+    time.sleep(30)
+def orphan(event, context):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0: time.sleep(600)
+        os._exit(0)
+    return "ok"
+def seen(event, context):
+    return {"path": sys.path, "env": dict(os.environ), "cwd": os.getcwd(), "fds": sorted(map(int, os.listdir("/proc/self/fd")))}
+def imports(event, context): __import__(event["name"]); return "ok"
+def writes(event, context):
+    path = os.path.join(os.environ["TMPDIR"], "note")
+    found = os.path.exists(path)
+    open(path, "w").close()
+    return found
+def about(event, context):
+    return [context.aws_request_id, context.invoked_function_arn, context.get_remaining_time_in_millis()]
+"""
+
+Invoke = Callable[..., Awaitable[Result]]
+
+
+class Scene:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.facts: list[Fact] = []
+        self.driver = ProcessDriver(folder / "state", self.facts.append)
+        self.pools: list[Pool] = []
+
+    def pool(self, code: str = CODE, **options: Any) -> Pool:
+        root = self.folder / f"code{len(self.pools)}"
+        root.mkdir()
+        (root / "app.py").write_text(code)
+        idle = options.pop("idle", 300.0)
+        spec = {
+            "name": "f", "version": "$LATEST", "arn": "arn:aws:lambda:us-east-1:000000000000:function:f", "task_root": str(root),
+            "runtime": python.NAME, "handler": "app.handler", "timeout_seconds": 10.0, "memory_mb": 128,
+        } | options  # fmt: skip
+        pool = Pool(FunctionSpec(**spec), self.driver, self.facts.append, SystemClock(), idle)
+        self.pools.append(pool)
+        return pool
+
+    def lines(self, request_id: str) -> list[str]:
+        return [fact.line for fact in self.facts if isinstance(fact, FunctionLogged) and fact.request_id == request_id]
+
+
+async def invoke(pool: Pool, do: str = "echo", **event: Any) -> Result:
+    payload = json.dumps({"do": do} | event).encode()
+    return await pool.invoke(Invocation(request_id=str(uuid.uuid4()), payload=payload, function_arn=pool.spec.arn))
+
+
+def error(result: Result) -> Any:
+    return json.loads(result.payload)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    before = set(os.listdir("/proc/self/fd"))
+    scene = Scene(tmp_path)
+    yield scene
+    for pool in scene.pools:
+        await pool.close()
+    await scene.driver.close()
+    await asyncio.sleep(0)
+    assert list(procfs.marked(str(tmp_path).encode())) == [], "a process is left"
+    assert os.listdir(tmp_path / "state/tmp") == [] if (tmp_path / "state/tmp").exists() else True
+    assert len(set(os.listdir("/proc/self/fd")) - before) <= 1, "descriptors are left"
+
+
+async def test_a_warm_environment_is_used_again(scene: Scene) -> None:
+    pool = scene.pool()
+    first, second = await invoke(pool), await invoke(pool)
+    assert (first.status, second.status) == (Status.SUCCESS, Status.SUCCESS)
+    assert first.init_ms is not None
+    assert second.init_ms is None
+    assert (error(first)["calls"], error(second)["calls"]) == (1, 2)
+
+
+async def test_invocations_at_once_run_in_environments_of_their_own(scene: Scene) -> None:
+    pool = scene.pool()
+    results = await asyncio.gather(*(invoke(pool) for _ in range(3)))
+    assert len({error(result)["pid"] for result in results}) == 3
+    assert pool.counts() == {"idle": 3, "busy": 0}
+
+
+async def test_idle_environments_are_stopped(scene: Scene) -> None:
+    pool = scene.pool(idle=0.2)
+    await invoke(pool)
+    async with asyncio.timeout(20):
+        while not any(isinstance(fact, EnvironmentStopped) and fact.reason == "idle" for fact in scene.facts):
+            await asyncio.sleep(0.05)
+    assert pool.counts() == {"idle": 0, "busy": 0}
+
+
+@pytest.mark.parametrize(
+    ("do", "event", "status", "kind", "message"),
+    [
+        ("boom", {}, Status.ERROR, "ValueError", "no"),
+        ("unserialisable", {}, Status.ERROR, "Runtime.MarshalError", "Unable to marshal response"),
+        ("leave", {"code": 0}, Status.FAILURE, "Runtime.ExitError", "Runtime exited without providing a reason"),
+        ("leave", {"code": 3}, Status.FAILURE, "Runtime.ExitError", "Runtime exited with error: exit status 3"),
+        ("suicide", {}, Status.FAILURE, "Runtime.ExitError", "Runtime exited with error: signal: killed"),
+        ("hog", {}, Status.FAILURE, "Runtime.ExitError", "Runtime exited with error: signal: killed"),
+        ("big", {}, Status.ERROR, "Function.ResponseSizeTooLarge", "maximum allowed payload size (6291556 bytes)"),
+    ],
+)
+async def test_a_failure_has_awss_words_and_the_next_event_runs(
+    scene: Scene, do: str, event: dict[str, Any], status: Status, kind: str, message: str
+) -> None:
+    pool = scene.pool()
+    result = await invoke(pool, do, **event)
+    assert (result.status, result.error_type) == (status, kind)
+    assert message in error(result)["errorMessage"]
+    assert (await invoke(pool)).ok
+
+
+async def test_a_handler_that_hangs_is_timed_out_and_its_files_stay(scene: Scene) -> None:
+    pool = scene.pool(timeout_seconds=2.0)
+    assert error(await invoke(pool, "writes")) is False
+    result = await invoke(pool, "hang")
+    assert (result.status, result.error_type) == (Status.TIMEOUT, "Sandbox.Timedout")
+    assert error(result)["errorMessage"].endswith("Error: Task timed out after 2.00 seconds")
+    assert "Status: timeout" in scene.lines(result.request_id)[-1]
+    assert error(await invoke(pool, "writes")) is True
+
+
+async def test_a_handler_that_cannot_be_imported_says_why(scene: Scene) -> None:
+    result = await invoke(scene.pool("import nothing_of_that_name"))
+    assert (result.status, result.error_type) == (Status.ERROR, "Runtime.ImportModuleError")
+    lines = [fact.line for fact in scene.facts if isinstance(fact, FunctionLogged)]
+    assert [line.split("\t")[1] for line in lines if line.startswith("INIT_REPORT")] == ["Phase: init", "Phase: invoke"]
+
+
+async def test_a_handler_that_exits_at_import_is_an_exit_error(scene: Scene) -> None:
+    result = await invoke(scene.pool("import os; os._exit(7)"))
+    assert error(result)["errorMessage"].endswith("exit status 7")
+
+
+async def test_output_belongs_to_its_invocation_and_stands_between_start_and_end(scene: Scene) -> None:
+    pool = scene.pool()
+    for count in (3, 5):
+        result = await invoke(pool, "lines", n=count)
+        lines = scene.lines(result.request_id)
+        assert lines[0] == f"START RequestId: {result.request_id} Version: $LATEST"
+        assert lines[1:-2] == [f"line {n}" for n in range(count)]
+        assert lines[-2] == f"END RequestId: {result.request_id}"
+        assert lines[-1].startswith(f"REPORT RequestId: {result.request_id}\tDuration: ")
+        assert result.log_tail.decode().splitlines() == lines
+
+
+async def test_megabytes_of_output_and_junk_do_no_harm(scene: Scene) -> None:
+    pool = scene.pool()
+    result = await invoke(pool, "flood")
+    assert result.ok
+    assert sum(line.count("x") for line in scene.lines(result.request_id)[1:-2]) == 3 * 1024 * 1024
+    assert (await invoke(pool, "lines", n=20_000)).ok
+    assert (await invoke(pool, "deaf")).ok
+    assert (await invoke(pool)).ok
+
+
+async def test_children_that_left_their_session_die_with_the_environment(scene: Scene) -> None:
+    pool = scene.pool()
+    assert (await invoke(pool, "orphan")).ok
+    assert (await invoke(pool)).ok  # the fixture looks for what is left
+
+
+async def test_an_environment_killed_while_idle_is_started_anew(scene: Scene) -> None:
+    pool = scene.pool()
+    pid = error(await invoke(pool))["pid"]
+    os.kill(pid, 9)
+    async with asyncio.timeout(20):
+        while os.path.exists(f"/proc/{pid}"):  # noqa: ASYNC240  # /proc never blocks
+            await asyncio.sleep(0.01)
+    assert error(await invoke(pool))["calls"] == 1
+
+
+async def test_the_function_sees_its_package_its_runtime_and_the_standard_library_only(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the daemon's own")
+    monkeypatch.setenv("SECRET_OF_THE_DAEMON", "x")
+    pool = scene.pool(environment={"TABLE": "t"}, aws={"AWS_REGION": "eu-west-1"})
+    seen = error(await invoke(pool, "seen"))
+    assert seen["env"]["TABLE"] == "t"
+    assert seen["env"]["AWS_REGION"] == "eu-west-1"
+    assert seen["env"]["AWS_LAMBDA_FUNCTION_NAME"] == "f"
+    assert not {"SECRET_OF_THE_DAEMON", "AWS_SECRET_ACCESS_KEY", "_POLLERD_PARENT"} & set(seen["env"])
+    assert seen["cwd"] == pool.spec.task_root == seen["path"][0]
+    assert not any("site-packages" in path for path in seen["path"])
+    assert (await invoke(pool, "imports", name="boto3")).ok
+    for name in ("aiohttp", "structlog", "poller", "connectors", "yaml"):
+        assert not (await invoke(pool, "imports", name=name)).ok
+
+
+async def test_the_context_is_that_of_the_invocation(scene: Scene) -> None:
+    result = await invoke(pool := scene.pool(), "about")
+    request_id, arn, remaining = error(result)
+    assert (request_id, arn) == (result.request_id, pool.spec.arn)
+    assert 5_000 < remaining <= 10_000
+
+
+async def test_a_stranger_cannot_talk_to_the_runtime_api(scene: Scene) -> None:
+    pool = scene.pool()
+    address = error(await invoke(pool, "seen"))["env"]["AWS_LAMBDA_RUNTIME_API"]
+    host, _, port = address.partition(":")
+
+    def steal() -> bytes:
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            try:
+                connection.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+                return connection.recv(100)
+            except ConnectionError:
+                return b""
+
+    assert await asyncio.to_thread(steal) == b""
+    assert (await invoke(pool)).ok
+
+
+async def test_a_cancelled_invocation_ends_its_environment(scene: Scene) -> None:
+    pool = scene.pool()
+    await invoke(pool)
+    task = asyncio.create_task(invoke(pool, "hang"))
+    await asyncio.sleep(0.3)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert pool.counts() == {"idle": 0, "busy": 0}
+
+
+async def test_a_thousand_warm_invocations_answer_each_its_own_event(scene: Scene) -> None:
+    pool = scene.pool()
+    for n in range(1000):
+        assert error(await invoke(pool, n=n))["event"]["n"] == n
+
+
+def zipped(path: Path, entries: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return path
+
+
+async def test_a_zip_is_unpacked_once_by_its_content(scene: Scene, tmp_path: Path) -> None:
+    code = zipped(tmp_path / "code.zip", {"app.py": CODE.encode(), "lib/data.txt": b"x"})
+    root = resolve(code, tmp_path / "state")
+    assert resolve(code, tmp_path / "state") == root
+    assert (root / "lib/data.txt").read_bytes() == b"x"
+    pool = scene.pool()
+    other = Pool(
+        FunctionSpec(**{field: getattr(pool.spec, field) for field in pool.spec.__slots__} | {"task_root": str(root)}),
+        scene.driver, scene.facts.append, SystemClock(), 300.0,
+    )  # fmt: skip
+    scene.pools.append(other)
+    assert (await invoke(other)).ok
+
+
+@pytest.mark.parametrize("name", ["../evil.py", "/etc/evil.py", "a/../../evil.py"])
+def test_a_zip_that_leads_out_of_its_folder_is_refused(tmp_path: Path, name: str) -> None:
+    code = zipped(tmp_path / "code.zip", {name: b"x"})
+    with pytest.raises(PackageError, match="leads out"):
+        resolve(code, tmp_path / "state")
+    assert [path for path in (tmp_path / "state/code").iterdir() if not path.name.startswith(".")] == []
+
+
+def test_a_broken_zip_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "code.zip").write_bytes(b"not a zip")
+    with pytest.raises(PackageError, match="cannot be unpacked"):
+        resolve(tmp_path / "code.zip", tmp_path / "state")
+
+
+def test_an_unknown_runtime_is_a_problem_with_its_remedy(tmp_path: Path) -> None:
+    driver = ProcessDriver(tmp_path, lambda _: None)
+    spec = FunctionSpec(
+        name="f", version="$LATEST", arn="", task_root="", runtime="nodejs22.x", handler="a.b", timeout_seconds=1, memory_mb=128
+    )  # fmt: skip
+    assert driver.problems(spec) == [f"this host provides the runtime {python.NAME} only, not nodejs22.x"]
