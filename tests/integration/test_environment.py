@@ -76,7 +76,7 @@ class Scene:
         root.mkdir()
         (root / "app.py").write_text(code)
         idle = options.pop("idle", 300.0)
-        spec = {
+        spec: dict[str, Any] = {
             "name": "f", "version": "$LATEST", "arn": "arn:aws:lambda:us-east-1:000000000000:function:f", "task_root": str(root),
             "runtime": python.NAME, "handler": "app.handler", "timeout_seconds": 10.0, "memory_mb": 128,
         } | options  # fmt: skip
@@ -213,7 +213,7 @@ async def test_an_environment_killed_while_idle_is_started_anew(scene: Scene) ->
     pid = error(await invoke(pool))["pid"]
     os.kill(pid, 9)
     async with asyncio.timeout(20):
-        while os.path.exists(f"/proc/{pid}"):  # noqa: ASYNC240  # /proc never blocks
+        while os.path.exists(f"/proc/{pid}"):
             await asyncio.sleep(0.01)
     assert error(await invoke(pool))["calls"] == 1
 
