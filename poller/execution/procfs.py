@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAGE = resource.getpagesize()
+LOOKS = 5
+"""At the table of TCP sockets, which is not read in one piece: an entry can be missed while others come and go."""
 
 
 def children(pid: int) -> Iterator[int]:
@@ -69,12 +71,11 @@ def owns_connection(pid: int, mark: bytes, server_port: int, client_port: int) -
 
 def _socket_inode(server_port: int, client_port: int) -> str:
     """Inode of the client's end, from the kernel's table of TCP sockets; "" when it is not there."""
-    local, remote = f"0100007F:{client_port:04X}", f"0100007F:{server_port:04X}"
-    with open("/proc/net/tcp") as table:  # noqa: PTH123  # read line by line: the table may be long
-        for line in table:
-            columns = line.split(maxsplit=10)
-            if columns[1] == local and columns[2] == remote:
-                return columns[9]
+    wanted = f" 0100007F:{client_port:04X} 0100007F:{server_port:04X} "
+    for _ in range(LOOKS):
+        for line in Path("/proc/net/tcp").read_text().splitlines():
+            if wanted in line:
+                return line.split(maxsplit=10)[9]
     return ""
 
 

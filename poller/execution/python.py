@@ -5,6 +5,7 @@ A runtime is a folder of links to just those distributions, the function's /var/
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -36,8 +37,12 @@ def interpreter() -> str:
     return os.path.realpath(sys.executable)
 
 
+@functools.cache
 def runtime_folder(state: Path) -> Path:
-    """The folder of links, made on first use; shared by all functions and by all daemons with this state. Raises OSError."""
+    """The folder of links, made on first use; shared by all functions and by all daemons with this state. Raises OSError.
+
+    Looked for once: the SDK has thousands of files, and listing them takes longer than a cold start.
+    """
     links = _links()
     name = hashlib.sha256(repr(sorted(links.items())).encode()).hexdigest()[:16]
     folder = state / "runtimes" / f"{NAME}-{name}"
