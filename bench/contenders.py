@@ -1,7 +1,7 @@
 """Who empties a queue, and how fast: ours and the others, each against a fresh server.
 
-The rate is of the records after the first fifth (tally.py), from the batch that ended that fifth to the queue being empty,
-deletes included.
+The rate is that of the handlers, between a fifth and nine tenths of the records (tally.py). Then the queue must become empty, deletes
+included; how long that takes is the tail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bench.peers import sqs_consumer
 from bench.programs import Failed, Program, running, until
 from bench.run import Bench
 from bench.sqs_server import KEYS, SqsServer, sqs_server
-from bench.tally import WARM_UP, Tally
+from bench.tally import TAIL, WARM_UP, Tally
 
 CONSUMER = Path(__file__).parent / "consumers" / "sqs_consumer.mjs"
 DRAIN_SECONDS = 90
@@ -79,9 +79,17 @@ def ministack_mapping(scene: Scene) -> Iterator[Program]:
     yield scene.server.program
 
 
-def records_a_second(
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """tail_seconds: from 90 % handled to an empty queue; None where records were left on it."""
+
+    rate: float
+    tail_seconds: float | None
+
+
+def drain(
     bench: Bench, contender: Contender, count: int, *, enough: int | None = None, filled_first: bool = True
-) -> float:
+) -> Drained:
     """Empty a queue of so many messages, or handle ``enough`` of them. Raises Failed, Unavailable.
 
     filled_first: before the contender starts; else once it is polling, and then the first half of the records is not timed.
@@ -97,13 +105,11 @@ def records_a_second(
                 _until_handled(tally, 10, program)
                 server.fill(queue, count - 10)
             _until_handled(tally, enough or count, program)
-            if enough not in {None, count}:
-                return tally.rate(WARM_UP)
-            ended = server.until_empty(queue)
-        if tally.total() != count:
+            ended = server.until_empty(queue) if enough in {None, count} else None
+        if ended is not None and tally.total() != count:
             raise Failed(f"handlers saw {tally.total()} records of {count}")
-        began, timed = tally.since(WARM_UP if filled_first else 0.5)
-        return timed / (ended - began)
+        rate = tally.rate(WARM_UP if filled_first else 0.5, TAIL)
+        return Drained(rate, ended - tally.at(TAIL)[0] if ended else None)
 
 
 def _until_handled(tally: Tally, count: int, program: Program) -> None:

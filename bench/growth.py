@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.contenders import Contender, bare_loop, ours, records_a_second
+from bench.contenders import Contender, bare_loop, drain, ours
 from bench.figures import Line, Rounds, Skipped, ratio
 from bench.programs import Failed
 from bench.run import Bench
@@ -38,7 +38,7 @@ def _rounds(bench: Bench, depth: int) -> Rounds:
     contenders: dict[str, Contender] = {"ours": ours(10), LOOP: bare_loop(1)}
     for _ in range(bench.size(2, 1)):
         for name, contender in contenders.items():
-            rate = records_a_second(bench, contender, depth, enough=min(depth, bench.size(HANDLED, HANDLED // 2)))
+            rate = drain(bench, contender, depth, enough=min(depth, bench.size(HANDLED, HANDLED // 3))).rate
             seen.add(name, rate)
             bench.say(f"(f) {depth:,} queued: {name}: {rate:,.0f} records/s")
     return seen

@@ -13,6 +13,8 @@ from bench.programs import Failed
 
 WARM_UP = 0.2
 """Share of the records that is not timed: cold starts and first connections fall into it, for everyone."""
+TAIL = 0.9
+"""Share after which nothing is timed: last batches may wait for their window, which is not a matter of speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +27,24 @@ class Tally:
         """Records handled so far, repeats included."""
         return sum(count for _, count in self._marks())
 
-    def since(self, share: float) -> tuple[float, int]:
-        """When the batch came that completed that share of the records (seconds since the epoch), and how many came after it."""
+    def rate(self, first: float, last: float) -> float:
+        """Records a second between the batches that completed those shares of all records handled."""
+        began, before = self.at(first)
+        ended, after = self.at(last)
+        if ended <= began:
+            raise Failed("too few batches to time")
+        return (after - before) / (ended - began)
+
+    def at(self, share: float) -> tuple[float, int]:
+        """When the batch came that completed that share (seconds since the epoch), and how many records had come by then."""
         marks = sorted(self._marks())
         total = sum(count for _, count in marks)
         seen = 0
         for at, count in marks:
             seen += count
             if seen >= share * total:
-                return at, total - seen
+                return at, seen
         raise Failed("no record was handled")
-
-    def rate(self, share: float) -> float:
-        """Records a second from the batch that completed that share of them to the last one."""
-        began, timed = self.since(share)
-        return timed / (max(at for at, _ in self._marks()) - began)
 
     def _marks(self) -> list[tuple[float, int]]:
         if not self.path.exists():

@@ -119,6 +119,8 @@ def _reason(error: Any) -> str:
     """Why there is no connection, in a few words; botocore keeps the cause among the arguments of its message."""
     if isinstance(error, client.ConnectTimeoutError | client.ReadTimeoutError):
         return "no answer in time"
+    if isinstance(error, client.ConnectionClosedError):
+        return "the connection broke"
     cause = error.kwargs.get("error")
     cause = getattr(cause, "os_error", cause)  # aiohttp keeps the system's own error there
     if isinstance(cause, OSError) and cause.errno:

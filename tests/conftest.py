@@ -6,6 +6,7 @@ import asyncio
 import gc
 import inspect
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from tests import servers
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollerd-tests"
 """What servers for tests have downloaded; may be removed at any time."""
+
+
+def pytest_configure() -> None:
+    """SIGTERM, as from `timeout`, ends a run like Ctrl-C does: fixtures still end their servers."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

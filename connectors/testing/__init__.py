@@ -12,9 +12,13 @@ call for. Tests are coroutines: a pytest plugin for asyncio runs them. No test i
 happen, with a limit (``patience``).
 """
 
-from connectors.testing.behaviours import LaneContract, LeaseContract, OutageContract, SourceContract
+from connectors.testing.lanes import LaneContract
+from connectors.testing.leases import LeaseContract
+from connectors.testing.outages import OutageContract
 from connectors.testing.relay import Relay
-from connectors.testing.rig import Breakable, Message, Rig, opened, receive
+from connectors.testing.rig import Breakable, Message, Rig
+from connectors.testing.source import SourceContract
+from connectors.testing.steps import opened, receive
 
 __all__ = [
     "Breakable",

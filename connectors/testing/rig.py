@@ -1,20 +1,12 @@
-"""What the behaviours work with: the rig that a connector's author writes, and a few steps that many tests share."""
+"""What a connector's author writes for the kit: the rig, one queue as its producer sees it."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-from connectors.contract import Outcome, Record, Settlement, Source
-
-T = TypeVar("T")
-
-POLL_SECONDS = 1.0
-"""One fetch while waiting for records: whole, since some sources know whole seconds only."""
+from connectors.contract import Source
 
 
 @dataclass(frozen=True)
@@ -51,66 +43,3 @@ class Breakable(Rig):
     @abstractmethod
     async def mend(self) -> None:
         """End the outage. What was in the queue is still there."""
-
-
-@contextlib.asynccontextmanager
-async def opened(rig: Rig) -> AsyncIterator[Source]:
-    """A source of the rig, open for as long as the block runs."""
-    source = rig.source()
-    await source.open()
-    try:
-        yield source
-    finally:
-        await source.close()
-
-
-async def receive(source: Source, count: int, patience: float) -> list[Record]:
-    """Fetch until ``count`` records have come. Raises ``AssertionError`` when they do not within ``patience`` seconds."""
-    limit = now() + patience
-    records: list[Record] = []
-    while len(records) < count:
-        if now() > limit:
-            raise AssertionError(f"{len(records)} of {count} records came within {patience} s")
-        records += await source.fetch(count - len(records), POLL_SECONDS)
-    return records
-
-
-async def eventually(ask: Callable[[], Awaitable[T]], wanted: T, patience: float, what: str) -> None:
-    """Ask until the answer is the wanted one. Raises ``AssertionError`` after ``patience`` seconds."""
-    limit = now() + patience
-    while (answer := await ask()) != wanted:
-        if now() > limit:
-            raise AssertionError(f"{what}: {answer!r}, not {wanted!r}, after {patience} s")
-        await asyncio.sleep(0.05)
-
-
-def expect(actual: object, wanted: object, what: str) -> None:
-    """Raise ``AssertionError`` unless they are equal."""
-    if actual != wanted:
-        raise AssertionError(f"{what}: {actual!r}, not {wanted!r}")
-
-
-def require(condition: object, what: str) -> None:
-    """Raise ``AssertionError`` unless it holds."""
-    if not condition:
-        raise AssertionError(what)
-
-
-def now() -> float:
-    """Seconds of the running loop, which may be virtual."""
-    return asyncio.get_running_loop().time()
-
-
-def numbered(count: int, lane: str | None = None) -> list[Message]:
-    """Messages 0, 1, 2 ... of one lane."""
-    return [Message(f"message {n}", lane) for n in range(count)]
-
-
-def settled(records: Sequence[Record], outcome: Outcome = Outcome.DELIVERED) -> list[Settlement]:
-    """The same outcome for each."""
-    return [Settlement(record, outcome) for record in records]
-
-
-def bodies(records: Sequence[Record]) -> list[str]:
-    """Bodies as text, in the records' order."""
-    return [record.body if isinstance(record.body, str) else record.body.decode() for record in records]

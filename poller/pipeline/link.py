@@ -88,10 +88,10 @@ class Link:
         try:
             answer = await call()
         except SourceError as error:
+            self._failed(verb, error)
             if isinstance(error, Unreachable) and self._identity is not None:
                 self._identity = None
                 await self._source.close()
-            self._failed(verb, error)
             await self._pause()
             return None
         self._works()

@@ -72,6 +72,7 @@ class Poller:
         if at_once == 1:
             await stop.or_stop(self._receive(room, wait))
         else:
+            wait = 0.0  # a long poll among them would hold back what the others brought, past the window
             await stop.or_stop(self._receive_together(at_once, room, wait))
         asked = min(room, at_once * self._max_fetch)
         self.full = len(self._arrived) >= asked

@@ -51,6 +51,7 @@ def translated(error: Exception) -> SourceError:
         (TimeoutError(), Unreachable, f"{URL} did not answer in time"),
         (client.ReadTimeoutError(endpoint_url=URL), Unreachable, f"cannot reach {URL}: no answer in time"),
         (client.ConnectTimeoutError(endpoint_url=URL), Unreachable, f"cannot reach {URL}: no answer in time"),
+        (client.ConnectionClosedError(endpoint_url=URL), Unreachable, f"cannot reach {URL}: the connection broke"),
         (client.HTTPClientError(error=None), Unreachable, f"cannot reach {URL}: the connection broke"),
         (
             client.NoCredentialsError(),

@@ -157,6 +157,14 @@ async def test_several_receives_make_one_large_batch() -> None:
     assert [fact.reason for fact in scene.facts if isinstance(fact, BatchCut)] == ["size"]
 
 
+async def test_a_queue_that_runs_dry_does_not_hold_a_batch_past_its_window() -> None:
+    source = FakeSource()
+    source.send(*names(1045))
+    async with Scene(source, succeed, batch_size=1000, window=1.0, concurrency=1) as scene:
+        await scene.quiet(3)
+        assert sum(map(len, scene.functions.batches)) == 1045
+
+
 async def test_the_window_collects_for_as_long_as_it_says() -> None:
     source = FakeSource()
     async with Scene(source, succeed, batch_size=100, window=1.0) as scene:
