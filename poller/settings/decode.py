@@ -2,8 +2,8 @@
 
 Hints: see hints.py. Metadata: see model.py.
 
-Everything wrong is noted and reading goes on. What could not be read has its default; without one it is ``BAD``, and so are the dataclasses
-around it unless they are read as ``partial``. A caller throws the result away once the report has findings.
+Everything wrong is noted and reading goes on. A dataclass with anything wrong in it is ``BAD``, unless it is read as ``partial``, so that
+the rest of it can be looked at: then what could not be read has its default, or is BAD itself. Such an object is for checking only.
 """
 
 from __future__ import annotations
@@ -21,16 +21,13 @@ from connectors.contract import OptionsError
 from poller.settings.hints import shape
 from poller.settings.nodes import Entry, Keys, List, Node, Scalar, Table
 from poller.settings.problems import Report, closest, nearest
-from poller.settings.units import without_unit
+from poller.settings.wording import broken_rule, mismatch, shown
 
 BAD: Final[Any] = type("Bad", (), {"__repr__": lambda _: "BAD"})()
 """Stands for a value that could not be read and has no default."""
 
 Special = Mapping[type, Callable[[Node, Keys], Any]]
 """Dataclasses that are read in a way of their own."""
-
-_KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
-_LONGEST_SHOWN = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Decoder:
     ) -> Any:
         """Return an instance of ``kind`` read from a table. defaults: go before the class's own."""
         if not isinstance(node, Table):
-            self.report.add(keys, f"expected a mapping of keys, not {_shown(node)}")
+            self.report.add(keys, f"expected a mapping of keys, not {shown(node)}")
             return BAD
         fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
         values = self._defaults(fields.values()) | dict(defaults or {}) | self._given(kind, fields, node.entries, keys)
@@ -57,7 +54,7 @@ class Decoder:
                 self.report.explained((*keys, name))
             elif name not in node.entries:
                 self.report.add((*keys, name), "this key is required")
-        if missing and not partial:
+        if not partial and not self.report.sound(keys):
             return BAD
         try:
             return kind(**(values | dict.fromkeys(missing, BAD)))
@@ -110,7 +107,7 @@ class Decoder:
 
     def _mapping(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
         if not isinstance(node, Table):
-            self.report.add(keys, f"expected a mapping, not {_shown(node, rules)}")
+            self.report.add(keys, f"expected a mapping, not {shown(node, rules)}")
             return BAD
         values = {}
         for name, entry in node.entries.items():
@@ -122,17 +119,16 @@ class Decoder:
     def _list(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
         if not isinstance(node, List):
             brackets = "a single item stands in brackets, too: [...]" if isinstance(node, Scalar) else ""
-            self.report.add(keys, f"expected a list, not {_shown(node, rules)}", brackets)
+            self.report.add(keys, f"expected a list, not {shown(node, rules)}", brackets)
             return BAD
-        values = tuple(self.value(hint, item, (*keys, at), rules) for at, item in enumerate(node.items))
-        return BAD if BAD in values else values
+        return tuple(self.value(hint, item, (*keys, at), rules) for at, item in enumerate(node.items))
 
     def _scalar(self, kind: type, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
         value = _as_kind(kind, node)
         if value is BAD:
-            self.report.add(keys, *_mismatch(kind, node, keys, rules))
+            self.report.add(keys, *mismatch(kind, node, keys, rules))
             return BAD
-        if broken := _broken_rule(value, rules):
+        if broken := broken_rule(value, rules):
             self.report.add(keys, *broken)
             return BAD
         if rules.get("path") and isinstance(value, str):
@@ -149,7 +145,7 @@ class Decoder:
         if isinstance(node, List):
             return [self._plain(item, (*keys, at), rules) for at, item in enumerate(node.items)]
         if node.doubt:
-            self.report.add(keys, f"{_shown(node, rules)} {node.doubt}", "put it in quotes if it is a text")
+            self.report.add(keys, f"{shown(node, rules)} {node.doubt}", "put it in quotes if it is a text")
         elif isinstance(node.value, float) and not math.isfinite(node.value):
             self.report.add(keys, "JSON has no such number")
         return node.value
@@ -166,71 +162,10 @@ def _as_kind(kind: type, node: Node) -> Any:
         return BAD
     if kind is str:
         return node.text if node.text is not None else node.value if isinstance(node.value, str) else BAD
-    if node.doubt or isinstance(node.value, str):
+    if isinstance(node.value, str):
         return BAD
     if kind is bool or isinstance(node.value, bool):
         return node.value if kind is bool and isinstance(node.value, bool) else BAD
     if kind is float and node.value is not None and abs(node.value) <= sys.float_info.max:  # no infinity, no NaN
         return float(node.value)
     return node.value if kind is int and isinstance(node.value, int) else BAD
-
-
-def _mismatch(kind: type, node: Node, keys: Keys, rules: Mapping[str, Any]) -> tuple[str, str]:
-    """Return sentence and hint for a value of the wrong kind."""
-    shown = _shown(node, rules)
-    if isinstance(node, Scalar) and node.doubt:
-        return f"expected {_KINDS[kind]}; {shown} {node.doubt}", _in_other_words(kind, node.value)
-    hint = ""
-    if isinstance(node, Scalar) and not rules.get("secret"):
-        if isinstance(node.value, str):
-            hint = (
-                without_unit(node.value, str(keys[-1])) if kind in {int, float} else _in_other_words(kind, node.value)
-            )
-        elif kind is str:
-            hint = "put it in quotes"
-    return f"expected {_KINDS[kind]}, not {shown}", hint
-
-
-def _in_other_words(kind: type, text: object) -> str:
-    words = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-    if kind is bool and str(text).lower() in words:
-        return f"write {words[str(text).lower()]}"
-    return "write it out in decimal digits" if kind in {int, float} else ""
-
-
-def _broken_rule(value: Any, rules: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return sentence and hint for the first rule that ``value`` breaks."""
-    shown = "this value" if rules.get("secret") else _short(value)
-    low, high = rules.get("minimum"), rules.get("maximum")
-    if (low is not None and value < low) or (high is not None and value > high):
-        return f"{shown} is out of range: {_range(low, high)}", ""
-    if "choices" in rules and value not in rules["choices"]:
-        return f"{shown} is none of the choices", nearest(str(value), map(str, rules["choices"]))
-    if "pattern" in rules and not re.fullmatch(rules["pattern"], value):
-        return f"{shown} is not {rules.get('words', 'what the pattern asks for: ' + rules['pattern'])}", ""
-    return None
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"{low} to {high}"
-    return f"{low} or more" if high is None else f"{high} or less"
-
-
-def _shown(node: Node, rules: Mapping[str, Any] | None = None) -> str:
-    """What stands there, for a sentence; the kind alone where the value is a secret."""
-    if isinstance(node, Table):
-        return "a mapping"
-    if isinstance(node, List):
-        return "a list"
-    kind = "the text" if isinstance(node.value, str) else "the number"
-    if rules is None or rules.get("secret"):
-        return "a single value"
-    return _short(node.value) if isinstance(node.value, bool) else f"{kind} {_short(node.value)}"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

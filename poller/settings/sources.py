@@ -7,6 +7,7 @@ source that names any of them takes none of the others from above, or half of on
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from connectors import registry
@@ -22,22 +23,43 @@ _IDENTITY = {"profile", "access_key_id", "secret_access_key", "session_token"}
 
 def read_source(node: Node, keys: Keys, *, decoder: Decoder, aws: AccountSettings) -> Any:
     """Return the block's SourceSettings, or BAD when the report says why not."""
-    report = decoder.report
     if not isinstance(node, Table):
-        report.add(keys, "expected a mapping", "write {type: ..., and the options of that type}")
+        decoder.report.add(keys, "expected a mapping", "write {type: ..., and the options of that type}")
         return BAD
-    if "type" not in node.entries:
-        report.add((*keys, "type"), "this key is required", f"known are {', '.join(registry.names())}")
-        return BAD
-    kind = decoder.value(str, node.entries["type"].node, (*keys, "type"), {})
-    connector = BAD if kind is BAD else _connector(kind, keys, report)
+    kind, connector = _connector(node, keys, decoder)
     if connector is BAD:
         return BAD
     given = {key: entry for key, entry in node.entries.items() if key != "type"}
     inherited = _inherited(connector.Options, aws, set(given))
     options = decoder.dataclass(connector.Options, Table(node.place, given), keys, defaults=inherited)
-    if options is BAD:
+    if options is BAD or not _accepted(connector, options, keys, inherited, decoder.report):
         return BAD
+    return SourceSettings(type=kind, options=options)
+
+
+def _connector(node: Table, keys: Keys, decoder: Decoder) -> tuple[str, Any]:
+    """Return the source type and its connector, BAD if there is none."""
+    report, keys = decoder.report, (*keys, "type")
+    known = registry.names()
+    if "type" not in node.entries:
+        report.add(keys, "this key is required", f"known are {', '.join(known)}")
+        return "", BAD
+    kind = decoder.value(str, node.entries["type"].node, keys, {})
+    if kind is not BAD and kind not in known:
+        report.add(keys, f"there is no source type {kind!r}", nearest(kind, known))
+        return kind, BAD
+    try:
+        return kind, BAD if kind is BAD else registry.load(kind)
+    except registry.MissingClientError as error:
+        report.add(keys, str(error))
+        return kind, BAD
+
+
+def _accepted(connector: Any, options: Any, keys: Keys, inherited: Mapping[str, Any], report: Report) -> bool:
+    """Let the connector judge its options. What it refuses is blamed on the section that it comes from."""
+    if inherited and not report.sound(("aws",)):  # it would miss what could not be read
+        report.explained(keys)
+        return False
     try:
         connector(options)
     except OptionsError as error:
@@ -46,18 +68,8 @@ def read_source(node: Node, keys: Keys, *, decoder: Decoder, aws: AccountSetting
             report.explained(keys)
         else:
             report.add((*keys, error.field) if error.field else keys, str(error))
-        return BAD
-    return SourceSettings(type=kind, options=options)
-
-
-def _connector(kind: str, keys: Keys, report: Report) -> Any:
-    try:
-        return registry.load(kind)
-    except registry.UnknownConnectorError:
-        report.add((*keys, "type"), f"there is no source type {kind!r}", nearest(kind, registry.names()))
-    except registry.MissingClientError as error:
-        report.add((*keys, "type"), str(error))
-    return BAD
+        return False
+    return True
 
 
 def _inherited(options: type, aws: AccountSettings, given: set[str]) -> dict[str, Any]:

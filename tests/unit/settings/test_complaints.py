@@ -335,3 +335,11 @@ def test_json_and_toml_have_no_doubt_about_types(write: Write) -> None:
     assert complaints(write('{"aws": {"account_id": 123456789012}}', "pollerd.json")) == [
         "pollerd.json:1:10: aws.account_id: expected a text, not the number 123456789012; put it in quotes"
     ]
+
+
+def test_what_is_just_allowed_is_allowed(write: Write) -> None:
+    largest = f"environment: {{AB: {'x' * 4087}}}"
+    longest = f"{{body: [{'x' * 4083}]}}"
+    text = MAPPING.replace("app.handler}", f"app.handler, {largest}}}")
+    text += f"    filter_criteria: [{', '.join([longest] * 10)}]\n    batch_size: 10000\n    maximum_batching_window_seconds: 1\n"
+    assert len(load(write(text)).event_source_mappings["q"].filter_criteria) == 10

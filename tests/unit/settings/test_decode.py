@@ -137,10 +137,37 @@ def test_read_as_partial_there_is_an_object_all_the_same() -> None:
     assert (result.text, result.number, problems) == (BAD, 2.0, ["text: this key is required"])
 
 
-def test_a_bad_value_that_has_a_default_does_not_hide_the_others() -> None:
-    result, problems = decode({"text": "x", "number": "y", "flag": 1})
+def test_with_a_bad_value_there_is_no_object_even_if_it_has_a_default() -> None:
+    result, problems = decode({"text": "never", "number": "y", "flag": 1})
+    assert result is BAD
+    assert len(problems) == 2  # the class was not even tried
+
+
+def test_read_as_partial_what_is_bad_has_its_default() -> None:
+    result, problems = decode({"text": "x", "number": "y"}, partial=True)
     assert result == Options(text="x", pem="/etc/pollerd/ca.pem")
-    assert len(problems) == 2
+    assert len(problems) == 1
+
+
+def test_a_secret_that_breaks_a_rule_is_not_told() -> None:
+    @dataclass
+    class Secretive:
+        pin: str = field(metadata={"secret": True, "pattern": "[0-9]{4}", "words": "four digits"})
+
+    assert decode({"pin": "hunter2"}, Secretive) == (BAD, ["pin: this value is not four digits"])
+
+
+def test_a_secret_of_the_wrong_kind_is_not_told_in_the_hint_either() -> None:
+    @dataclass
+    class Secretive:
+        pin: int = field(default=0, metadata={"secret": True})
+
+    report = Report()
+    tree = from_value({"pin": "1234"}, PLACE)
+    Decoder(report, FOLDER).dataclass(Secretive, tree, ())
+    assert [str(problem) for problem in report.problems(tree)] == [
+        "/etc/pollerd/pollerd.yaml:1:1: pin: expected a whole number, not a single value"
+    ]
 
 
 def test_something_else_than_a_mapping_is_no_dataclass() -> None:

@@ -150,7 +150,15 @@ def test_files_that_are_no_text(write: Write, content: bytes, complaint: str) ->
     assert complaints(write(content)) == [f"pollerd.yaml{complaint}"]
 
 
+def test_aliases_of_aliases_do_not_take_the_memory(write: Write) -> None:
+    levels = [f"l{at}: &l{at} [{', '.join([f'*l{at - 1}'] * 10)}]" for at in range(1, 20)]
+    assert complaints(write("\n".join(["l0: &l0 x", *levels]))) == [
+        "pollerd.yaml: more than 1000000 values, counting what aliases repeat"
+    ]
+
+
 def test_a_byte_order_mark_is_no_part_of_the_text(write: Write) -> None:
+    assert load(write(json.dumps(document()).encode("utf-8-sig"), "pollerd.json")) == load(write(SOUND))
     assert load(write(SOUND.encode("utf-8-sig"))) == load(write(SOUND))
 
 

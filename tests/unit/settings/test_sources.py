@@ -43,3 +43,15 @@ def test_what_nobody_set_is_missed_where_it_could_be_set(write: Write) -> None:
     assert complaints(write(text)) == [
         "pollerd.yaml:6:5: event_source_mappings.q.source.endpoint_url: no endpoint_url, and allow_aws is false"
     ]
+
+
+def test_an_aws_section_that_cannot_be_read_is_not_blamed_on_the_sources(write: Write) -> None:
+    text = MAPPING.replace('{endpoint_url: "http://127.0.0.1:4566"}', "{endpoint_url: [x]}")
+    assert complaints(write(text)) == ["pollerd.yaml:1:7: aws.endpoint_url: expected a text, not a list"]
+
+
+def test_a_connector_is_made_from_sound_options_only(write: Write) -> None:
+    text = MAPPING.replace("queue: q}", "queue: nowhere, tags: {a: b}}")
+    assert complaints(write(text)) == [
+        "pollerd.yaml:6:50: event_source_mappings.q.source.tags.a: expected a whole number, not the text 'b'"
+    ]
