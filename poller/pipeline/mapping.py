@@ -196,9 +196,11 @@ class Mapping:
         return Batcher(Limits(size, self.plan.window, MAX_PAYLOAD, self._envelope.overhead))
 
     def _rescale(self, poller: Poller, batches: Sequence[Batch], stop: Stop) -> None:
-        """More pollers when a poll came back full, fewer when it came back empty."""
+        """More pollers when a poll came back full, fewer when it came back empty, or full from a server that is overloaded."""
         now = self._clock.now()
-        if poller.full:
+        if poller.slow:
+            self.scale.empty(now)
+        elif poller.full:
             self.scale.full(now)
         elif not batches:
             self.scale.empty(now)

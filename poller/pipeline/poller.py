@@ -24,12 +24,19 @@ NAP = 0.2
 MOST_AT_ONCE = 10
 """Receives of one poller under way together while it fills a large batch."""
 
+SLOW = 1.0
+"""Seconds for receives that found plenty: the server is at its limit, and more of them at once would time out, each with messages
+leased to nobody. Seen: a server 25 times slower fell into handling the same messages again and again."""
+
 Keep = Callable[[Iterable[Record]], list[Item]]
 """The records that pass the filters, encoded; the others are settled."""
 
 
 class Poller:
-    """Fetches for one batch at a time. full: the last round of receives returned all it asked for, so there is backlog."""
+    """Fetches for one batch at a time.
+
+    full: the last round of receives returned all it asked for, so there is backlog. slow: it was full, and yet took long.
+    """
 
     def __init__(
         self, link: Link, leases: LeaseKeeper, batcher: Batcher, *, keep: Keep, max_fetch: int, clock: Clock
@@ -43,6 +50,7 @@ class Poller:
         self._at_once = 1
         self._arrived: list[Record] = []
         self.full = False
+        self.slow = False
 
     async def collect(self, stop: Stop) -> list[Batch]:
         """The next batches to run, or [] when a whole poll brought nothing, or on stop (then see ``rest``)."""
@@ -76,8 +84,9 @@ class Poller:
             await stop.or_stop(self._receive_together(at_once, room, wait))
         asked = min(room, at_once * self._max_fetch)
         self.full = len(self._arrived) >= asked
-        self._at_once = min(self._at_once * 2, MOST_AT_ONCE) if self.full else 1
         waited = self._clock.now() - began
+        self.slow = self.full and waited > SLOW
+        self._at_once = min(self._at_once * 2, MOST_AT_ONCE) if self.full and not self.slow else 1
         if not self._arrived and waited < wait and not stop.soft:
             await stop.or_stop(self._clock.sleep(min(NAP, wait - waited)))
 

@@ -147,6 +147,12 @@ class Daemon:
         """Return when neither the daemon nor anything it has started is left."""
         until(lambda: not self.processes(), f"no process is left of {self.config}", seconds)
 
+    def end_strays(self) -> None:
+        """SIGKILL to every process with the marker."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
 
 def _line(text: bytes) -> dict[str, Any]:
     try:

@@ -36,10 +36,18 @@ class Scene:
         self._sqs: Any = None
 
     def close(self) -> None:
+        """End what is left of the daemons. What outlived a SIGKILL is a failure, and is ended all the same."""
         for daemon in self._daemons:
             daemon.kill()
-        for daemon in self._daemons:
-            daemon.wait_gone()
+        try:
+            for daemon in self._daemons:
+                daemon.wait_gone()
+        finally:
+            for daemon in self._daemons:
+                daemon.end_strays()
+            self._close_client()
+
+    def _close_client(self) -> None:
         if self._sqs is not None:
             self._sqs.close()
 
@@ -52,9 +60,13 @@ class Scene:
         self.queues.append(queue)
         return queue
 
+    def variables(self) -> dict[str, str]:
+        """What function/app.py needs in its environment."""
+        return {MARKER: str(self.journal.path)}
+
     def function(self, name: str = "worker", *, partial: bool = False, **settings: Any) -> None:
         """The function of function/app.py. partial: it names failed records instead of raising."""
-        variables = {MARKER: str(self.journal.path)} | ({"PARTIAL": "1"} if partial else {})
+        variables = self.variables() | ({"PARTIAL": "1"} if partial else {})
         basic = {"code": str(FUNCTION), "runtime": RUNTIME, "handler": "app.handler", "timeout_seconds": 60}
         self._functions[name] = {**basic, "memory_mb": 256, "environment": variables, **settings}
 
@@ -114,8 +126,9 @@ class Scene:
         seconds = time.monotonic() - self._began
         lost, duplicates = len(verdict.lost), verdict.duplicates
         self._record(Row(fault, len(sent), len(verdict.handled), lost, duplicates, bound, why, seconds))
-        assert verdict.lost == [], f"lost: {verdict.lost}"
-        assert verdict.strangers == []
-        assert sorted(found) == sorted(dead), f"dead-lettered: {found}, expected: {list(dead)}"
+        assert not verdict.lost, f"{lost} lost, the first {verdict.lost[0]}"
+        assert not verdict.strangers, f"never sent: {verdict.strangers[:5]}"
+        unexpected = sorted(set(found) ^ set(dead))
+        assert not unexpected, f"{len(found)} dead-lettered, not {len(dead)}; the first difference is {unexpected[0]}"
         assert duplicates <= bound, f"{duplicates} duplicates are more than {bound}: {why}"
         return verdict

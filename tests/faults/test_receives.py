@@ -55,6 +55,7 @@ def test_one_slot_and_a_thousand_waiting_messages_burn_no_receive(scene: Scene, 
     assert max(in_flight) <= batch_size
     scene.judge(f"1,000 waiting, {mappings} mapping(s), 1 slot, 1 receive", bound=0, why="a slot goes before a fetch")
     assert receives(scene) == {1}
+    assert daemon.logged("lease lost") == [], "told only of records that come again"
     daemon.stop()
 
 

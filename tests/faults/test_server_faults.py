@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,43 @@ def working_scene(scene: Scene) -> None:
     scene.function()
     scene.mapping("work", queue.name, batch_size=BATCH_SIZE, maximum_concurrency=CONCURRENCY)
     queue.send(400, seconds=0.03)
+
+
+@contextlib.contextmanager
+def slowed(server: servers.Server) -> Iterator[None]:
+    """Let the server run for 10 ms in every 250: everything takes it twenty-five times as long."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(0.01):
+            server.freeze()
+            stop.wait(0.24)
+            server.thaw()
+
+    thread = threading.Thread(target=run, name="slowing the server")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.timeout(180)
+def test_a_slow_server_is_not_asked_for_more_than_it_can_answer(private_ministack: Servers, scene_on: Scenes) -> None:
+    """Else answers come too late, what they held is handed out to nobody, and work is done again and again."""
+    server = private_ministack()
+    scene = scene_on(server)
+    queue = scene.queue(visibility=30, max_receives=1000)
+    scene.function()
+    scene.mapping("work", queue.name, batch_size=100, maximum_batching_window_seconds=1)
+    queue.send(3000)
+    daemon = scene.daemon()
+    daemon.start()
+    with slowed(server):
+        scene.wait_handled(3000, seconds=120)
+    scene.judge("server 25 times slower", bound=0, why="nothing fails, it is only late")
+    daemon.stop()
 
 
 @pytest.mark.timeout(180)

@@ -148,6 +148,17 @@ async def test_pollers_shrink_when_the_queue_is_drained() -> None:
         assert scene.mapping.running == 1
 
 
+async def test_a_server_at_its_limit_is_not_asked_more_at_once() -> None:
+    source = FakeSource()
+    source.send(*names(300))
+    source.faults["fetch"] = [2.0] * 1000  # every receive takes two seconds, and is full
+    async with Scene(source, succeed) as scene:
+        await scene.quiet(30)
+        assert scene.mapping.running == 1
+        await scene.quiet(200)
+    assert source.outcomes() == dict.fromkeys(names(300), Outcome.DELIVERED)
+
+
 async def test_several_receives_make_one_large_batch() -> None:
     source = FakeSource()
     source.send(*names(1000))
