@@ -14,10 +14,6 @@ class Clock(Protocol):
         """Seconds, monotonic; only differences mean anything."""
         ...
 
-    def wall(self) -> float:
-        """Seconds since the epoch, UTC."""
-        ...
-
     async def sleep(self, seconds: float) -> None:
         """Wait; may be cancelled."""
         ...
@@ -29,10 +25,6 @@ class SystemClock(Clock):
     def now(self) -> float:
         """Seconds of the monotonic clock, the one asyncio uses."""
         return time.monotonic()
-
-    def wall(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the running loop."""

@@ -17,6 +17,7 @@ from poller.control import assemble
 from poller.dispatch.invoker import MAX_PAYLOAD
 from poller.observe.logs import emitter
 from poller.settings.model import Settings
+from poller.settings.references import function_reference
 
 
 def add(verbs: Any) -> None:
@@ -34,9 +35,13 @@ def add(verbs: Any) -> None:
 def call(given: argparse.Namespace) -> int:
     """0: the function answered. 1: it failed. 2: no such function, or no JSON."""
     settings = configuration.read(given.config)
-    name = assemble.function_name(given.function)
+    reference = function_reference(given.function)
+    name = reference.name if reference else ""
     if name not in settings.functions:
-        print(f"there is no function {name!r}; known are {', '.join(settings.functions) or 'none'}", file=sys.stderr)
+        print(
+            f"there is no function {given.function!r}; known are {', '.join(settings.functions) or 'none'}",
+            file=sys.stderr,
+        )
         return 2
     try:
         payload = _event(given.event)

@@ -19,6 +19,7 @@ from poller.observe.events import Emit
 from poller.pipeline import mapping as pipeline
 from poller.pipeline.filter import compile_criteria
 from poller.settings.model import AccountSettings, FunctionSettings, MappingSettings, Settings
+from poller.settings.references import function_name
 
 POLLERS_AT_MOST = 1250
 """Concurrent invocations of one mapping: the service's on-demand ceiling (Lambda DG, Configuring scaling behavior for SQS)."""
@@ -70,12 +71,6 @@ def mapping(
         clock=clock,
         emit=emit,
     )
-
-
-def function_name(reference: str) -> str:
-    """The bare name in ``name``, ``name:$LATEST``, a partial or a full ARN (Lambda API reference, FunctionName)."""
-    bare = reference.removesuffix(":$LATEST")
-    return bare.rpartition("function:")[2]
 
 
 def spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionSpec:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from poller.control.assemble import spec
 from poller.execution.contract import Driver
-from poller.execution.package import PackageError
 from poller.pipeline.filter import FilterError, compile_criteria
 from poller.settings.model import Settings
+from poller.settings.package import PackageError
 from poller.settings.problems import Finding
 
 

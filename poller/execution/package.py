@@ -13,13 +13,9 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-MAX_UNPACKED = 262_144_000
-"""Bytes, package and layers together (Lambda quotas)."""
+from poller.settings.package import MOST_UNPACKED_BYTES, PackageError
+
 CHUNK = 1024 * 1024
-
-
-class PackageError(Exception):
-    """The code cannot be used. The message is a sentence for the operator."""
 
 
 def resolve(code: Path, state: Path) -> Path:
@@ -58,7 +54,7 @@ def _unpack(code: Path, folder: Path) -> None:
 
 
 def _extract(archive: zipfile.ZipFile, root: Path) -> None:
-    left = MAX_UNPACKED
+    left = MOST_UNPACKED_BYTES
     for entry in archive.infolist():
         path = PurePosixPath(entry.filename)
         if path.is_absolute() or ".." in path.parts:
@@ -81,7 +77,9 @@ def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: 
         while chunk := packed.read(CHUNK):
             left -= len(chunk)
             if left < 0:
-                raise PackageError(f"{archive.filename}: unpacked size must be smaller than {MAX_UNPACKED} bytes")
+                raise PackageError(
+                    f"{archive.filename}: unpacked size must be smaller than {MOST_UNPACKED_BYTES} bytes"
+                )
             unpacked.write(chunk)
     return left
 

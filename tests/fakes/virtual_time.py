@@ -48,8 +48,5 @@ class LoopClock(Clock):
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def wall(self) -> float:
-        return self.now()
-
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

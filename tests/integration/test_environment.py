@@ -17,10 +17,11 @@ import pytest
 from poller.aio.clock import SystemClock
 from poller.execution import procfs, python
 from poller.execution.contract import FunctionSpec, Invocation, Result, Status
-from poller.execution.package import PackageError, resolve
+from poller.execution.package import resolve
 from poller.execution.pool import Pool
 from poller.execution.process import ProcessDriver
 from poller.observe.events import EnvironmentStopped, Fact, FunctionLogged
+from poller.settings.package import PackageError
 
 CODE = """
 import json, os, signal, subprocess, sys, time

@@ -19,6 +19,7 @@ from typing import Any
 from poller.cli.demo.orders import KINDS, Orders
 from poller.cli.demo.processes import Daemon, Server, free_port
 from poller.cli.demo.report import Watch
+from poller.execution import python
 
 SECONDS = 50.0
 """Until the demo gives up; it usually takes ten."""
@@ -58,8 +59,6 @@ def call(given: argparse.Namespace) -> int:
 
 
 def _play(folder: Path, *, keep: bool) -> int:
-    from poller.execution import python  # noqa: PLC0415  # the demo alone needs it here
-
     port = free_port()
     with Server(folder) as server:
         print(f"a local SQS listens on {server.url}")
