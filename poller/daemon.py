@@ -48,7 +48,7 @@ class Daemon:
     async def run(self, stop: Stop) -> int:
         """Run until the stop, then drain. Returns records cut in flight, which may be delivered twice; 0 when all was finished.
 
-        Raises OSError when the port cannot be opened; nothing was started then.
+        Raises PortError when the port cannot be opened; nothing was started then.
         """
         self._stop = stop
         url = await self._port.open(self._settings.http.listen)

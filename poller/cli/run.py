@@ -12,6 +12,7 @@ import uvloop
 
 from poller.aio.stop import Stop
 from poller.cli import configuration
+from poller.control.port import PortError
 from poller.daemon import Daemon
 from poller.observe.logs import emitter
 from poller.settings.model import Settings
@@ -45,8 +46,8 @@ async def _run(settings: Settings) -> int:
     daemon = Daemon(settings, configuration.driver(settings, log), log)
     try:
         await daemon.run(stop)
-    except OSError as error:
-        print(f"cannot listen on {settings.http.listen}: {error.strerror or error}", file=sys.stderr)
+    except PortError as error:
+        print(error, file=sys.stderr)
         return NO_PORT
     return 0
 

@@ -16,6 +16,10 @@ Readiness = Callable[[], list[dict[str, Any]]]
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
+class PortError(Exception):
+    """The port cannot be opened. The message is a sentence for the operator."""
+
+
 class Port:
     """Listens from ``open`` to ``close``."""
 
@@ -25,7 +29,7 @@ class Port:
         self._runner: web.AppRunner | None = None
 
     async def open(self, listen: str) -> str:
-        """Listen on ``host:port`` (port 0: a free one); returns the URL. Raises OSError when it cannot."""
+        """Listen on ``host:port`` (port 0: a free one); returns the URL. Raises PortError when it cannot."""
         app = web.Application(client_max_size=64 * 1024)
         app.add_routes(
             [
@@ -38,7 +42,11 @@ class Port:
         await self._runner.setup()
         host, _, port = listen.rpartition(":")
         site = web.TCPSite(self._runner, host.strip("[]"), int(port))
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            await self.close()
+            raise PortError(f"cannot listen on {listen}: {error.strerror or error}") from error
         host, port, *_ = self._runner.addresses[0]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

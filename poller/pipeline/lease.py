@@ -26,6 +26,7 @@ class LeaseKeeper:
         self._clock = clock
         self._emit = emit
         self._renewed: dict[Record, float] = {}  # when the lease was last known to begin
+        self._leaving: set[Record] = set()  # the source is being told about these
         self._some = asyncio.Event()  # set while anything is held, so that an idle mapping never wakes
 
     def __len__(self) -> int:
@@ -37,10 +38,18 @@ class LeaseKeeper:
         if self._renewed:
             self._some.set()
 
+    def leave(self, records: Iterable[Record]) -> None:
+        """The source is about to be told what has become of these. They are kept until it has answered.
+
+        That it knows nothing of one any more is no loss from now on: it may have deleted it already, and its answer will tell.
+        """
+        self._leaving.update(records)
+
     def drop(self, records: Iterable[Record]) -> None:
         """These are settled, or given up."""
         for record in records:
             self._renewed.pop(record, None)
+            self._leaving.discard(record)
         if not self._renewed:
             self._some.clear()
 
@@ -66,7 +75,7 @@ class LeaseKeeper:
         if lost is None:
             return  # the source failed, and said so; what is left of the lease is for trying again
         self._renewed |= {record: asked for record in due if record in self._renewed}
-        lost = [record for record in lost if record in self._renewed]  # settled meanwhile: not lost
+        lost = [record for record in lost if record in self._renewed and record not in self._leaving]
         if lost:
             self.drop(lost)
             self._emit(LeaseLostError(mapping=self._mapping, count=len(lost)))

@@ -84,6 +84,7 @@ class Settler:
                 )  # given up: those records come again, which is what the source does by itself
 
     async def _tell_source(self, settlements: list[Settlement]) -> None:
+        self._leases.leave(settlement.record for settlement in settlements)
         refused = await self._until_taken(settlements)
         self._leases.drop(settlement.record for settlement in settlements)
         final = {unsettled.settlement for unsettled in refused}

@@ -80,6 +80,20 @@ async def test_a_lost_lease_is_told_once_and_no_longer_extended() -> None:
     assert all(names == ["b"] for _, names in source.extended[1:])
 
 
+async def test_a_record_that_is_deleted_while_its_lease_is_extended_is_not_lost() -> None:
+    source = FakeSource()
+    source.lost = {"a"}
+    async with keeping(source) as (keeper, facts):
+        record = Record(id="a", body="")
+        keeper.hold([record])
+        keeper.leave([record])
+        await asyncio.sleep(60)
+        assert len(keeper) == 1, "kept until the source has answered"
+        keeper.drop([record])
+        assert len(keeper) == 0
+    assert not any(isinstance(fact, LeaseLostError) for fact in facts)
+
+
 async def test_a_source_without_leases_is_left_alone() -> None:
     source = FakeSource()
     for lease in (0, None):
