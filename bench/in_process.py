@@ -15,7 +15,7 @@ from poller.execution.contract import FunctionSpec, Invocation
 from poller.execution.pool import Pool
 from poller.execution.process import ProcessDriver
 from poller.observe.events import Emit, Fact
-from poller.observe.logs import emitter
+from poller.observe.logs import Log
 from poller.observe.metrics import Metrics
 
 PAYLOAD = b'{"pad":"' + b"x" * 90 + b'"}'
@@ -38,7 +38,7 @@ async def driver(state: Path) -> AsyncIterator[tuple[ProcessDriver, Emit]]:
     """The driver as the daemon makes it. Log lines are written, to nowhere."""
     metrics = Metrics()
     with _nowhere() as nowhere:
-        log = emitter("json", "info", nowhere)
+        log = Log("json", "info", nowhere)
 
         def emit(fact: Fact) -> None:
             metrics.emit(fact)
@@ -49,6 +49,7 @@ async def driver(state: Path) -> AsyncIterator[tuple[ProcessDriver, Emit]]:
             yield made, emit
         finally:
             await made.close()
+            log.flush()
 
 
 def _nowhere() -> TextIO:

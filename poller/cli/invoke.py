@@ -15,7 +15,7 @@ from poller.aio.clock import SystemClock
 from poller.cli import configuration
 from poller.control import assemble
 from poller.dispatch.invoker import MAX_PAYLOAD
-from poller.observe.logs import emitter
+from poller.observe.logs import Log
 from poller.settings.model import Settings
 from poller.settings.references import function_reference
 
@@ -53,7 +53,7 @@ def call(given: argparse.Namespace) -> int:
 
 
 async def _invoke(settings: Settings, name: str, payload: bytes) -> int:
-    log = emitter(settings.log.format, settings.log.level)
+    log = Log(settings.log.format, settings.log.level)
     driver = configuration.driver(settings, log)
     pools = assemble.pools(settings, driver, log, SystemClock())
     try:
@@ -61,6 +61,7 @@ async def _invoke(settings: Settings, name: str, payload: bytes) -> int:
     finally:
         await pools[name].close()
         await driver.close()
+        log.flush()
     sys.stdout.buffer.write(result.payload + b"\n")
     sys.stdout.flush()
     return 0 if result.ok else 1

@@ -14,7 +14,7 @@ from poller.aio.stop import Stop
 from poller.cli import configuration
 from poller.control.port import PortError
 from poller.daemon import Daemon
-from poller.observe.logs import emitter
+from poller.observe.logs import Log
 from poller.settings.model import Settings
 
 NO_PORT = 69
@@ -39,7 +39,7 @@ def call(given: argparse.Namespace) -> int:
 
 
 async def _run(settings: Settings) -> int:
-    log = emitter(settings.log.format, settings.log.level)
+    log = Log(settings.log.format, settings.log.level)
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _signalled, stop, number)
@@ -49,6 +49,8 @@ async def _run(settings: Settings) -> int:
     except PortError as error:
         print(error, file=sys.stderr)
         return NO_PORT
+    finally:
+        log.flush()
     return 0
 
 

@@ -26,7 +26,7 @@ class Invocation:
     """One event on its way to a function.
 
     payload: the event, JSON, at most 6 MiB (Lambda quotas). function_arn: as invoked. trace_id: X-Amzn-Trace-Id or "".
-    client_context: JSON text (already base64-decoded) or "".
+    client_context: JSON text (already base64-decoded) or "". tail: whether the result carries the end of the log (LogType=Tail).
     """
 
     request_id: str
@@ -34,17 +34,18 @@ class Invocation:
     function_arn: str
     trace_id: str = ""
     client_context: str = ""
+    tail: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Result:
-    """The answer to one invocation.
+    """The answer to one invocation; whoever gets it only reads it.
 
     payload: the function's bytes, or the error object as AWS words it (runtime fact sheet, section 13).
     error_type: "" on success; else e.g. ``Runtime.ExitError``, ``Sandbox.Timedout``, or the handler's own errorType.
     duration_ms: from handing out the event to the answer. init_ms: this invocation's share of a cold start, else None.
     max_memory_mb: high-water mark of the environment, None where it was not measured.
-    log_tail: the last 4 KB of the invocation's log, START to REPORT (Invoke, LogType=Tail).
+    log_tail: the last 4 KB of the invocation's log, START to REPORT, where the invocation asked for it.
     """
 
     request_id: str

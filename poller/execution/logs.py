@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import math
 import os
+from collections import deque
 
 from poller.execution.contract import Result, Status
 from poller.observe.events import Emit, FunctionLogged
@@ -32,24 +33,23 @@ class Capture:
         self._emit = emit
         self._partial = b""
         self._request_id = ""
-        self._tail = b""
+        self._tail: deque[str] | None = None  # lines of the invocation that wants them
         self._read_end, self.write_end = os.pipe()
         os.set_blocking(self._read_end, False)
         asyncio.get_running_loop().add_reader(self._read_end, self._read)
 
-    def begin(self, request_id: str, version: str) -> None:
-        """START of an invocation."""
-        self.drain()
-        self._request_id, self._tail = request_id, b""
+    def begin(self, request_id: str, version: str, *, tail: bool = False) -> None:
+        """START of an invocation. tail: keep the end of its log."""
+        self._request_id, self._tail = request_id, deque(maxlen=TAIL) if tail else None
         self.platform(f"START RequestId: {request_id} Version: {version}")
 
     def end(self, result: Result, memory_mb: int) -> bytes:
-        """END and REPORT of an invocation, after all it has written. Returns the tail of its log."""
+        """END and REPORT of an invocation, after all it has written. Returns the tail of its log if it was to be kept."""
         self.drain()
         self.platform(f"END RequestId: {result.request_id}")
         self.platform(report(result, memory_mb))
-        tail, self._request_id, self._tail = self._tail, "", b""
-        return tail
+        tail, self._request_id, self._tail = self._tail, "", None
+        return "".join(tail).encode()[-TAIL:] if tail else b""
 
     def platform(self, line: str) -> None:
         """A line of the platform's own."""
@@ -89,8 +89,8 @@ class Capture:
             self._partial = b""
 
     def _line(self, line: str, *, platform: bool = False) -> None:
-        if self._request_id:
-            self._tail = (self._tail + line[-TAIL:].encode() + b"\n")[-TAIL:]
+        if self._tail is not None:
+            self._tail.append(f"{line[-TAIL:]}\n")
         self._emit(
             FunctionLogged(
                 function=self._function,

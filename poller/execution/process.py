@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import math
 import os
 import shutil
@@ -27,11 +26,13 @@ from poller.execution.contract import Driver, Environment, FunctionSpec, Invocat
 from poller.execution.logs import Capture, init_report
 from poller.execution.package import temporary_folder
 from poller.execution.runtime_api import MAX_ANSWER, Answer, RuntimeApi
+from poller.execution.states import State
 from poller.execution.variables import variables
 from poller.observe.events import Emit, EnvironmentStarted
 
 INIT_SECONDS = 10.0
 """Lambda DG, lifecycle of an execution environment."""
+NOT_READY = frozenset({State.STARTED, State.INIT_ERROR})
 WATCH_SECONDS = 0.2
 """Between two looks at the memory of busy environments."""
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -111,8 +112,11 @@ class ProcessEnvironment(Environment):
     @property
     def pid(self) -> int | None:
         """Of the first process, while it runs and nobody has killed it."""
-        ended = self._exit is None or self._exit.done() or self._killed
-        return None if ended or self._process is None else self._process.pid
+        return None if self._exited or self._killed or self._process is None else self._process.pid
+
+    @property
+    def _exited(self) -> bool:
+        return self._exit is None or self._exit.done()
 
     async def start(self) -> None:
         """INIT, at most 10 s; a failure is remembered by there being no process, and repeated in the first invocation."""
@@ -166,42 +170,56 @@ class ProcessEnvironment(Environment):
 
     async def _invoke(self, invocation: Invocation) -> Result:
         began = time.monotonic()
-        deadline = began + self._spec.timeout_seconds
         init_ms, self._init_ms = self._init_ms, None
-        if self.pid is None or self._api.state.value in {"Started", "InitError"}:
+        if not self._runs() or self._api.state in NOT_READY:
             failure, took = await self._init(self._spec.timeout_seconds)
             if failure:
                 return self._init_failed(invocation, failure, took)
-        self._capture.begin(invocation.request_id, self._spec.version)
-        began = time.monotonic() if init_ms is not None else began
-        deadline = max(deadline, began + self._spec.timeout_seconds) if init_ms is not None else deadline
-        answer = await self._deliver(invocation, deadline)
+        self._capture.begin(invocation.request_id, self._spec.version, tail=invocation.tail)
+        answer = await self._deliver(invocation, began + self._spec.timeout_seconds)
         result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
-        result = dataclasses.replace(result, init_ms=init_ms, max_memory_mb=self._high_water())
-        return dataclasses.replace(result, log_tail=self._capture.end(result, self._spec.memory_mb))
+        result.init_ms, result.max_memory_mb = init_ms, self._high_water()
+        result.log_tail = self._capture.end(result, self._spec.memory_mb)
+        return result
 
-    async def _deliver(self, invocation: Invocation, deadline: float) -> asyncio.Future[Answer]:
-        """Hand out the event and wait for its answer, the process's end, or the deadline, whichever is first.
+    def _runs(self) -> bool:
+        """Whether the process is there. The kernel is asked: the loop may not have heard yet that it was killed while idle."""
+        pid = self.pid
+        if pid is None:
+            return False
+        try:
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:  # somebody has waited for it already
+            return False
+
+    async def _deliver(self, invocation: Invocation, deadline: float) -> Answer | None:
+        """Hand out the event and wait for its answer; None: the process ended, or the deadline came, before one.
 
         A process that ends before it took the event (it may have been on its way down since the last answer) is started
         once more: the function has not run.
         """
-        for again in (True, False):
-            answer = self._api.deliver(invocation, math.floor((time.time() + deadline - time.monotonic()) * 1000))
-            exit_ = self._exit or asyncio.get_running_loop().create_future()
-            await _first(answer, exit_, seconds=deadline - time.monotonic())
-            untouched = exit_.done() and self._api.waiting and not self._killed
-            if not (again and untouched):
-                break
+        answer = await self._answer(invocation, deadline)
+        if answer is None and self._exited and self._api.waiting and not self._killed:
             failure, _ = await self._init(deadline - time.monotonic())
-            if failure:
-                break
+            if not failure:
+                answer = await self._answer(invocation, deadline)
         return answer
 
-    def _result(self, request_id: str, answer: asyncio.Future[Answer], duration_ms: float) -> Result:
+    async def _answer(self, invocation: Invocation, deadline: float) -> Answer | None:
+        left = max(0.0, deadline - time.monotonic())
+        answer = self._api.deliver(invocation, int((time.time() + left) * 1000))
+        if self._exited:
+            return None
+        timer = asyncio.get_running_loop().call_later(left, self._api.give_up)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+
+    def _result(self, request_id: str, answer: Answer | None, duration_ms: float) -> Result:
         """What came first: an answer, the process's end, or the timeout."""
-        if answer.done():
-            return _answered(request_id, answer.result(), duration_ms)
+        if answer is not None:
+            return _answered(request_id, answer, duration_ms)
         if self._exit is not None and self._exit.done():
             payload, kind = failures.exited(request_id, self._exit.result()), "Runtime.ExitError"
             status = Status.FAILURE
@@ -227,7 +245,8 @@ class ProcessEnvironment(Environment):
             payload, kind = failures.exited(request_id, code), Status.FAILURE
         self._kill()
         result = Result(request_id=request_id, status=kind, payload=payload, error_type=failure, duration_ms=took)
-        return dataclasses.replace(result, log_tail=self._capture.end(result, self._spec.memory_mb))
+        result.log_tail = self._capture.end(result, self._spec.memory_mb)
+        return result
 
     async def _init(self, seconds: float) -> tuple[str, float]:
         """Start the process and wait until it asks for its first event. Returns the error type, "" when ready, and milliseconds."""
@@ -250,6 +269,7 @@ class ProcessEnvironment(Environment):
             start_new_session=True,
         )
         self._exit = asyncio.create_task(self._process.wait(), name=f"exit of {self._id}")
+        self._exit.add_done_callback(self._ended)
         left = seconds - (time.monotonic() - began)
         await _first(self._api.ready, self._exit, seconds=left)
         took = (time.monotonic() - began) * 1000
@@ -257,6 +277,10 @@ class ProcessEnvironment(Environment):
             error = self._api.init_error
             return ("Runtime.ExitError" if error is None else failures.error_type(error)), took
         return ("" if self._api.ready.done() else "Sandbox.Timedout"), took
+
+    def _ended(self, exit_: asyncio.Task[int]) -> None:
+        if exit_ is self._exit:
+            self._api.give_up()
 
     def _variables(self) -> dict[str, str]:
         given = variables(

@@ -58,7 +58,7 @@ class RuntimeApi:
             connection.transport.abort()
         self.state = State.STARTED
         self.init_error: bytes | None = None
-        self.answer: asyncio.Future[Answer] | None = None
+        self.answer: asyncio.Future[Answer | None] | None = None
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._parked = self._event = self._pending = None
 
@@ -83,14 +83,19 @@ class RuntimeApi:
                 connection.transport.abort()
             await self._server.wait_closed()
 
-    def deliver(self, invocation: Invocation, deadline_ms: int) -> asyncio.Future[Answer]:
-        """Hand an event to a runtime that is ready. Returns where its answer comes."""
+    def deliver(self, invocation: Invocation, deadline_ms: int) -> asyncio.Future[Answer | None]:
+        """Hand an event to a runtime that is ready. Returns where its answer comes; None there: nobody will give one."""
         self._pending = (invocation, deadline_ms)
         self.answer = asyncio.get_running_loop().create_future()
         if self._parked is not None:
             exchange, self._parked = self._parked, None
             self._hand_out(exchange)
         return self.answer
+
+    def give_up(self) -> None:
+        """No answer is awaited any longer: the process is gone, or the time is over."""
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result(None)
 
     # what connections call
 

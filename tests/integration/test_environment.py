@@ -91,7 +91,8 @@ class Scene:
 
 async def invoke(pool: Pool, do: str = "echo", **event: Any) -> Result:
     payload = json.dumps({"do": do} | event).encode()
-    return await pool.invoke(Invocation(request_id=str(uuid.uuid4()), payload=payload, function_arn=pool.spec.arn))
+    invocation = Invocation(request_id=str(uuid.uuid4()), payload=payload, function_arn=pool.spec.arn, tail=True)
+    return await pool.invoke(invocation)
 
 
 def error(result: Result) -> Any:
@@ -149,7 +150,7 @@ async def test_idle_environments_are_stopped(scene: Scene) -> None:
         ("big", {}, Status.ERROR, "Function.ResponseSizeTooLarge", "maximum allowed payload size (6291556 bytes)"),
     ],
 )
-async def test_a_failure_has_awss_words_and_the_next_event_runs(
+async def test_a_failure_has_awss_words_and_the_next_invocationruns(
     scene: Scene, do: str, event: dict[str, Any], status: Status, kind: str, message: str
 ) -> None:
     pool = scene.pool()
