@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from poller import __version__
-from poller.cli import check, demo, init, invoke, run, schema
+from poller.cli import check, demo, init, invoke, run, runtimes, schema
 
-VERBS = (run, check, init, invoke, schema, demo)
+VERBS = (run, check, init, invoke, runtimes, schema, demo)
 
 EPILOG = """exit codes:
   0   done; run: stopped and drained

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from poller.execution import python
+from poller.execution.runtimes import own
 
 CONFIG = """# What pollerd runs. `pollerd check` says what is wrong with it, `pollerd schema --table` lists every option.
 aws:
@@ -57,7 +57,7 @@ def add(verbs: Any) -> None:
 def call(given: argparse.Namespace) -> int:
     """0: written. 2: something is there already."""
     files = {
-        given.folder / "pollerd.yaml": CONFIG.format(runtime=python.NAME),
+        given.folder / "pollerd.yaml": CONFIG.format(runtime=own.IDENTIFIER),
         given.folder / "functions/orders/app.py": HANDLER,
     }
     present = [file for file in files if file.exists()]

@@ -1,17 +1,18 @@
-"""First code of a function's process: limits, then the provided runtime client, in the same interpreter. Standard library only.
+"""First code of every function's process, before its runtime: dies with the daemon, keeps its limits, then becomes the command.
 
-Started as ``python -I -S launcher.py HANDLER``: isolated, so that neither the daemon's packages nor its environment are on the import path.
-The function sees its package, the runtime's folder and the standard library.
+Started as ``python -I -S launcher.py PARENT COMMAND...``. Standard library only. The command is executed in the same process, which keeps
+what is set here.
 """
 
 import ctypes
 import os
 import resource
-import runpy
 import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
+CANNOT_START = 126
+"""Exit status, as a shell's, when the kernel refuses the command."""
 
 
 def die_with(parent: int) -> None:
@@ -28,16 +29,16 @@ def limit() -> None:
 
 
 def main() -> None:
-    """Become the runtime client."""
-    handler = sys.argv[1]
-    die_with(int(os.environ.pop("_POLLERD_PARENT")))
+    """Become the command."""
+    parent, *command = sys.argv[1:]
+    die_with(int(parent))
     limit()
-    runtime = os.environ["LAMBDA_RUNTIME_DIR"]
-    given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != runtime]
-    sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], *given, runtime]
-    sys.dont_write_bytecode = True  # the package is read-only to its function
-    sys.argv = ["awslambdaric", handler]
-    runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
+    try:
+        os.execv(command[0], command)  # noqa: S606  # no shell is wanted
+    except OSError as error:
+        sys.stderr.write(f"fork/exec {command[0]}: {error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(CANNOT_START)
 
 
 if __name__ == "__main__":

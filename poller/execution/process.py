@@ -15,17 +15,20 @@ import contextlib
 import math
 import os
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from poller.execution import failures, procfs, python
+from poller.execution import failures, procfs
 from poller.execution.contract import Driver, Environment, FunctionSpec, Invocation, Result, Status
 from poller.execution.logs import Capture, init_report
 from poller.execution.package import temporary_folder
 from poller.execution.runtime_api import MAX_ANSWER, Answer, RuntimeApi
+from poller.execution.runtimes import catalogue
+from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Places, RuntimeUnavailable
 from poller.execution.states import State
 from poller.execution.variables import variables
 from poller.observe.events import Emit, EnvironmentStarted
@@ -36,6 +39,8 @@ NOT_READY = frozenset({State.STARTED, State.INIT_ERROR})
 WATCH_SECONDS = 0.2
 """Between two looks at the memory of busy environments."""
 LAUNCHER = Path(__file__).with_name("launcher.py")
+INTERPRETER = os.path.realpath(sys.executable)
+"""The interpreter itself, not the virtual environment's link to it, which would bring the daemon's packages."""
 
 
 class ProcessDriver(Driver):
@@ -48,10 +53,17 @@ class ProcessDriver(Driver):
         self._watch: asyncio.Task[None] | None = None
 
     def problems(self, spec: FunctionSpec) -> list[str]:
-        """Which runtime is missing, if any."""
-        if spec.runtime == python.NAME:
-            return []
-        return [f"this host provides the runtime {python.NAME} only, not {spec.runtime}"]
+        """Which runtime is missing, or needs what is not here."""
+        try:
+            runtime = catalogue.find(spec.runtime, self._state)
+        except RuntimeUnavailable as error:
+            return [str(error)]
+        if runtime.root is not None:
+            build = f"`pollerd runtimes install {spec.runtime}` without --root"
+            return [
+                f"the runtime {spec.runtime} has a root file system of its own, and there is no sandbox for it; {build} needs none"
+            ]
+        return []
 
     def environment(self, spec: FunctionSpec) -> Environment:
         """A new environment, not yet started."""
@@ -98,6 +110,7 @@ class ProcessEnvironment(Environment):
         self._peak_read = -math.inf
         self._killed = False
         self._stopped = False
+        self._refused: InvalidEntrypoint | None = None
 
     @property
     def id(self) -> str:
@@ -240,6 +253,8 @@ class ProcessEnvironment(Environment):
             payload, kind = failures.timed_out(request_id, self._spec.timeout_seconds), Status.TIMEOUT
         elif self._api.init_error is not None:
             payload, kind = self._api.init_error, Status.ERROR
+        elif self._refused is not None:
+            payload, kind = failures.body(failure, request_id, str(self._refused)), Status.FAILURE
         else:
             code = self._exit.result() if self._exit and self._exit.done() else -9
             payload, kind = failures.exited(request_id, code), Status.FAILURE
@@ -255,17 +270,21 @@ class ProcessEnvironment(Environment):
         self._api.reset()
         self._killed = False
         self._peak = 0
+        self._refused = None
+        try:
+            launch = self._launch()
+        except InvalidEntrypoint as refused:
+            self._refused = refused
+            return refused.error_type, (time.monotonic() - began) * 1000
         self._process = await asyncio.create_subprocess_exec(
-            python.interpreter(),
-            "-I",
-            "-S",
-            str(LAUNCHER),
-            self._spec.handler,
+            INTERPRETER,
+            *("-I", "-S", str(LAUNCHER), str(os.getpid())),
+            *launch.argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=self._capture.write_end,
             stderr=self._capture.write_end,
-            cwd=self._spec.task_root,
-            env=self._variables(),
+            cwd=launch.directory,
+            env=self._variables(launch),
             start_new_session=True,
         )
         self._exit = asyncio.create_task(self._process.wait(), name=f"exit of {self._id}")
@@ -282,15 +301,21 @@ class ProcessEnvironment(Environment):
         if exit_ is self._exit:
             self._api.give_up()
 
-    def _variables(self) -> dict[str, str]:
-        given = variables(
+    def _launch(self) -> Launch:
+        try:
+            runtime = catalogue.find(self._spec.runtime, self._state)
+        except RuntimeUnavailable as error:  # it was there when the daemon began
+            raise InvalidEntrypoint(str(error)) from error
+        return runtime.launch(self._spec, Places.on_host(Path(self._spec.task_root)))
+
+    def _variables(self, launch: Launch) -> dict[str, str]:
+        return variables(
             self._spec,
+            launch,
             address=f"127.0.0.1:{self._api.port}",
             log_stream=self._stream,
-            runtime=str(python.runtime_folder(self._state)),
             temporary=str(self._temporary),
         )
-        return given | {"_POLLERD_PARENT": str(os.getpid())}
 
     def _admits(self, client_port: int) -> bool:
         return self._process is not None and procfs.owns_connection(

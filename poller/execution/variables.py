@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from poller.execution.contract import FunctionSpec
+from poller.execution.runtimes.contract import Launch
 
-PATH = "/usr/local/bin:/usr/bin:/bin"
-OVERRIDABLE = {"LANG": "en_US.UTF-8", "PATH": PATH, "TZ": ":UTC", "LC_CTYPE": "C.UTF-8"}
+RESERVED = ("AWS_", "LAMBDA_", "PWD")
+"""Beginnings of what a runtime sets and no customer may change; the one exception follows."""
+OPEN = frozenset({"AWS_XRAY_CONTEXT_MISSING"})
 
 
-def variables(spec: FunctionSpec, *, address: str, log_stream: str, runtime: str, temporary: str) -> dict[str, str]:
-    """All variables; the platform's own win over the customer's. Paths are those of this host."""
+def variables(spec: FunctionSpec, launch: Launch, *, address: str, log_stream: str, temporary: str) -> dict[str, str]:
+    """All variables: the runtime's, the customer's over them, the platform's own over both. Paths are those that the function sees.
+
+    temporary: the folder in the place of /tmp; "" under a sandbox that has a /tmp.
+    """
     customer = {name: value for name, value in spec.environment.items() if not name.startswith("_")}
+    kept = {n: v for n, v in launch.environment.items() if n.startswith(RESERVED) and n not in OPEN}
     platform = {
         "_HANDLER": spec.handler,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
@@ -21,9 +26,6 @@ def variables(spec: FunctionSpec, *, address: str, log_stream: str, runtime: str
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": address,
-        "LAMBDA_TASK_ROOT": spec.task_root,
-        "LAMBDA_RUNTIME_DIR": runtime,
-        "TMPDIR": temporary,
-        "PWD": spec.task_root,
     }
-    return {**OVERRIDABLE, "PYTHONPATH": runtime, **customer, **spec.aws, **platform}
+    given = {"TMPDIR": temporary} if temporary else {}
+    return {**launch.environment, **customer, **spec.aws, **given, **kept, **platform}

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from poller.aio.clock import SystemClock
-from poller.execution import procfs, python
+from poller.execution import procfs
 from poller.execution.contract import FunctionSpec, Invocation, Result, Status
 from poller.execution.package import resolve
 from poller.execution.pool import Pool
 from poller.execution.process import ProcessDriver
+from poller.execution.runtimes import own
 from poller.observe.events import EnvironmentStopped, Fact, FunctionLogged
 from poller.settings.package import PackageError
 
@@ -79,7 +80,7 @@ class Scene:
         idle = options.pop("idle", 300.0)
         spec: dict[str, Any] = {
             "name": "f", "version": "$LATEST", "arn": "arn:aws:lambda:us-east-1:000000000000:function:f", "task_root": str(root),
-            "runtime": python.NAME, "handler": "app.handler", "timeout_seconds": 10.0, "memory_mb": 128,
+            "runtime": own.IDENTIFIER, "handler": "app.handler", "timeout_seconds": 10.0, "memory_mb": 128,
         } | options  # fmt: skip
         pool = Pool(FunctionSpec(**spec), self.driver, self.facts.append, SystemClock(), idle)
         self.pools.append(pool)
@@ -230,7 +231,7 @@ async def test_the_function_sees_its_package_its_runtime_and_the_standard_librar
     assert seen["env"]["TABLE"] == "t"
     assert seen["env"]["AWS_REGION"] == "eu-west-1"
     assert seen["env"]["AWS_LAMBDA_FUNCTION_NAME"] == "f"
-    assert not {"SECRET_OF_THE_DAEMON", "AWS_SECRET_ACCESS_KEY", "_POLLERD_PARENT"} & set(seen["env"])
+    assert not {"SECRET_OF_THE_DAEMON", "AWS_SECRET_ACCESS_KEY"} & set(seen["env"])
     assert seen["cwd"] == pool.spec.task_root == seen["path"][0]
     assert not any("site-packages" in path for path in seen["path"])
     assert (await invoke(pool, "imports", name="boto3")).ok
@@ -318,4 +319,6 @@ def test_an_unknown_runtime_is_a_problem_with_its_remedy(tmp_path: Path) -> None
     spec = FunctionSpec(
         name="f", version="$LATEST", arn="", task_root="", runtime="nodejs22.x", handler="a.b", timeout_seconds=1, memory_mb=128
     )  # fmt: skip
-    assert driver.problems(spec) == [f"this host provides the runtime {python.NAME} only, not nodejs22.x"]
+    assert driver.problems(spec) == [
+        "the runtime nodejs22.x is not installed; `pollerd runtimes install nodejs22.x` builds it"
+    ]

@@ -19,7 +19,7 @@ from typing import Any
 from poller.cli.demo.orders import KINDS, Orders
 from poller.cli.demo.processes import Daemon, Server, free_port
 from poller.cli.demo.report import Watch
-from poller.execution import python
+from poller.execution.runtimes import own
 
 SECONDS = 50.0
 """Until the demo gives up; it usually takes ten."""
@@ -66,7 +66,7 @@ def _play(folder: Path, *, keep: bool) -> int:
         (folder / "orders").mkdir()
         shutil.copy(Path(__file__).with_name("handler.py"), folder / "orders")
         config = folder / "pollerd.yaml"
-        config.write_text(CONFIG.format(endpoint=server.url, port=port, runtime=python.NAME))
+        config.write_text(CONFIG.format(endpoint=server.url, port=port, runtime=own.IDENTIFIER))
         print(f"\n$ cat pollerd.yaml\n{config.read_text()}\n$ pollerd run")
         with Daemon(config, port) as daemon:
             print(f"ready: http://127.0.0.1:{port}/readyz, /metrics\n\nsending {sum(KINDS.values())} orders ...")

@@ -1,0 +1,115 @@
+"""Where one runtime is built: a folder beside its final place, a log, and commands whose failure is told with their last words.
+
+Nothing of a build that fails, or is killed, is ever in force; what a killed one left is removed by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+LAST_WORDS = 12
+"""Lines of a failed command's output that are shown."""
+
+Say = Callable[[str], None]
+
+
+class BuildError(Exception):
+    """The runtime cannot be built. The message says what failed, and the remedy where one is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """The folder of a build under way, and whom to tell about it."""
+
+    folder: Path
+    say: Say
+
+    @property
+    def client(self) -> Path:
+        """Becomes /var/runtime."""
+        return self.folder / "client"
+
+    @property
+    def root(self) -> Path:
+        """Becomes the root file system, for builds that have one."""
+        return self.folder / "root"
+
+    def run(self, step: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+        """Run a step to its end. environment: added to ours. Returns all that it wrote. Raises BuildError."""
+        self.say(f"{step} ...")
+        began = time.monotonic()
+        log = self.folder / "build.log"
+        with log.open("ab") as file:
+            start = file.tell()
+            try:
+                ended = subprocess.run(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **(environment or {})},
+                    cwd=self.folder,
+                    check=False,
+                )
+            except OSError as error:
+                raise BuildError(f"{step}: {command[0]} cannot be started: {error.strerror}") from error
+        output = log.read_bytes()[start:].decode(errors="replace")
+        if ended.returncode != 0:
+            words = output.strip().splitlines()[-LAST_WORDS:]
+            raise BuildError("\n  ".join([f"{step}: {command[0]} ended with status {ended.returncode}", *words]))
+        self.say(f"{step}: done in {time.monotonic() - began:.1f} s")
+        return output
+
+    def within_root(self, step: str, command: Sequence[str], writable: Mapping[Path, str] | None = None) -> str:
+        """Run a step in the root file system, with the host's network. writable: host folder -> path inside. As ``run``."""
+        need({"bwrap": "bubblewrap"}, "a root file system is entered through bubblewrap")
+        binds = [part for host, inside in (writable or {}).items() for part in ("--bind", str(host), inside)]
+        names = [str(path) for path in (Path("/etc/resolv.conf"), Path("/etc/hosts")) if path.exists()]
+        network = [part for path in names for part in ("--ro-bind", path, path)]
+        inside = ["--bind", str(self.root), "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108  # the sandbox's own
+        return self.run(step, ["bwrap", *inside, *network, *binds, "--die-with-parent", "--chdir", "/", *command])
+
+
+def need(programs: Mapping[str, str], why: str) -> None:
+    """Check that programs are there. programs: name -> Debian package that has it. Raises BuildError naming all that are not."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        packages = " ".join(dict.fromkeys(programs[name] for name in missing))
+        raise BuildError(f"not found: {', '.join(missing)} ({why}); on Debian: apt-get install {packages}")
+
+
+@contextlib.contextmanager
+def workshop(state: Path, say: Say) -> Iterator[Workshop]:
+    """A folder for one build, removed unless it was moved away. SIGTERM ends a build as Ctrl-C does."""
+    builds = state / "runtimes"
+    builds.mkdir(parents=True, exist_ok=True)
+    _remove_left_over(builds)
+    folder = Path(tempfile.mkdtemp(dir=builds, prefix=f".building-{os.getpid()}-"))
+    folder.chmod(0o755)
+    (folder / "client").mkdir()
+    former = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield Workshop(folder, say)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _remove_left_over(builds: Path) -> None:
+    for folder in builds.glob(".building-*-*"):
+        if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
+            shutil.rmtree(folder, ignore_errors=True)

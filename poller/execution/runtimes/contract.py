@@ -1,0 +1,106 @@
+"""What a driver asks of a runtime, and what it gets back: how to start a function's first process. Stdlib only, no I/O.
+
+A runtime decides what is run, with which variables, and what it must be able to see; the driver decides in which sandbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from poller.execution.contract import FunctionSpec
+
+
+class RuntimeUnavailable(Exception):
+    """This host cannot run the identifier as things are. The message is a sentence with its remedy."""
+
+
+class InvalidEntrypoint(Exception):
+    """There is nothing that could be started: the invocation fails with ``Runtime.InvalidEntrypoint`` (runtime fact sheet, section 13).
+
+    The message is the reason, which the platform puts behind ``RequestId: ... Error:``.
+    """
+
+    error_type = "Runtime.InvalidEntrypoint"
+
+    @classmethod
+    def of(cls, path: str, error: OSError) -> InvalidEntrypoint:
+        """For an exec that the kernel refused (wrong architecture, no interpreter); path: as the function would see it."""
+        return cls(f"fork/exec {path}: {(error.strerror or str(error)).lower()}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder, on the host and as the function's process sees it."""
+
+    host: Path
+    inside: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where things are.
+
+    task: the deployment package. opt: the layers, merged; None without layers. runtime, lang: where the runtime's own folders are
+    seen; "" where they stay at their places on the host.
+    """
+
+    task: Place
+    opt: Place | None = None
+    runtime: str = ""
+    lang: str = ""
+
+    @classmethod
+    def sandboxed(cls, task: Path, opt: Path | None = None) -> Places:
+        """As on AWS (runtime fact sheet, section 11)."""
+        layers = None if opt is None else Place(opt, "/opt")
+        return cls(task=Place(task, "/var/task"), opt=layers, runtime="/var/runtime", lang="/var/lang")
+
+    @classmethod
+    def on_host(cls, task: Path, opt: Path | None = None) -> Places:
+        """Without a sandbox: every path is the host's."""
+        return cls(task=Place(task, str(task)), opt=None if opt is None else Place(opt, str(opt)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How to start the process.
+
+    argv: argv[0] is a path. directory: its working directory. environment: the variables that follow from the runtime; customers may
+    override all but ``LAMBDA_*``, ``AWS_*`` and ``PWD``. mounts: (host path, path inside), read-only, beyond the package, the layers and
+    the /usr and /etc/ssl of the system it runs on. root: a root file system of its own, which only a sandbox can use; None: the host's.
+    """
+
+    argv: tuple[str, ...]
+    directory: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[tuple[Path, str], ...] = ()
+    root: Path | None = None
+
+
+class Runtime(Protocol):
+    """One runtime that this host can start."""
+
+    @property
+    def identifier(self) -> str:
+        """AWS's name for it, e.g. python3.12."""
+        ...
+
+    @property
+    def root(self) -> Path | None:
+        """Its root file system; None: it runs on the host's, and needs no sandbox."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it is made of, versions included, in one line."""
+        ...
+
+    def launch(self, spec: FunctionSpec, places: Places, /) -> Launch:
+        """How to start this function: its handler, its memory, and its AWS_LAMBDA_EXEC_WRAPPER are in the spec.
+
+        Looks at the file system, starts nothing. Raises InvalidEntrypoint.
+        """
+        ...

@@ -1,0 +1,81 @@
+"""A runtime with a language of its own: an interpreter, and the folder with its official client that functions see as /var/runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from poller.execution.contract import FunctionSpec
+from poller.execution.runtimes.contract import Launch, Places
+from poller.execution.runtimes.installed import Build
+from poller.execution.runtimes.search_path import common, wrapped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a language's start needs to know, all of it as the function's process sees it. version: the identifier's, e.g. 3.12."""
+
+    interpreter: str
+    version: str
+    runtime: str
+    places: Places
+
+
+Start = Callable[[Seen, FunctionSpec], tuple[tuple[str, ...], Mapping[str, str]]]
+"""The command, and the variables of the language."""
+
+
+class ManagedRuntime:
+    """Starts a build in its language's way."""
+
+    def __init__(self, build: Build, version: str, start: Start) -> None:
+        self._build = build
+        self._version = version
+        self._start = start
+
+    @property
+    def identifier(self) -> str:
+        """AWS's name."""
+        return self._build.identifier
+
+    @property
+    def root(self) -> Path | None:
+        """Its root file system, if it has one."""
+        return self._build.root
+
+    @property
+    def description(self) -> str:
+        """Version, client, and where the interpreter is."""
+        return f"{self._build.version}, {self._build.client}, {self._build.executable}"
+
+    def launch(self, spec: FunctionSpec, places: Places, /) -> Launch:
+        """As in the contract."""
+        build = self._build
+        prefix = build.folder / build.prefix if build.prefix else None
+        runtime = places.runtime or str(build.client_folder)
+        lang = (places.lang or str(prefix)) if prefix else ""
+        interpreter = f"{lang}/{build.interpreter}" if lang else build.interpreter
+        argv, variables = self._start(
+            Seen(interpreter=interpreter, version=self._version, runtime=runtime, places=places), spec
+        )
+        return Launch(
+            argv=wrapped(spec, argv),
+            directory=places.task.inside,
+            environment={**common(build.identifier, places, runtime=runtime, lang=lang), **variables},
+            mounts=tuple(_mounts(build, prefix, places)),
+            root=build.root,
+        )
+
+
+def _mounts(build: Build, prefix: Path | None, places: Places) -> Iterator[tuple[Path, str]]:
+    """What a sandbox has to bring in; nothing where every path is the host's."""
+    if not places.runtime:
+        return
+    if build.parts:
+        yield from ((Path(path), f"{places.runtime}/{name}") for name, path in build.parts)
+    else:
+        yield build.client_folder, places.runtime
+    if prefix is not None:
+        yield prefix, places.lang
+    yield from ((Path(path), path) for path in build.seen)
