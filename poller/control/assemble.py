@@ -9,11 +9,11 @@ from pathlib import Path
 from connectors import registry
 from connectors.contract import Identity
 from poller.aio.clock import Clock
+from poller.control.code import unpacked
 from poller.dispatch.invoker import Function, Invoker
 from poller.dispatch.slots import Slots
 from poller.envelope import Envelope, envelope
 from poller.execution.contract import Driver, FunctionSpec
-from poller.execution.package import resolve
 from poller.execution.pool import Pool
 from poller.observe.events import Emit
 from poller.pipeline import mapping as pipeline
@@ -74,13 +74,13 @@ def mapping(
 
 
 def spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionSpec:
-    """What a driver needs to run the function; a .zip is unpacked into the state folder. Raises PackageError."""
+    """What a driver needs to run the function; packages, layers and images are unpacked into the state folder. Raises PackageError."""
     account = settings.aws
     return FunctionSpec(
         name=name,
         version="$LATEST",
         arn=f"arn:aws:lambda:{_region(account)}:{account.account_id}:function:{name}",
-        task_root=str(resolve(Path(function.code), Path(settings.state))),
+        **unpacked(function, Path(settings.state)),
         runtime=function.runtime,
         handler=function.handler,
         timeout_seconds=function.timeout_seconds,

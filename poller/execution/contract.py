@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 
@@ -65,12 +66,38 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A container image, unpacked, with what the function's ImageConfig replaces already replaced.
+
+    root: its root file system, which nobody writes to. Links in it, absolute ones too, are meant for processes that have it as their
+    root: follow none from outside. digest: of its manifest, or of its configuration where an archive has none; ``sha256:...``.
+    environment: the image's variables with the function's own over them; the platform's go over both. working_directory: absolute.
+    user: as the image has it. The service runs every function as a user of its own (Lambda DG, Creating Lambda container images).
+    """
+
+    root: Path
+    digest: str
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    working_directory: str
+    user: str
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """What to start: ENTRYPOINT, then CMD; never empty."""
+        return self.entrypoint + self.cmd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
     """All a driver needs to start environments of one function version; resolved, checked, no defaults left.
 
     task_root: folder with the unpacked code, read only to the function. runtime: AWS identifier. arn: unqualified.
     environment: the customer's variables; the driver adds the platform's own (fact sheet, section 10).
     aws: region, endpoint and credentials that the function is to see, as AWS_* variables.
+    layers_root: folder with all layers merged, the function's /opt, read only to it; None without layers.
+    image: for a function from a container image; then runtime and handler are "", and task_root is the image's root.
     """
 
     name: str
@@ -83,6 +110,8 @@ class FunctionSpec:
     memory_mb: int
     environment: Mapping[str, str] = field(default_factory=dict)
     aws: Mapping[str, str] = field(default_factory=dict)
+    layers_root: str | None = None
+    image: Image | None = None
 
 
 class Environment(Protocol):

@@ -50,10 +50,10 @@ class Decoder:
         missing = [name for name in fields if name not in values]
         misspelt = {closest(name, fields) for name in node.entries if name not in fields}
         for name in missing:
-            if name in misspelt:
-                self.report.explained((*keys, name))
-            elif name not in node.entries:
+            if name not in misspelt and name not in node.entries:
                 self.report.add((*keys, name), "this key is required")
+        for name in fields.keys() & misspelt - node.entries.keys():
+            self.report.explained((*keys, name))
         if not partial and not self.report.sound(keys):
             return BAD
         try:
@@ -92,6 +92,8 @@ class Decoder:
             self.report.add(keys, "null is no value", "leave the key out to have its default")
             return BAD
         form, of = shape(hint)
+        if form == "either":
+            return self.value(of[isinstance(node, Table)], node, keys, rules)
         if form == "table":
             read = self.special.get(of)
             return read(node, keys) if read else self.dataclass(of, node, keys, partial=True)

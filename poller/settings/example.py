@@ -40,7 +40,7 @@ def _option(option: Option, sources: Mapping[str, type]) -> Iterator[str]:
         yield from _sources(sources)
         return
     match shape(option.hint):
-        case Shape("table", kind):
+        case Shape("table", kind) if option.default is not None:
             yield f"{option.name}:"
             yield from _indented(_block(kind, sources))
         case Shape("mapping", inner) if shape(inner).form == "table":

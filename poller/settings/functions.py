@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from poller.settings.model import FunctionSettings
+from poller.settings.code import contents
+from poller.settings.image import check_image
+from poller.settings.layers import check_layers
+from poller.settings.model import FunctionSettings, ImageCode
 from poller.settings.nodes import Keys
-from poller.settings.package import PackageError, check_python_handler, contents
+from poller.settings.package import PackageError, Room, check_python_handler
 from poller.settings.problems import Finding, nearest
 
 RUNTIMES = (
@@ -39,13 +42,32 @@ MOST_ENVIRONMENT_BYTES = 4096
 
 def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
     """Findings about one function. sound: whether the value at these keys could be read."""
-    if sound((*keys, "runtime")) and function.runtime not in RUNTIMES:
-        sentence = f"{function.runtime!r} is no runtime that AWS offers"
-        yield Finding((*keys, "runtime"), sentence, nearest(function.runtime, RUNTIMES))
     if sound((*keys, "environment")):
         yield from _environment((*keys, "environment"), function)
-    if sound((*keys, "code")):
-        yield from _package(keys, function, python=sound((*keys, "handler")) and sound((*keys, "runtime")))
+    if sound((*keys, "code")) and isinstance(function.code, ImageCode):
+        yield from check_image(keys, function.code.image, function, sound)
+    else:
+        yield from _archive(keys, function, sound)
+
+
+def _archive(keys: Keys, function: FunctionSettings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
+    """Findings about a function of package type Zip, as the service calls it: from a folder or a .zip."""
+    read = {name for name in ("code", "runtime", "handler", "layers", "image_config") if sound((*keys, name))}
+    yield from (
+        Finding((*keys, name), "this key is required")
+        for name in ("runtime", "handler")
+        if {"code", name} <= read and not getattr(function, name)
+    )
+    if "runtime" in read and function.runtime and function.runtime not in RUNTIMES:
+        sentence = f"{function.runtime!r} is no runtime that AWS offers"
+        yield Finding((*keys, "runtime"), sentence, nearest(function.runtime, RUNTIMES))
+    if "image_config" in read and function.image_config is not None:
+        yield Finding((*keys, "image_config"), "only an image has this", "code: {image: ...} is one")
+    room = Room()
+    if "code" in read:
+        yield from _package(keys, function, room, python={"handler", "runtime"} <= read and bool(function.handler))
+    if "layers" in read:
+        yield from check_layers((*keys, "layers"), function.layers, room)
 
 
 def _environment(keys: Keys, function: FunctionSettings) -> Iterator[Finding]:
@@ -57,9 +79,9 @@ def _environment(keys: Keys, function: FunctionSettings) -> Iterator[Finding]:
         yield Finding(keys, f"the variables take {size} bytes as JSON; {MOST_ENVIRONMENT_BYTES} are allowed")
 
 
-def _package(keys: Keys, function: FunctionSettings, *, python: bool) -> Iterator[Finding]:
+def _package(keys: Keys, function: FunctionSettings, room: Room, *, python: bool) -> Iterator[Finding]:
     try:
-        files = contents(Path(function.code))
+        files = contents(Path(str(function.code)), room)
     except PackageError as error:
         yield Finding((*keys, "code"), str(error), error.hint)
         return

@@ -11,24 +11,26 @@ SCALARS = (str, bool, int, float)
 
 
 class Shape(NamedTuple):
-    """form: any, scalar, choice, table, mapping or list.
+    """form: any, scalar, choice, table, mapping, list or either.
 
-    of: the scalar's or the table's class; the choices; the hint of a mapping's values or of a list's items; None for any.
+    of: the scalar's or the table's class; the choices; the hint of a mapping's values or of a list's items; None for any;
+    for either the hints of a scalar and a table, of which a file has one.
     """
 
-    form: Literal["any", "scalar", "choice", "table", "mapping", "list"]
+    form: Literal["any", "scalar", "choice", "table", "mapping", "list", "either"]
     of: Any = None
 
 
 def shape(hint: Any) -> Shape:
     """Take a hint apart: str, int, float, bool, Any, Literal, a dataclass, Mapping[str, X], Sequence[X], and each of them ``| None``.
 
+    Also a scalar ``|`` a dataclass.
     dict, list and ``tuple[X, ...]`` will do, too. None is no value of a file; it stands for a key that is left out.
     Raises ``TypeError`` for any other hint: a defect of the class that has it.
     """
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin in {Union, types.UnionType} and len(inner := [part for part in arguments if part is not type(None)]) == 1:
-        return shape(inner[0])
+    if origin in {Union, types.UnionType}:
+        return _union(hint, [part for part in arguments if part is not type(None)])
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return Shape("mapping", arguments[1])
     if isinstance(origin, type) and issubclass(origin, Sequence):
@@ -39,4 +41,12 @@ def shape(hint: Any) -> Shape:
         return Shape("scalar" if hint in SCALARS else "table", hint)
     if hint is Any:
         return Shape("any")
+    raise TypeError(f"options of type {hint} cannot be read from a file")
+
+
+def _union(hint: Any, parts: Sequence[Any]) -> Shape:
+    if len(parts) == 1:
+        return shape(parts[0])
+    if [shape(part).form for part in parts] == ["scalar", "table"]:
+        return Shape("either", tuple(parts))
     raise TypeError(f"options of type {hint} cannot be read from a file")

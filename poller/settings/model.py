@@ -61,17 +61,50 @@ class AccountSettings(AwsOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageCode:
+    """A container image as a function's code."""
+
+    image: str = field(metadata={"path": True, "example": "./images/orders"})
+    """OCI image layout (folder or .tar) or archive of `docker save` or `podman save`; `:tag` or `@digest` after it where it holds
+    several images. Of an image for several architectures this host's is taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageConfig:
+    """What replaces the image's own settings (Lambda API reference, ImageConfig)."""
+
+    entry_point: Sequence[str] | None = None
+    """Instead of the image's ENTRYPOINT: absolute path of a program, and arguments. At most 1500 items."""
+    command: Sequence[str] | None = None
+    """Instead of the image's CMD: further arguments, for AWS's base images the handler. At most 1500 items."""
+    working_directory: str | None = None
+    """Instead of the image's WORKDIR. At most 1000 characters."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
     """One Lambda function."""
 
-    code: str = field(metadata={"path": True, "example": "./examples/functions/orders"})
-    """Folder or .zip with the deployment package; relative to the file that names it. The handler's file lies at its root."""
-    runtime: str = field(metadata={"example": "python3.11"})
-    """AWS runtime identifier, e.g. python3.11. `pollerd check` tells which this host can run."""
+    code: str | ImageCode = field(metadata={"path": True, "example": "./examples/functions/orders"})
+    """Folder or .zip with the deployment package; relative to the file that names it. The handler's file lies at its root.
+    Or a container image, without an engine: `{image: ./images/orders}`."""
+    runtime: str = field(default="", metadata={"example": "python3.11", "shown": True})
+    """AWS runtime identifier, e.g. python3.11. `pollerd check` tells which this host can run. Required, but not for an image."""
     handler: str = field(
-        metadata={"pattern": r"[^\s]{1,128}", "words": "1 to 128 characters without blanks", "example": "app.handler"}
+        default="",
+        metadata={
+            "pattern": r"[^\s]{1,128}",
+            "words": "1 to 128 characters without blanks",
+            "example": "app.handler",
+            "shown": True,
+        },
     )
-    """file.function, as on AWS: `app.handler` is `handler` in app.py."""
+    """file.function, as on AWS: `app.handler` is `handler` in app.py. Required, but not for an image."""
+    layers: Sequence[str] = field(default=(), metadata={"path": True, "example": ["./examples/layers/common"]})
+    """Folders or .zip files, at most 5, that the function sees merged at /opt; of files with one path the last layer's counts.
+    Package and layers together may have 250 MB unpacked. Not for an image."""
+    image_config: ImageConfig | None = field(default=None, metadata={"example": {"command": ["app.handler"]}})
+    """What replaces an image's own entry_point, command and working_directory."""
     timeout_seconds: float = field(default=3, metadata=between(1, 900))
     """Seconds one invocation may take; AWS's default and range."""
     memory_mb: int = field(default=128, metadata=between(128, 10240))

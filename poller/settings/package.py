@@ -1,18 +1,14 @@
-"""What a deployment package has to be: a folder or a sound .zip, not too big, with the handler's file in it.
+"""What holds for every deployment package: how big it may be unpacked, and that the handler's file is in it.
 
-Looks at the file system, changes nothing. Unpacking is the driver's business.
-Sources: Lambda DG, Lambda quotas; Working with .zip file archives; Define Lambda function handler in Python.
+What a folder or a .zip holds is read in code.py. Pure.
+Sources: Lambda DG, Lambda quotas; Define Lambda function handler in Python.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
-import stat
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 MOST_UNPACKED_BYTES = 262_144_000
 """Package and layers together, unpacked (Lambda quotas: 250 MB)."""
@@ -28,67 +24,21 @@ class PackageError(Exception):
         self.hint = hint
 
 
-def contents(code: Path) -> list[str]:
-    """Return the package's files as paths relative to its root, having checked that it is sound and not too big.
+class Room:
+    """Bytes that may still be unpacked: one room for a package and all its layers.
 
-    Raises ``PackageError``.
+    most: bytes. Counted are files' contents as they are written or declared, also of files that a later layer replaces.
     """
-    try:
-        if code.is_dir():
-            sizes = _folder(code)
-        elif not code.exists():
-            raise PackageError(f"there is no {code}")
-        elif code.suffix.lower() == ".zip":
-            sizes = _archive(code)
-        else:
-            raise PackageError(f"{code} is neither a folder nor a .zip")
-    except OSError as error:
-        raise PackageError(f"{error.filename or code} cannot be read: {error.strerror}") from error
-    return list(sizes)
 
+    def __init__(self, most: int | None = None, what: str = "package and layers together") -> None:
+        self._most = self._left = MOST_UNPACKED_BYTES if most is None else most
+        self._what = what
 
-def _folder(root: Path) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    total = 0
-    for path in _walk(root):
-        sizes[path.relative_to(root).as_posix()] = size = path.lstat().st_size
-        total += size
-        _refuse_too_big(total)
-    return sizes
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    def fail(error: OSError) -> None:
-        raise error
-
-    for folder, _, names in os.walk(root, onerror=fail):
-        for name in names:
-            yield Path(folder, name)
-
-
-def _archive(file: Path) -> dict[str, int]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-            _refuse_too_big(sum(member.file_size for member in members))
-            for member in members:
-                path = PurePosixPath(member.filename)
-                if path.is_absolute() or ".." in path.parts:
-                    raise PackageError(f"{file} holds {member.filename!r}, which leads out of the package")
-                if stat.S_ISLNK(member.external_attr >> 16):
-                    raise PackageError(f"{file} holds a link, {member.filename!r}; links are not unpacked")
-            if damaged := archive.testzip():
-                raise PackageError(f"{file} is damaged at {damaged!r}: the checksum does not match")
-            return {member.filename: member.file_size for member in members if not member.is_dir()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
-        raise PackageError(f"{file} is no readable .zip: {error}", "pack it anew") from error
-    except (RuntimeError, NotImplementedError) as error:  # a password, or a compression that Python does not know
-        raise PackageError(f"{file} cannot be unpacked: {error}", "pack it anew without") from error
-
-
-def _refuse_too_big(size: int) -> None:
-    if size > MOST_UNPACKED_BYTES:
-        raise PackageError(f"unpacked it must be smaller than {MOST_UNPACKED_BYTES} bytes")
+    def take(self, size: int) -> None:
+        """Give up ``size`` bytes. Raises ``PackageError`` when there are not that many."""
+        self._left -= size
+        if self._left < 0:
+            raise PackageError(f"{self._what} must be smaller than {self._most} bytes unpacked")
 
 
 def check_python_handler(handler: str, files: Sequence[str]) -> None:

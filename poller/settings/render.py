@@ -15,6 +15,8 @@ from poller.settings.model import (
     AccountSettings,
     FunctionSettings,
     HttpSettings,
+    ImageCode,
+    ImageConfig,
     LogSettings,
     MappingSettings,
     Settings,
@@ -30,6 +32,8 @@ _SECTIONS = (
     ("`log`", LogSettings),
     ("`aws`", AccountSettings),
     ("`functions`, each", FunctionSettings),
+    ("`code` of a function from an image", ImageCode),
+    ("`image_config`", ImageConfig),
     ("`event_source_mappings`, each", MappingSettings),
 )
 
@@ -116,6 +120,8 @@ def _kind(hint: Any, rules: Mapping[str, Any]) -> str:
             return _choices(choices)
         case Shape("list", inner):
             return f"list of {_kind(inner, rules)}"
+        case Shape("either", forms):
+            return " or ".join(_kind(form, rules) for form in forms)
         case Shape(form, _):
             return "anything" if form == "any" else "mapping"
 

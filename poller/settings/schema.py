@@ -47,6 +47,8 @@ def _property(option: Option, sources: Sequence[str]) -> dict[str, Any]:
         described |= {"writeOnly": True}
     elif isinstance(option.default, str | int | float):
         described |= {"default": option.default}
+    if shape(option.hint).form == "either":
+        return described | {"anyOf": [_value(form, option.rules, sources) for form in shape(option.hint).of]}
     return described | _value(option.hint, option.rules, sources)
 
 

@@ -305,12 +305,12 @@ def test_a_zip_that_leads_out_of_its_folder_is_refused(tmp_path: Path, name: str
     code = zipped(tmp_path / "code.zip", {name: b"x"})
     with pytest.raises(PackageError, match="leads out"):
         resolve(code, tmp_path / "state")
-    assert [path for path in (tmp_path / "state/code").iterdir() if not path.name.startswith(".")] == []
+    assert list(tmp_path.iterdir()) == [code]  # nothing was written at all
 
 
 def test_a_broken_zip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "code.zip").write_bytes(b"not a zip")
-    with pytest.raises(PackageError, match="cannot be unpacked"):
+    with pytest.raises(PackageError, match="is no readable"):
         resolve(tmp_path / "code.zip", tmp_path / "state")
 
 
