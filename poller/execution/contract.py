@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+ON_DEMAND = "on-demand"
+PROVISIONED = "provisioned-concurrency"
+
 
 class Status(enum.Enum):
     """How an invocation ended (Telemetry API, platform.runtimeDone: success | failure | error | timeout)."""
@@ -70,6 +73,7 @@ class FunctionSpec:
     task_root: folder with the unpacked code, read only to the function. runtime: AWS identifier. arn: unqualified.
     environment: the customer's variables; the driver adds the platform's own (fact sheet, section 10).
     aws: region, endpoint and credentials that the function is to see, as AWS_* variables.
+    initialization_type: AWS_LAMBDA_INITIALIZATION_TYPE, ``on-demand`` or ``provisioned-concurrency``.
     """
 
     name: str
@@ -82,6 +86,12 @@ class FunctionSpec:
     memory_mb: int
     environment: Mapping[str, str] = field(default_factory=dict)
     aws: Mapping[str, str] = field(default_factory=dict)
+    initialization_type: str = ON_DEMAND
+
+    @property
+    def init_seconds(self) -> float:
+        """How long INIT may take: 10 s, or ahead of traffic max(130 s, timeout) up to 15 min (lifecycle of an execution environment)."""
+        return 10.0 if self.initialization_type == ON_DEMAND else min(900.0, max(130.0, self.timeout_seconds))
 
 
 class Environment(Protocol):
@@ -97,8 +107,16 @@ class Environment(Protocol):
         """Whether it can take a further invocation (a reset environment can: it starts again inside it)."""
         ...
 
+    @property
+    def warm(self) -> bool:
+        """Whether the next invocation finds the function initialised: INIT went well, and nothing was reset or has ended since."""
+        return self.alive
+
     async def start(self) -> None:
-        """INIT, 10 s at most. Never raises for the function's faults: a failed init is repeated inside the first invocation."""
+        """INIT, ``spec.init_seconds`` at most.
+
+        Never raises for the function's faults: a failed init is repeated inside the first invocation.
+        """
         ...
 
     async def invoke(self, invocation: Invocation) -> Result:
