@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from poller.execution.contract import Environment
 
@@ -13,15 +14,14 @@ from poller.execution.contract import Environment
 class Member:
     """An environment of a pool.
 
-    ends, since: seconds of the clock, when it takes no further invocation and when it became idle. counted: provisioned, initialised
-    and not to be replaced.
+    ends, since: seconds of the clock, when it is old and when it became idle. standing: what provision.py counts it as.
     """
 
     environment: Environment
     provisioned: bool
     ends: float = math.inf
     since: float = 0.0
-    counted: bool = False
+    standing: Literal["", "ready", "old"] = ""
 
 
 class Idle:

@@ -26,7 +26,7 @@ from poller.execution.contract import PROVISIONED, Driver, FunctionSpec, Invocat
 from poller.execution.growth import Growth
 from poller.execution.idle import Idle, Member
 from poller.execution.line import Line
-from poller.execution.provision import INIT_FAILED, Provision
+from poller.execution.provision import INIT_FAILED, Allocation, Provision
 from poller.execution.starts import Starts
 from poller.observe.events import DefectFoundError, Emit, EnvironmentAwaited, EnvironmentStopped, InvocationPlaced
 
@@ -89,8 +89,9 @@ class Pool:
         """Invocations in line for an environment."""
         return len(self._line)
 
-    def provisioned(self) -> dict[str, int | str]:
-        """The allocation of provisioned concurrency: requested, allocated, available, status, and status_reason if it failed."""
+    @property
+    def allocation(self) -> Allocation:
+        """How far provisioned concurrency has got."""
         return self._provision.shown(len(self._ready))
 
     def provision(self) -> None:
@@ -273,7 +274,7 @@ class Pool:
         self._members.discard(member)
         self._busy.discard(member)
         if member.provisioned:
-            self._provision.discount(member)
+            self._provision.gone(member)
             self._want()
         task = asyncio.get_running_loop().create_task(member.environment.stop(), name=f"stop {member.environment.id}")
         self._stopping.add(task)

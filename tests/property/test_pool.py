@@ -64,7 +64,7 @@ class World:
     async def play(self) -> None:
         tasks: list[asyncio.Task[Result]] = []
         for pool in self.pools:
-            if pool.provisioned()["requested"]:
+            if pool.allocation.requested:
                 pool.provision()
         for n in range(self.chance.randrange(1, 40)):
             tasks.append(self.invoke(str(n)))
@@ -80,7 +80,8 @@ class World:
                 assert not result.ok or result.payload == str(n).encode()
             else:
                 assert isinstance(result, asyncio.CancelledError) or self.scripted(result), repr(result)
-        await asyncio.sleep(30)
+        self.driver.script.init = Act
+        await asyncio.sleep(200.03)  # an INIT ahead of traffic hangs for 130 s; and a moment in which nothing begins
         self.check_rest()
         await asyncio.gather(*(pool.close() for pool in self.pools))
         assert all(environment.stopped for environment in self.driver.environments)
@@ -96,6 +97,7 @@ class World:
         assert sum(sum(count.values()) for count in counts) == living, counts
         assert all(count["busy"] == 0 for count in counts)
         assert all(pool.waiting == 0 for pool in self.pools)
+        assert all(pool.allocation.available == pool.allocation.requested for pool in self.pools)
         assert all(fact.seconds >= 0 for fact in self.facts if isinstance(fact, EnvironmentAwaited))
 
 
