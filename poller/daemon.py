@@ -7,13 +7,14 @@ recover stays down. A source that fails never gets here (pipeline/link.py).
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import traceback
 from typing import Any
 
 from poller.aio.backoff import Backoff
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
-from poller.control import assemble
+from poller.control import assemble, gauges
 from poller.control.port import Port
 from poller.execution.contract import Driver
 from poller.observe.events import DefectFoundError, Emit, Fact, MappingStarted, PortOpened, StopBegan, StopEnded
@@ -44,6 +45,7 @@ class Daemon:
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._in_hand)
+        gauges.watch(self._metrics, self._pools)
 
     async def run(self, stop: Stop) -> int:
         """Run until the stop, then drain. Returns records cut in flight, which may be delivered twice; 0 when all was finished.
@@ -53,6 +55,8 @@ class Daemon:
         self._stop = stop
         url = await self._port.open(self._settings.http.listen)
         self._emit(PortOpened(url=url))
+        for name in self._with_provisioned():
+            self._pools[name].provision()
         mappings = [
             asyncio.create_task(self._keep_running(name, stop), name=f"mapping {name}")
             for name, mapping in self._settings.event_source_mappings.items()
@@ -64,9 +68,10 @@ class Daemon:
         finally:
             await self._close(mappings)
 
-    def readiness(self) -> list[dict[str, Any]]:
-        """What /readyz shows: each mapping, whether it works, and why not."""
-        return [self._mapping_readiness(name) for name in self._settings.event_source_mappings]
+    def readiness(self) -> dict[str, list[dict[str, Any]]]:
+        """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency."""
+        mappings = [self._mapping_readiness(name) for name in self._settings.event_source_mappings]
+        return {"mappings": mappings, "functions": [self._provisioned(name) for name in self._with_provisioned()]}
 
     async def _keep_running(self, name: str, stop: Stop) -> None:
         settings = self._settings.event_source_mappings[name]
@@ -120,6 +125,14 @@ class Daemon:
             return shown | {"ready": False, "state": "connecting", "trouble": mapping.link.trouble if mapping else ""}
         held = {"pollers": mapping.running, "records_in_hand": len(mapping.leases)}
         return shown | {"ready": True, "state": "polling", "from": identity.label} | held
+
+    def _with_provisioned(self) -> list[str]:
+        return [name for name, function in self._settings.functions.items() if function.provisioned_concurrency]
+
+    def _provisioned(self, name: str) -> dict[str, Any]:
+        allocation = self._pools[name].allocation
+        ready = allocation.status == "READY"
+        return {"function": name, "ready": ready, "provisioned_concurrency": dataclasses.asdict(allocation)}
 
     def _in_hand(self) -> dict[str, int]:
         return {name: len(mapping.leases) for name, mapping in self._mappings.items()}

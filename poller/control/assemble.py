@@ -15,6 +15,7 @@ from poller.dispatch.slots import Slots
 from poller.envelope import Envelope, envelope
 from poller.execution.contract import Driver, FunctionSpec
 from poller.execution.pool import Pool
+from poller.execution.starts import Starts
 from poller.observe.events import Emit
 from poller.pipeline import mapping as pipeline
 from poller.pipeline.filter import compile_criteria
@@ -26,9 +27,19 @@ POLLERS_AT_MOST = 1250
 
 
 def pools(settings: Settings, driver: Driver, emit: Emit, clock: Clock) -> dict[str, Pool]:
-    """One pool of warm environments a function, empty."""
+    """One pool of environments a function, empty; together they start no more at once than this host bears."""
+    starts = Starts()
     return {
-        name: Pool(spec(name, function, settings), driver, emit, clock, function.idle_timeout_seconds)
+        name: Pool(
+            spec(name, function, settings),
+            driver,
+            emit,
+            clock,
+            function.idle_timeout_seconds,
+            recycle_after_seconds=function.recycle_after_seconds,
+            provisioned=function.provisioned_concurrency or 0,
+            starts=starts,
+        )
         for name, function in settings.functions.items()
     }
 

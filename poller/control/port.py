@@ -10,8 +10,8 @@ from aiohttp import web
 
 from poller.observe.metrics import Metrics
 
-Readiness = Callable[[], list[dict[str, Any]]]
-"""One object a mapping: ``mapping``, ``ready``, and what is known of it."""
+Readiness = Callable[[], dict[str, list[dict[str, Any]]]]
+"""By kind (``mappings``, ``functions``) one object each: its name, ``ready``, and what is known of it."""
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -60,12 +60,10 @@ class Port:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        """200 when every enabled mapping is ready, else 503; the body tells about each."""
-        mappings = self._readiness()
-        ready = all(mapping["ready"] for mapping in mappings)
-        body = orjson.dumps(
-            {"ready": ready, "mappings": mappings}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-        )
+        """200 when every enabled mapping and all provisioned concurrency is ready, else 503; the body tells about each."""
+        kinds = self._readiness()
+        ready = all(thing["ready"] for things in kinds.values() for thing in things)
+        body = orjson.dumps({"ready": ready} | kinds, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
 
     async def _page(self, _: web.Request) -> web.Response:

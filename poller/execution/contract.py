@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+ON_DEMAND = "on-demand"
+PROVISIONED = "provisioned-concurrency"
+
 
 class Status(enum.Enum):
     """How an invocation ended (Telemetry API, platform.runtimeDone: success | failure | error | timeout)."""
@@ -98,6 +101,7 @@ class FunctionSpec:
     aws: region, endpoint and credentials that the function is to see, as AWS_* variables.
     layers_root: folder with all layers merged, the function's /opt, read only to it; None without layers.
     image: for a function from a container image; then runtime and handler are "", and task_root is the image's root.
+    initialization_type: AWS_LAMBDA_INITIALIZATION_TYPE, ``on-demand`` or ``provisioned-concurrency``.
     """
 
     name: str
@@ -112,6 +116,12 @@ class FunctionSpec:
     aws: Mapping[str, str] = field(default_factory=dict)
     layers_root: str | None = None
     image: Image | None = None
+    initialization_type: str = ON_DEMAND
+
+    @property
+    def init_seconds(self) -> float:
+        """How long INIT may take: 10 s, or ahead of traffic max(130 s, timeout) up to 15 min (lifecycle of an execution environment)."""
+        return 10.0 if self.initialization_type == ON_DEMAND else min(900.0, max(130.0, self.timeout_seconds))
 
 
 class Environment(Protocol):
@@ -127,8 +137,16 @@ class Environment(Protocol):
         """Whether it can take a further invocation (a reset environment can: it starts again inside it)."""
         ...
 
+    @property
+    def warm(self) -> bool:
+        """Whether the next invocation finds the function initialised: INIT went well, and nothing was reset or has ended since."""
+        return self.alive
+
     async def start(self) -> None:
-        """INIT, 10 s at most. Never raises for the function's faults: a failed init is repeated inside the first invocation."""
+        """INIT, ``spec.init_seconds`` at most.
+
+        Never raises for the function's faults: a failed init is repeated inside the first invocation.
+        """
         ...
 
     async def invoke(self, invocation: Invocation) -> Result:

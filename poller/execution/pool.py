@@ -1,86 +1,294 @@
-"""Warm environments of one function. The caller bounds how many invocations run at once; the pool grows on demand and shrinks when idle.
+"""Environments of one function version, and the line of invocations that wait for one. The caller bounds how many invocations run at once.
 
-The environment that was used last is used first, so that the others can go idle and be stopped.
+What holds here:
+
+1. An invocation takes an idle environment: a provisioned one if there is any, else the one used last, so that the others can go idle
+   and be stopped. If there is none it waits in line, first come, first served, while an environment is started on its behalf. Whatever
+   comes first, an environment freed or one started, serves the head of the line; so a start that nobody needs any more ends as an idle
+   environment.
+2. For each invocation in line a start is under way or waits for its turn, and no more begin; provisioned ones come on top. How many
+   begin at once on the host is decided by starts.py, how fast a function may grow by growth.py; a wait for either is a wait in line.
+3. An environment whose INIT failed serves the head of the line as well: it repeats its INIT inside the invocation, which answers it.
+4. No environment is stopped in the middle of an invocation, but by ``close`` and by the cancellation of the invocation itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import math
+import random
+import traceback
+from collections.abc import Callable
 
 from poller.aio.clock import Clock
-from poller.execution.contract import Driver, Environment, FunctionSpec, Invocation, Result
-from poller.observe.events import Emit, EnvironmentStopped
+from poller.execution.contract import PROVISIONED, Driver, FunctionSpec, Invocation, Result
+from poller.execution.growth import Growth
+from poller.execution.idle import Idle, Member
+from poller.execution.line import Line
+from poller.execution.provision import INIT_FAILED, Allocation, Provision
+from poller.execution.starts import Starts
+from poller.observe.events import DefectFoundError, Emit, EnvironmentAwaited, EnvironmentStopped, InvocationPlaced
+
+LOOK_SECONDS = 1.0
+"""Between two looks at provisioned environments: whether they still live, are old, or are to be started again."""
+SPREAD = 0.1
+"""Environments that were started together are not replaced together: each lives up to so much shorter."""
+
+
+class PoolClosedError(RuntimeError):
+    """The pool's environments are stopped or being stopped: nothing runs here any more."""
 
 
 class Pool:
-    """Environments of one function version."""
+    """Environments of one function version.
+
+    idle_timeout_seconds: an environment without work for so long is stopped. recycle_after_seconds: one of that age takes no further
+    invocation. provisioned: environments that ``provision`` starts ahead and keeps. starts: shared by all pools of a host.
+    """
 
     def __init__(
-        self, spec: FunctionSpec, driver: Driver, emit: Emit, clock: Clock, idle_timeout_seconds: float
+        self,
+        spec: FunctionSpec,
+        driver: Driver,
+        emit: Emit,
+        clock: Clock,
+        idle_timeout_seconds: float,
+        *,
+        recycle_after_seconds: float = math.inf,
+        provisioned: int = 0,
+        starts: Starts | None = None,
     ) -> None:
         self.spec = spec
         self._driver = driver
         self._emit = emit
         self._clock = clock
         self._idle_timeout = idle_timeout_seconds
-        self._idle: list[tuple[float, Environment]] = []  # when it became idle; last used last
-        self._busy: set[Environment] = set()
+        self._recycle_after = recycle_after_seconds
+        self._starts = starts or Starts()
+        self._growth = Growth()
+        self._provision = Provision(provisioned)
+        self._members: set[Member] = set()  # all, those in INIT too
+        self._idle = Idle()  # on demand
+        self._ready = Idle()  # provisioned
+        self._busy: set[Member] = set()
+        self._line = Line(self._give_back)
+        self._starting: dict[asyncio.Task[None], bool] = {}  # -> whether provisioned
         self._reaper: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._stopping: set[asyncio.Task[None]] = set()
+        self._later: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def counts(self) -> dict[str, int]:
-        """Environments: idle, and busy or starting."""
-        return {"idle": len(self._idle), "busy": len(self._busy)}
+        """Environments by what they do."""
+        return {"idle": len(self._idle) + len(self._ready), "busy": len(self._busy), "starting": len(self._starting)}
+
+    @property
+    def waiting(self) -> int:
+        """Invocations in line for an environment."""
+        return len(self._line)
+
+    @property
+    def allocation(self) -> Allocation:
+        """How far provisioned concurrency has got."""
+        return self._provision.shown(len(self._ready))
+
+    def provision(self) -> None:
+        """Start the provisioned environments, and keep as many until ``close``. Called once at most; else there are none."""
+        self._keeper = asyncio.get_running_loop().create_task(self._keep(), name=f"provisioned {self.spec.name}")
 
     async def invoke(self, invocation: Invocation) -> Result:
-        """Run one event in an idle environment, or in a new one. Cancelled: the environment is stopped, never reused half-way."""
-        environment = self._idle.pop()[1] if self._idle else None
-        fresh = environment is None
-        environment = environment or self._driver.environment(self.spec)
-        self._busy.add(environment)
+        """Run one event. Cancelled while it runs: the environment is stopped, never reused half-way; while it waits: it leaves the line.
+
+        Raises PoolClosedError when the pool is closed before there was an environment; what a driver raises, which is a defect.
+        """
+        member = self._take() or await self._wait()
+        if self._keeper is not None:
+            self._emit(InvocationPlaced(function=self.spec.name, provisioned=member.provisioned))
         try:
-            if fresh:
-                await environment.start()
-            result = await environment.invoke(invocation)
+            result = await member.environment.invoke(invocation)
         except BaseException:
-            self._busy.discard(environment)
-            self._stop_soon(environment, "cut")
+            self._end(member, "cut")
             raise
-        self._busy.discard(environment)
-        if environment.alive:
-            self._idle.append((self._clock.now(), environment))
-            self._reap_later()
+        self._give_back(member)
+        if member.provisioned:
+            result.init_ms = None
         return result
 
     async def close(self) -> None:
-        """Stop all environments; those that are busy too."""
-        if self._reaper is not None:
-            self._reaper.cancel()
-        for _, environment in self._idle:
-            self._stop_soon(environment, "drain")
-        for environment in self._busy:
-            self._stop_soon(environment, "drain")
-        self._idle.clear()
+        """Stop all environments; those that are busy or in INIT too. Whoever waits in line is refused."""
+        self._closed = True
+        self._starts.forget(self)
+        if self._later is not None:
+            self._later.cancel()
+        tasks = [task for task in (*self._starting, self._reaper, self._keeper) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        while self._line.refuse(PoolClosedError(f"function {self.spec.name} is being stopped")):
+            pass
+        for member in list(self._members):
+            self._end(member, "drain")
         if self._stopping:
             await asyncio.wait(set(self._stopping))
-        if self._reaper is not None:
-            await asyncio.gather(self._reaper, return_exceptions=True)
 
-    def _stop_soon(self, environment: Environment, reason: str) -> None:
-        task = asyncio.get_running_loop().create_task(environment.stop(), name=f"stop {environment.id}")
+    def start_next(self, over: Callable[[], None]) -> bool:
+        """Begin one start, if there is one to make: its turn has come (starts.py)."""
+        now = self._clock.now()
+        provisioned = self._missing(now)
+        if self._closed or not (provisioned or self._short):
+            return False
+        if provisioned:
+            self._provision.began()
+        elif not self._growth.take(now):
+            self._want_in(self._growth.due(now))
+            return False
+        task = asyncio.get_running_loop().create_task(self._start(provisioned), name=f"init {self.spec.name}")
+        self._starting[task] = provisioned
+        task.add_done_callback(lambda task: self._start_over(task, over))
+        return True
+
+    @property
+    def _short(self) -> bool:
+        """Whether more invocations wait than environments are being started on demand.
+
+        Provisioned ones do not count: their INIT may take minutes, and until it ends the service runs on demand what comes.
+        """
+        return len(self._line) > len(self._starting) - sum(self._starting.values())
+
+    def _missing(self, now: float) -> bool:
+        return self._keeper is not None and self._provision.missing(now) > 0
+
+    def _take(self) -> Member | None:
+        """An idle environment, or None."""
+        if self._closed:
+            raise PoolClosedError(f"function {self.spec.name} is stopped")
+        while member := self._ready.take() or self._idle.take():
+            if reason := self._unfit(member):
+                self._end(member, reason)
+                continue
+            self._busy.add(member)
+            return member
+        return None
+
+    async def _wait(self) -> Member:
+        """Stand in line for an environment; one is started meanwhile."""
+        began = self._clock.now()
+        place = self._line.join()
+        self._want()
+        member = await self._line.come(place)
+        self._emit(EnvironmentAwaited(function=self.spec.name, seconds=self._clock.now() - began))
+        return member
+
+    def _give_back(self, member: Member) -> None:
+        """The environment is free, or its time is over."""
+        self._busy.discard(member)
+        if reason := self._unfit(member):
+            self._end(member, reason)
+        else:
+            self._offer(member)
+
+    def _unfit(self, member: Member) -> str:
+        """Why an environment takes no further invocation; "" if it does."""
+        if self._closed:
+            return "drain"
+        if not member.environment.alive:
+            return "died"
+        if member.provisioned:
+            return self._provision.unfit(member)
+        return "recycle" if self._clock.now() >= member.ends else ""
+
+    def _offer(self, member: Member) -> None:
+        """Serve the head of the line, or be idle."""
+        if self._line.serve(member):
+            self._busy.add(member)
+        elif member.provisioned:
+            self._ready.put(member, self._clock.now())
+        else:
+            self._idle.put(member, self._clock.now())
+            if self._reaper is None or self._reaper.done():
+                self._reaper = asyncio.get_running_loop().create_task(self._reap(), name=f"idle {self.spec.name}")
+
+    def _want(self) -> None:
+        """Ask for turns to start what is missing."""
+        if not self._closed and (self._short or self._missing(self._clock.now())):
+            self._starts.want(self)
+
+    def _want_in(self, seconds: float) -> None:
+        """Ask again when the function may grow again."""
+        if self._later is not None:
+            self._later.cancel()
+        self._later = asyncio.get_running_loop().call_later(seconds, self._want)
+
+    async def _start(self, provisioned: bool) -> None:
+        """A new environment, from INIT to its place."""
+        member: Member | None = None
+        spec = dataclasses.replace(self.spec, initialization_type=PROVISIONED) if provisioned else self.spec
+        try:
+            member = Member(self._driver.environment(spec), provisioned)
+            self._members.add(member)
+            await member.environment.start()
+        except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
+            if member is not None:
+                self._end(member, "defect")
+            self._found_defect(error, provisioned=provisioned)
+            return
+        member.ends = self._clock.now() + self._recycle_after * random.uniform(1 - SPREAD, 1)  # noqa: S311  # no secret
+        if provisioned and not member.environment.warm:
+            self._provision.failed(self._clock.now(), INIT_FAILED)
+            self._end(member, "init")
+            return
+        if provisioned:
+            self._provision.started(member)
+            self._look()
+        self._offer(member)
+
+    def _found_defect(self, error: Exception, *, provisioned: bool) -> None:
+        """What a driver raised is the answer of the invocation that waits longest; if none does, it is told."""
+        delay = self._provision.failed(self._clock.now(), repr(error)) if provisioned else 0.0
+        if provisioned or not self._line.refuse(error):
+            part, trace = f"environments of {self.spec.name}", "".join(traceback.format_exception(error))
+            self._emit(DefectFoundError(part=part, message=repr(error), trace=trace, retry_seconds=delay))
+
+    def _start_over(self, task: asyncio.Task[None], over: Callable[[], None]) -> None:
+        """A start has ended, however it did."""
+        del self._starting[task]
+        over()
+        self._want()
+
+    async def _keep(self) -> None:
+        """Have as many provisioned environments as are asked for: replace those that have died, and those that are old."""
+        while True:
+            self._look()
+            self._want()
+            await self._clock.sleep(LOOK_SECONDS)
+
+    def _look(self) -> None:
+        for member, reason in self._provision.look(self._ready, self._busy, self._clock.now()):
+            self._ready.remove(member)
+            self._end(member, reason)
+
+    def _end(self, member: Member, reason: str) -> None:
+        """Stop an environment, in a task of its own. Idempotent."""
+        if member not in self._members:
+            return
+        self._members.discard(member)
+        self._busy.discard(member)
+        if member.provisioned:
+            self._provision.gone(member)
+            self._want()
+        task = asyncio.get_running_loop().create_task(member.environment.stop(), name=f"stop {member.environment.id}")
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)
-        self._emit(EnvironmentStopped(function=self.spec.name, environment=environment.id, reason=reason))
-
-    def _reap_later(self) -> None:
-        if self._reaper is None or self._reaper.done():
-            self._reaper = asyncio.get_running_loop().create_task(self._reap(), name=f"idle {self.spec.name}")
+        self._emit(EnvironmentStopped(function=self.spec.name, environment=member.environment.id, reason=reason))
 
     async def _reap(self) -> None:
         """One timer for all: sleep until the longest idle environment is due, stop it, go on while there are any."""
-        while self._idle:
-            rest = self._idle[0][0] + self._idle_timeout - self._clock.now()
+        while member := self._idle.longest:
+            rest = member.since + self._idle_timeout - self._clock.now()
             if rest > 0:
                 await self._clock.sleep(rest)
                 continue
-            self._stop_soon(self._idle.pop(0)[1], "idle")
+            self._idle.remove(member)
+            self._end(member, "idle")

@@ -45,11 +45,31 @@ class EnvironmentStarted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentStopped(Fact):
-    """An environment is gone. reason: idle, drain, update, defect."""
+    """An environment is gone.
+
+    reason: idle, drain, recycle (old), cut (its invocation was cancelled), died, reset (a provisioned one that would need INIT again),
+    init (a provisioned one whose INIT failed), defect.
+    """
 
     function: str
     environment: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentAwaited(Fact):
+    """An invocation stood in line until an environment was free or started."""
+
+    function: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationPlaced(Fact):
+    """A function with provisioned concurrency runs an event: in a provisioned environment, or beside them (spillover)."""
+
+    function: str
+    provisioned: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,17 +145,16 @@ def _functions(registry: CollectorRegistry) -> On:
     text = "Duration of invocations (Duration)."
     seconds = Histogram("pollerd_invocation_seconds", text, ["function"], buckets=SECONDS, registry=registry)
     cold = Counter("pollerd_cold_starts", "Invocations that started an environment.", ["function"], registry=registry)
-    environments = Gauge("pollerd_environments", "Execution environments.", ["function"], registry=registry)
+    text = "Time that invocations stood in line until an environment was free or started."
+    waits = Histogram("pollerd_environment_wait_seconds", text, ["function"], buckets=SECONDS, registry=registry)
+    text = "Invocations of functions with provisioned concurrency, by where: provisioned, spillover."
+    placed = Counter("pollerd_provisioned_invocations", text, ["function", "where"], registry=registry)
     text = "Duration of INIT (Init Duration)."
     init = Histogram("pollerd_init_seconds", text, ["function"], buckets=SECONDS, registry=registry)
     lines = Counter("pollerd_log_lines", "Lines written by functions and about them.", ["function"], registry=registry)
     defects = Counter("pollerd_defects", "Failures of pollerd itself.", ["part"], registry=registry)
 
-    ended, took, logged = (
-        cache(invocations.labels),
-        cache(seconds.labels),
-        cache(lines.labels),
-    )  # looked up at each line
+    ended, took, logged = cache(invocations.labels), cache(seconds.labels), cache(lines.labels)
 
     def on_invoked(fact: e.InvocationEnded) -> None:
         ended(fact.function, fact.status).inc()
@@ -163,14 +162,14 @@ def _functions(registry: CollectorRegistry) -> On:
         if fact.cold:
             cold.labels(fact.function).inc()
 
-    def on_started(fact: e.EnvironmentStarted) -> None:
-        environments.labels(fact.function).inc()
-        init.labels(fact.function).observe(fact.init_seconds)
+    def on_placed(fact: e.InvocationPlaced) -> None:
+        placed.labels(fact.function, "provisioned" if fact.provisioned else "spillover").inc()
 
     return {
         e.InvocationEnded: on_invoked,
-        e.EnvironmentStarted: on_started,
-        e.EnvironmentStopped: lambda fact: environments.labels(fact.function).dec(),
+        e.EnvironmentStarted: lambda fact: init.labels(fact.function).observe(fact.init_seconds),
+        e.EnvironmentAwaited: lambda fact: waits.labels(fact.function).observe(fact.seconds),
+        e.InvocationPlaced: on_placed,
         e.FunctionLogged: lambda fact: logged(fact.function).inc(),
         e.DefectFoundError: lambda fact: defects.labels(fact.part).inc(),
     }

@@ -122,8 +122,14 @@ class FunctionSettings:
     """Environment variables of the function; 4 KB together. Names that AWS reserves (AWS_REGION, ...) are refused."""
     reserved_concurrency: int | None = field(default=None, metadata=between(0) | {"example": 8})
     """Environments that may run this function at once, set aside from `concurrency`. Absent: what others leave. 0: never runs."""
+    provisioned_concurrency: int | None = field(default=None, metadata=between(1) | {"example": 2})
+    """Environments started ahead of traffic and kept whatever the traffic; invocations go to them first, and beside them when all
+    are busy. At most reserved_concurrency; without one they are set aside from `concurrency`. Absent: none."""
     idle_timeout_seconds: float = field(default=300, metadata=between(1))
     """A warm environment that had no work for so long is stopped. AWS keeps its own figure secret ("minutes")."""
+    recycle_after_seconds: float = field(default=14400, metadata=between(1))
+    """Age at which an environment is replaced, between two invocations; each up to a tenth earlier, so that not all are replaced
+    together. AWS does so "every few hours"; ours are four."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,14 @@ PROMISED = {
     "pollerd_invocation_seconds",
     "pollerd_cold_starts",
     "pollerd_environments",
+    "pollerd_environments_busy",
+    "pollerd_environments_starting",
+    "pollerd_environment_wait_seconds",
+    "pollerd_invocations_waiting",
+    "pollerd_provisioned_requested",
+    "pollerd_provisioned_allocated",
+    "pollerd_provisioned_available",
+    "pollerd_provisioned_invocations",
     "pollerd_init_seconds",
     "pollerd_log_lines",
     "pollerd_defects",
@@ -93,7 +101,7 @@ def test_a_port_that_is_taken_ends_the_start_with_69(scene: Scene) -> None:
 def test_a_daemon_without_mappings_is_healthy_and_ready(scene: Scene) -> None:
     daemon = scene.daemon()
     daemon.start()
-    assert json.loads(daemon.get("/readyz")[1]) == {"ready": True, "mappings": []}
+    assert json.loads(daemon.get("/readyz")[1]) == {"ready": True, "mappings": [], "functions": []}
     assert daemon.get("/nowhere")[0] == http.client.NOT_FOUND
     daemon.stop()
 

@@ -34,6 +34,7 @@ def handler(event, context):
 def echo(event, context): return {"event": event, "calls": calls, "pid": os.getpid()}
 def boom(event, context): raise ValueError("no")
 def hang(event, context): time.sleep(600)
+def nap(event, context): time.sleep(3); return {"pid": os.getpid()}
 def leave(event, context): os._exit(event["code"])
 def suicide(event, context): os.kill(os.getpid(), signal.SIGKILL)
 def unserialisable(event, context): return object()
@@ -125,9 +126,9 @@ async def test_a_warm_environment_is_used_again(scene: Scene) -> None:
 
 async def test_invocations_at_once_run_in_environments_of_their_own(scene: Scene) -> None:
     pool = scene.pool()
-    results = await asyncio.gather(*(invoke(pool) for _ in range(3)))
+    results = await asyncio.gather(*(invoke(pool, "nap") for _ in range(3)))
     assert len({error(result)["pid"] for result in results}) == 3
-    assert pool.counts() == {"idle": 3, "busy": 0}
+    assert pool.counts() == {"idle": 3, "busy": 0, "starting": 0}
 
 
 async def test_idle_environments_are_stopped(scene: Scene) -> None:
@@ -136,7 +137,7 @@ async def test_idle_environments_are_stopped(scene: Scene) -> None:
     async with asyncio.timeout(20):
         while not any(isinstance(fact, EnvironmentStopped) and fact.reason == "idle" for fact in scene.facts):
             await asyncio.sleep(0.05)
-    assert pool.counts() == {"idle": 0, "busy": 0}
+    assert pool.counts() == {"idle": 0, "busy": 0, "starting": 0}
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ async def test_a_cancelled_invocation_ends_its_environment(scene: Scene) -> None
     await asyncio.sleep(0.3)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert pool.counts() == {"idle": 0, "busy": 0}
+    assert pool.counts() == {"idle": 0, "busy": 0, "starting": 0}
 
 
 async def test_a_thousand_warm_invocations_answer_each_its_own_event(scene: Scene) -> None:

@@ -331,6 +331,57 @@ def test_functions_may_reserve_what_there_is_but_one(write: Write, reserved: tup
     load(write(json.dumps({"concurrency": 10, "functions": functions}), "pollerd.json"))
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "complaint"),
+    [
+        (
+            {"reserved_concurrency": 2, "provisioned_concurrency": 3},
+            {},
+            (
+                "functions.a.provisioned_concurrency: Requested Provisioned Concurrency should not be greater than the"
+                " reservedConcurrentExecution for function; at most 2, not 3"
+            ),
+        ),
+        (
+            {"provisioned_concurrency": 3},
+            {"provisioned_concurrency": 8},
+            (
+                "functions.b.provisioned_concurrency: Specified ConcurrentExecutions for function is greater than account's"
+                " unreserved concurrency [10].; provisioned for functions without reserved_concurrency together: 11"
+            ),
+        ),
+        (
+            {"reserved_concurrency": 4},
+            {"provisioned_concurrency": 7},
+            (
+                "functions.b.provisioned_concurrency: Specified ConcurrentExecutions for function is greater than account's"
+                " unreserved concurrency [6].; provisioned for functions without reserved_concurrency together: 7"
+            ),
+        ),
+        (
+            {},
+            {"provisioned_concurrency": 10},
+            (
+                "functions.b.provisioned_concurrency: all of the unreserved concurrency (10) is provisioned, and nothing is"
+                " left for a; leave at least 1"
+            ),
+        ),
+    ],
+)
+def test_functions_provision_no_more_than_they_may_run(
+    write: Write, a: dict[str, int], b: dict[str, int], complaint: str
+) -> None:
+    function = {"code": "code", "runtime": "python3.11", "handler": "app.handler"}
+    text = json.dumps({"concurrency": 10, "functions": {"a": function | a, "b": function | b}})
+    assert [line.split(": ", 1)[1] for line in complaints(write(text, "pollerd.json"))] == [complaint]
+
+
+def test_functions_may_provision_all_that_they_may_run(write: Write) -> None:
+    function = {"code": "code", "runtime": "python3.11", "handler": "app.handler"}
+    a, b = {"reserved_concurrency": 4, "provisioned_concurrency": 4}, {"provisioned_concurrency": 6}
+    load(write(json.dumps({"concurrency": 10, "functions": {"a": function | a, "b": function | b}}), "pollerd.json"))
+
+
 def test_json_and_toml_have_no_doubt_about_types(write: Write) -> None:
     assert complaints(write('{"aws": {"account_id": 123456789012}}', "pollerd.json")) == [
         "pollerd.json:1:10: aws.account_id: expected a text, not the number 123456789012; put it in quotes"

@@ -60,7 +60,9 @@ PROMISES = {
         "memory_mb": 128,
         "environment": {},
         "reserved_concurrency": None,
+        "provisioned_concurrency": None,
         "idle_timeout_seconds": 300,
+        "recycle_after_seconds": 14400,
     },
     SourceSettings: {"type": REQUIRED, "options": REQUIRED},
     MappingSettings: {

@@ -1,0 +1,36 @@
+"""Gauges of the functions' environments: read when the metrics page is, so they cannot drift from what they tell about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from poller.execution.pool import Pool
+from poller.observe.metrics import Metrics
+
+Number = Callable[[Pool], int]
+
+OF_ALL: tuple[tuple[str, str, Number], ...] = (
+    ("environments", "Execution environments, those in INIT too.", lambda pool: sum(pool.counts().values())),
+    ("environments_busy", "Execution environments that run an invocation.", lambda pool: pool.counts()["busy"]),
+    ("environments_starting", "Execution environments in INIT.", lambda pool: pool.counts()["starting"]),
+    ("invocations_waiting", "Invocations in line for an environment.", lambda pool: pool.waiting),
+)
+OF_PROVISIONED: tuple[tuple[str, str, Number], ...] = (
+    ("provisioned_requested", "Provisioned environments to be kept.", lambda pool: pool.allocation.requested),
+    ("provisioned_allocated", "Of them, those started or starting.", lambda pool: pool.allocation.allocated),
+    ("provisioned_available", "Of them, those that wait for work.", lambda pool: pool.allocation.available),
+)
+"""ProvisionedConcurrentExecutions is allocated less available, ProvisionedConcurrencyUtilization that by allocated."""
+
+
+def watch(metrics: Metrics, pools: Mapping[str, Pool]) -> None:
+    """Put them on the page, one sample a function."""
+    for name, text, number in OF_ALL:
+        metrics.watch(name, text, "function", _read(pools, number))
+    provisioned = {name: pool for name, pool in pools.items() if pool.allocation.requested}
+    for name, text, number in OF_PROVISIONED:
+        metrics.watch(name, text, "function", _read(provisioned, number))
+
+
+def _read(pools: Mapping[str, Pool], number: Number) -> Callable[[], dict[str, int]]:
+    return lambda: {name: number(pool) for name, pool in pools.items()}

@@ -1,0 +1,185 @@
+"""The scripted driver: environments without processes, in which everything happens as a script says. For tests of what uses environments.
+
+They behave as the contract asks of all: one invocation at a time, a timeout and a crash leave them to start again inside the next
+invocation, errors have the service's words. What a script cannot make them do is break that contract; only ``DEFECT`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from poller.execution import failures
+from poller.execution.contract import Driver, Environment, FunctionSpec, Invocation, Result, Status
+
+
+class Ending(enum.Enum):
+    """How an INIT or an invocation ends."""
+
+    WELL = enum.auto()
+    RAISED = enum.auto()  # the handler, or the import of its module
+    EXITED = enum.auto()  # exit status 1
+    KILLED = enum.auto()
+    HUNG = enum.auto()  # until it is timed out
+    OVERSIZED = enum.auto()  # an answer past the limit
+    DEFECT = enum.auto()  # an exception out of the driver
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One INIT or one invocation. seconds: how long it takes. payload: the answer; None: the event itself."""
+
+    ending: Ending = Ending.WELL
+    seconds: float = 0.0
+    payload: bytes | None = None
+
+
+class DefectError(RuntimeError):
+    """What ``Ending.DEFECT`` raises."""
+
+
+WELL = Act()
+
+
+@dataclass(slots=True)
+class Script:
+    """What happens in the environments of a driver. Both are asked anew each time: inits per INIT, acts per invocation."""
+
+    init: Callable[[], Act] = lambda: WELL
+    act: Callable[[Invocation], Act] = lambda _: WELL
+
+
+class ScriptedDriver(Driver):
+    """Remembers all its environments, in the order in which they were made."""
+
+    def __init__(self, script: Script | None = None) -> None:
+        self.script = script or Script()
+        self.environments: list[ScriptedEnvironment] = []
+
+    def problems(self, spec: FunctionSpec) -> list[str]:  # noqa: ARG002  # the contract's
+        """None: there is nothing that this host would have to have."""
+        return []
+
+    def environment(self, spec: FunctionSpec) -> ScriptedEnvironment:
+        """A new environment, not yet started."""
+        environment = ScriptedEnvironment(f"{len(self.environments):032x}", spec, self.script)
+        self.environments.append(environment)
+        return environment
+
+    async def close(self) -> None:
+        """Nothing is shared."""
+
+
+class ScriptedEnvironment(Environment):
+    """One environment. served: request ids in their order; doing: init, invoke, or "" for nothing."""
+
+    def __init__(self, name: str, spec: FunctionSpec, script: Script) -> None:
+        self.spec = spec
+        self.doing = ""
+        self.stopped = False
+        self.served: list[str] = []
+        self._id = name
+        self._script = script
+        self._initialised = False
+        self._init_ms: float | None = None
+        self._ended = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        """Its number, as 32 hex digits."""
+        return self._id
+
+    @property
+    def alive(self) -> bool:
+        """Until it is stopped."""
+        return not self.stopped
+
+    @property
+    def warm(self) -> bool:
+        """Whether INIT went well, and nothing ended it since."""
+        return self._initialised and not self.stopped
+
+    def die(self) -> None:
+        """Its process ends, as by the kernel, while it has nothing to do."""
+        self._initialised = False
+
+    async def start(self) -> None:
+        """INIT as the script has it."""
+        with _Doing(self, "init"):
+            began = self._now()
+            if await self._init(self.spec.init_seconds) is Ending.WELL:
+                self._init_ms = (self._now() - began) * 1000
+
+    async def invoke(self, invocation: Invocation) -> Result:
+        """The event as the script has it; INIT first, if there is none to build on, on the invocation's time."""
+        with _Doing(self, "invoke"):
+            self.served.append(invocation.request_id)
+            init_ms, self._init_ms = self._init_ms, None
+            began = self._now()
+            act = WELL
+            ending = Ending.WELL if self.warm else await self._init(self.spec.timeout_seconds)
+            if ending is Ending.WELL:
+                act = self._script.act(invocation)
+                ending = await self._play(act, self.spec.timeout_seconds - (self._now() - began))
+            if ending in {Ending.EXITED, Ending.KILLED, Ending.HUNG}:
+                self.die()
+            result = self._result(invocation, ending, act.payload)
+            return dataclasses.replace(result, init_ms=init_ms, duration_ms=(self._now() - began) * 1000)
+
+    async def stop(self) -> None:
+        """End at once; what runs is killed."""
+        self.stopped = True
+        self._ended.set()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def _init(self, limit: float) -> Ending:
+        ending = await self._play(self._script.init(), limit)
+        self._initialised = ending is Ending.WELL
+        return ending
+
+    async def _play(self, act: Act, limit: float) -> Ending:
+        """Let it happen; what takes longer than the limit hangs, for those who wait."""
+        hangs = act.ending is Ending.HUNG or act.seconds > limit
+        try:
+            async with asyncio.timeout(limit if hangs else act.seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            if act.ending is Ending.DEFECT:
+                raise DefectError("as the script has it") from None
+            return Ending.HUNG if hangs else act.ending
+        return Ending.KILLED
+
+    def _result(self, invocation: Invocation, ending: Ending, answer: bytes | None) -> Result:
+        """The answer in the service's words."""
+        request_id, timeout = invocation.request_id, self.spec.timeout_seconds
+        status, kind, payload = {
+            Ending.WELL: (Status.SUCCESS, "", invocation.payload if answer is None else answer),
+            Ending.RAISED: (Status.ERROR, "Error", failures.body("Error", request_id, "as the script has it")),
+            Ending.EXITED: (Status.FAILURE, "Runtime.ExitError", failures.exited(request_id, 1)),
+            Ending.KILLED: (Status.FAILURE, "Runtime.ExitError", failures.exited(request_id, -9)),
+            Ending.HUNG: (Status.TIMEOUT, "Sandbox.Timedout", failures.timed_out(request_id, timeout)),
+            Ending.OVERSIZED: (Status.ERROR, "Function.ResponseSizeTooLarge", failures.too_large(6291556)),
+        }[ending]
+        return Result(request_id=request_id, status=status, payload=payload, error_type=kind)
+
+
+class _Doing:
+    """While an environment does something. Two things at once are the caller's defect, and so is anything after its stop."""
+
+    def __init__(self, environment: ScriptedEnvironment, what: str) -> None:
+        self._environment = environment
+        self._what = what
+
+    def __enter__(self) -> None:
+        if self._environment.doing or self._environment.stopped:
+            state = self._environment.doing or "stopped"
+            raise DefectError(f"{self._what} in environment {self._environment.id}, which is: {state}")
+        self._environment.doing = self._what
+
+    def __exit__(self, *_: object) -> None:
+        self._environment.doing = ""
