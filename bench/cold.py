@@ -120,7 +120,7 @@ class _Stub:
             ]
             exchange.respond(200, headers, PAYLOAD)
 
-    def on_truncated(self, request: Request) -> None:
+    def on_truncated(self, request: Request, exchange: Exchange) -> None:
         pass
 
     def on_closed(self, connection: HttpConnection) -> None:

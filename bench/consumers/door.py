@@ -34,7 +34,7 @@ class Door:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    def on_truncated(self, request: Request) -> None:
+    def on_truncated(self, request: Request, exchange: Exchange) -> None:
         """Nothing to undo."""
 
     def on_closed(self, connection: HttpConnection) -> None:

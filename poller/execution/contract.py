@@ -31,6 +31,7 @@ class Invocation:
 
     payload: the event, JSON, at most 6 MiB (Lambda quotas). function_arn: as invoked. trace_id: X-Amzn-Trace-Id or "".
     client_context: JSON text (already base64-decoded) or "". tail: whether the result carries the end of the log (LogType=Tail).
+    cognito_identity: JSON text of identity and pool ids, or "". tenant_id: of a function with one environment a tenant, or "".
     """
 
     request_id: str
@@ -39,6 +40,8 @@ class Invocation:
     trace_id: str = ""
     client_context: str = ""
     tail: bool = False
+    cognito_identity: str = ""
+    tenant_id: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,94 +1,128 @@
 """The Runtime API of one environment: what the function's process talks to. One listener an environment; its address is its identity.
 
 Paths, statuses and bodies as the service has them (Lambda DG, Using the Lambda runtime API). ``Content-Type`` is exactly
-``application/json``: the Python client hands the handler a string otherwise, and crashes without. No other API is served
-here: extensions and telemetry answer 404.
+``application/json``: the Python client hands the handler a string otherwise, and crashes without. Other APIs of the same
+listener (extensions, telemetry, metadata) are given to ``serve``.
+
+What a driver does, in order: ``reset``, start the processes, wait for ``ready``; for each event ``deliver`` and wait for the answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
-import orjson
-
+from poller.execution import failures
+from poller.execution.answers import (
+    ERROR_TYPE,
+    MAX_ANSWER,
+    Answer,
+    AnswerStream,
+    End,
+    error_in_trailers,
+)
+from poller.execution.bandwidth import Bucket
 from poller.execution.contract import Invocation
+from poller.execution.error_cause import CONTENT_TYPE, sanitised, split, trimmed
+from poller.execution.listener import Admit, Api, Listener
+from poller.execution.replies import ACCEPTED, JSON, not_found, refuse
 from poller.execution.states import Call, State, move, refusal
-from poller.wire.http import Exchange, HttpConnection, Request
+from poller.wire.http import Exchange, Receiver, Request, one_line, response
 
-MAX_ANSWER = 6 * 1024 * 1024 + 100
-"""Bytes of a buffered answer that the service takes (Lambda quotas; the constant of its servers)."""
+__all__ = ["MAX_ANSWER", "Answer", "RuntimeApi"]
 
-PREFIX = b"/2018-06-01/"
-JSON = (b"Content-Type", b"application/json")
-ACCEPTED = orjson.dumps({"status": "OK"})
+NEXT = b"/2018-06-01/runtime/invocation/next"
+INVOCATION = b"/2018-06-01/runtime/invocation/"
+MODE = b"lambda-runtime-function-response-mode"
+CAUSE = b"lambda-runtime-function-xray-error-cause"
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the runtime posted. error: it called the error path. oversized: past MAX_ANSWER; the body is empty then."""
-
-    body: bytes
-    error: bool = False
-    oversized: bool = False
-
-
-Admit = Callable[[int], bool]
-"""Whether the client with that local port belongs to the environment."""
+_PONG = response(200, [(b"Content-Type", b"text/plain")], b"pong")
+_RESTORED = response(200, [JSON], b"")
+_EVENT = (
+    b"HTTP/1.1 200 OK\r\n"
+    b"Content-Type: application/json\r\n"
+    b"Lambda-Runtime-Aws-Request-Id: %b\r\n"
+    b"Lambda-Runtime-Deadline-Ms: %d\r\n"
+    b"Lambda-Runtime-Invoked-Function-Arn: %b\r\n"
+    b"Lambda-Runtime-Trace-Id: %b\r\n"
+    b"%b"
+    b"Content-Length: %d\r\n\r\n%b"
+)
 
 
 class RuntimeApi:
-    """The state of one runtime process, and the listener it talks to. ``reset`` for each new process."""
+    """The state of one runtime process, and the listener it talks to. ``reset`` for each new process.
 
-    def __init__(self, admit: Admit) -> None:
-        self._admit = admit
-        self._server: asyncio.Server | None = None
-        self._connections: set[HttpConnection] = set()
+    paced: streamed answers leave at the service's pace; else as fast as they are read.
+    """
+
+    stream_header = MODE
+
+    def __init__(self, admit: Admit, *, paced: bool = True) -> None:
+        self._paced = paced
+        self._listener = Listener(admit, self)
         self._parked: Exchange | None = None
         self._event: tuple[Invocation, int] | None = None  # the one handed out, with its deadline, epoch milliseconds
+        self._event_id = b""
         self._pending: tuple[Invocation, int] | None = None  # the one to hand out
-        self.port = 0
+        self._streamed: Streamed | None = None
+        self._wants_stream = False
         self.reset()
 
     def reset(self) -> None:
         """A new process is about to start."""
-        for connection in list(self._connections):
-            connection.transport.abort()
+        self.cut("Sandbox.Failure")
+        self._listener.hang_up()
+        for api in self._listener.apis:
+            api.reset()
+        loop = asyncio.get_running_loop()
         self.state = State.STARTED
         self.init_error: bytes | None = None
+        self.init_error_type = ""
+        self.restore_error_type = ""
         self.answer: asyncio.Future[Answer | None] | None = None
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.restore_ready: asyncio.Future[None] = loop.create_future()
         self._parked = self._event = self._pending = None
+        self._event_id = b""
+
+    @property
+    def port(self) -> int:
+        """The listener's."""
+        return self._listener.port
 
     @property
     def waiting(self) -> bool:
         """Whether an event is to be handed out that the runtime has not taken yet."""
         return self._pending is not None
 
-    async def open(self) -> None:
-        """Listen on a free port of 127.0.0.1."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: HttpConnection(self, max_body=MAX_ANSWER), "127.0.0.1", 0, backlog=16
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+    def serve(self, api: Api) -> None:
+        """Answer that API's paths too."""
+        self._listener.apis.append(api)
+
+    async def open(self, sock: socket.socket | None = None) -> None:
+        """Listen on a free port of 127.0.0.1, or on a socket that was made inside the environment (see ``Listener.open``)."""
+        await self._listener.open(sock)
 
     async def close(self) -> None:
         """Listen no more, hang up on everybody."""
-        if self._server is not None:
-            self._server.close()
-            for connection in list(self._connections):
-                connection.transport.abort()
-            await self._server.wait_closed()
+        self.cut("Sandbox.Failure")
+        await self._listener.close()
 
-    def deliver(self, invocation: Invocation, deadline_ms: int) -> asyncio.Future[Answer | None]:
-        """Hand an event to a runtime that is ready. Returns where its answer comes; None there: nobody will give one."""
+    def deliver(
+        self, invocation: Invocation, deadline_ms: int, *, stream: bool = False
+    ) -> asyncio.Future[Answer | None]:
+        """Hand an event to a runtime that is ready. Returns where its answer comes; None there: nobody will give one.
+
+        stream: an answer that the runtime streams comes as soon as it begins, as ``Answer.stream``; else it comes whole, or oversized.
+        """
         self._pending = (invocation, deadline_ms)
+        self._wants_stream = stream
         self.answer = asyncio.get_running_loop().create_future()
-        if self._parked is not None:
-            exchange, self._parked = self._parked, None
+        exchange = self._parked
+        if exchange is not None:
+            self._parked = None
             self._hand_out(exchange)
         return self.answer
 
@@ -97,81 +131,120 @@ class RuntimeApi:
         if self.answer is not None and not self.answer.done():
             self.answer.set_result(None)
 
-    # what connections call
+    def cut(self, error_type: str) -> None:
+        """End a stream that is still coming, because the environment ends (``Sandbox.Timedout``, ``Sandbox.Failure``). Idempotent."""
+        streamed, self._streamed = self._streamed, None
+        if streamed is not None and streamed.stream is not None:
+            streamed.stream.finish(End.TRUNCATED, error_type)
 
-    def admits(self, connection: HttpConnection) -> bool:
-        """Only processes of this environment may speak: another one could read the event, or answer in the function's place."""
-        admitted = self._admit(connection.transport.get_extra_info("peername")[1])
-        if admitted:
-            self._connections.add(connection)
-        return admitted
+    def restored(self) -> None:
+        """SnapStart: let a runtime go on that waits in ``restore/next`` (its ``restore_ready`` is done)."""
+        exchange = self._parked
+        if self._moved(Call.RESTORED) and exchange is not None:
+            self._parked = None
+            exchange.send(_RESTORED)
 
-    def on_closed(self, connection: HttpConnection) -> None:
-        """The runtime hung up; its process's end is noticed elsewhere."""
-        self._connections.discard(connection)
+    # what the listener calls
 
-    def on_truncated(self, request: Request) -> None:
-        """A body that was cut is no answer; the process is about to end, or tries again."""
-
-    def on_request(self, request: Request, exchange: Exchange) -> None:
+    def on_call(self, request: Request, exchange: Exchange) -> None:
         """Route one call."""
         path = request.path
-        if path == b"/2018-06-01/runtime/invocation/next" and request.method == b"GET":
+        if path == NEXT and request.method == b"GET":
             self._next(exchange)
-        elif path.startswith(b"/2018-06-01/runtime/invocation/") and request.method == b"POST":
-            self._invocation(path, request, exchange)
-        elif path == b"/2018-06-01/runtime/init/error" and request.method == b"POST":
-            self._on_init_error(request, exchange)
+        elif request.method == b"POST":
+            self._post(path, request, exchange)
+        elif path == b"/2018-06-01/runtime/restore/next" and request.method == b"GET":
+            self._restore_next(exchange)
         elif path == b"/2018-06-01/ping" and request.method == b"GET":
-            exchange.respond(200, [(b"Content-Type", b"text/plain")], b"pong")
+            exchange.send(_PONG)
         else:
-            _refuse(exchange, 404, "NotFound", "There is no such path, or not with this method")
+            not_found(exchange)
+
+    def on_head(self, request: Request, exchange: Exchange) -> Receiver | None:
+        """An answer in streaming mode begins. None: there is something wrong with it, which is said once it has come."""
+        current = self._event
+        if request.method != b"POST" or self._called(request.path) is not Call.RESPONSE or current is None:
+            return None
+        if request.header(MODE) != b"streaming" or not self._moved(Call.STREAM):
+            return None
+        stream = None
+        if self._wants_stream:
+            pace = Bucket(asyncio.get_running_loop().time()) if self._paced else None
+            stream = AnswerStream(exchange, pace)
+            self._answered(Answer(b"", content_type=_text(request, b"content-type"), stream=stream))
+        self._streamed = Streamed(self, exchange, request, current[0].request_id, stream)
+        return self._streamed
+
+    def on_truncated(self, request: Request, exchange: Exchange) -> None:
+        """The runtime hung up in the middle of an answer. That is its answer: whoever waits is told."""
+        current, call = self._event, self._called(request.path)
+        if request.method == b"POST" and call is not None and current is not None and self._moved(call):
+            self.truncated(current[0].request_id, exchange)
+
+    # what calls come to
 
     def _next(self, exchange: Exchange) -> None:
-        moved = move(self.state, Call.NEXT)
-        if moved is None:
-            _refuse(exchange, 403, "InvalidStateTransition", refusal(self.state, Call.NEXT))
+        if not self._moved(Call.NEXT, exchange):
             return
-        self.state = moved
-        if moved is State.READY:
-            self._event = None
+        if self.state is State.READY:
+            self._event, self._event_id = None, b""
             if not self.ready.done():
                 self.ready.set_result(None)
+                for api in self._listener.apis:
+                    api.runtime_ready()
         self._hand_out(exchange)
 
-    def _invocation(self, path: bytes, request: Request, exchange: Exchange) -> None:
-        request_id, _, verb = path[len(b"/2018-06-01/runtime/invocation/") :].partition(b"/")
-        call = {b"response": Call.RESPONSE, b"error": Call.ERROR}.get(verb)
-        if call is None:
-            _refuse(exchange, 404, "NotFound", "There is no such path")
-            return
-        if self._event is None or self._event[0].request_id.encode() != request_id:
-            _refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
-            return
-        moved = move(self.state, call)
-        if moved is None:
-            _refuse(exchange, 403, "InvalidStateTransition", refusal(self.state, call))
-            return
-        self.state = moved
-        if request.oversized:
-            text = f"Exceeded maximum allowed payload size ({MAX_ANSWER} bytes)."
-            _refuse(exchange, 413, "RequestEntityTooLarge", text)
+    def _post(self, path: bytes, request: Request, exchange: Exchange) -> None:
+        if path.startswith(INVOCATION):
+            self._invocation(path, request, exchange)
+        elif path == b"/2018-06-01/runtime/init/error":
+            if self._moved(Call.INIT_ERROR, exchange):
+                self.init_error = request.body
+                self.init_error_type = sanitised(_text(request, ERROR_TYPE))
+                exchange.send(ACCEPTED)
+        elif path == b"/2018-06-01/runtime/restore/error":
+            if self._moved(Call.RESTORE_ERROR, exchange):
+                self.restore_error_type = sanitised(_text(request, ERROR_TYPE))
+                exchange.send(ACCEPTED)
         else:
-            exchange.respond(202, [JSON], ACCEPTED)
-        if self.answer is not None and not self.answer.done():
-            self.answer.set_result(Answer(request.body, call is Call.ERROR, request.oversized))
+            not_found(exchange)
 
-    def _on_init_error(self, request: Request, exchange: Exchange) -> None:
-        moved = move(self.state, Call.INIT_ERROR)
-        if moved is None:
-            _refuse(exchange, 403, "InvalidStateTransition", refusal(self.state, Call.INIT_ERROR))
+    def _called(self, path: bytes) -> Call | None:
+        """What a path under INVOCATION means for the event that was handed out; None for another event's."""
+        request_id, _, verb = path[len(INVOCATION) :].partition(b"/")
+        if not request_id or request_id != self._event_id:
+            return None
+        return _VERBS.get(verb)
+
+    def _invocation(self, path: bytes, request: Request, exchange: Exchange) -> None:
+        call, current = self._called(path), self._event
+        if call is None or current is None:
+            if path.rpartition(b"/")[2] in _VERBS:
+                refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
+            else:
+                not_found(exchange)
             return
-        self.state = moved
-        self.init_error = request.body
-        exchange.respond(202, [JSON], ACCEPTED)
+        if not self._moved(call, exchange):
+            return
+        mode = request.header(MODE) if call is Call.RESPONSE else b""
+        if mode not in {b"", b"streaming"}:
+            refuse(exchange, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
+            self.failed(current[0].request_id, "Runtime.InvalidResponseModeHeader", "Invalid function response mode")
+        elif request.oversized:
+            self.oversized(request.size, exchange)
+        else:
+            exchange.send(ACCEPTED)
+            self._answered(_error(request) if call is Call.ERROR else _success(request))
+
+    def _restore_next(self, exchange: Exchange) -> None:
+        if self._moved(Call.RESTORE_NEXT, exchange):
+            self._parked = exchange
+            self.restore_ready.set_result(None)
 
     def _hand_out(self, exchange: Exchange) -> None:
         """Answer a next: with the event that waits, or the one that was lost; else it waits for one."""
+        if exchange.gone:
+            return
         if self._pending is not None:
             self._event, self._pending = self._pending, None
         if self._event is None:
@@ -179,23 +252,146 @@ class RuntimeApi:
             return
         self.state = State.RUNNING
         invocation, deadline_ms = self._event
-        headers = [
-            (b"Lambda-Runtime-Aws-Request-Id", invocation.request_id.encode()),
-            (b"Lambda-Runtime-Deadline-Ms", b"%d" % deadline_ms),
-            (b"Lambda-Runtime-Invoked-Function-Arn", invocation.function_arn.encode()),
-            (b"Lambda-Runtime-Trace-Id", (invocation.trace_id or _trace()).encode()),
-            JSON,
-        ]
-        if invocation.client_context:
-            headers.append((b"Lambda-Runtime-Client-Context", invocation.client_context.encode()))
-        exchange.respond(200, headers, invocation.payload)
+        self._event_id = invocation.request_id.encode()
+        payload = invocation.payload
+        head = (
+            one_line(self._event_id),
+            deadline_ms,
+            one_line(invocation.function_arn.encode()),
+            one_line((invocation.trace_id or _trace()).encode()),
+            _optional(invocation),
+            len(payload),
+            payload,
+        )
+        exchange.send(_EVENT % head)
+
+    # what answers come to, streamed ones included
+
+    def _moved(self, call: Call, exchange: Exchange | None = None) -> bool:
+        moved = move(self.state, call)
+        if moved is not None:
+            self.state = moved
+        elif exchange is not None:
+            refuse(exchange, 403, "InvalidStateTransition", refusal(self.state, call))
+        return moved is not None
+
+    def sent(self) -> None:
+        """A streamed answer has come. For ``Streamed`` alone, like what follows."""
+        self._streamed = None
+        self._moved(Call.SENT)
+
+    def accept(self, answer: Answer | None, exchange: Exchange) -> None:
+        """The answer is good; None when the stream has said so already."""
+        exchange.send(ACCEPTED)
+        if answer is not None:
+            self._answered(answer)
+
+    def oversized(self, size: int, exchange: Exchange) -> None:
+        """It was longer than it may be."""
+        text = f"Exceeded maximum allowed payload size ({MAX_ANSWER} bytes)."
+        refuse(exchange, 413, "RequestEntityTooLarge", text)
+        self._answered(Answer(b"", oversized=True, size=size))
+
+    def truncated(self, request_id: str, exchange: Exchange) -> None:
+        """It was shorter than it should be."""
+        text = "HTTP request detected as truncated"
+        refuse(exchange, 400, "TruncatedHTTPRequest", text)
+        self.failed(request_id, "Runtime.TruncatedResponse", text, truncated=True)
+
+    def failed(self, request_id: str, error_type: str, reason: str, *, truncated: bool = False) -> None:
+        """It is none: the invoker gets our words."""
+        body = failures.body(error_type, request_id, reason)
+        self._answered(Answer(body, error=True, truncated=truncated, size=len(body), error_type=error_type))
+
+    def _answered(self, answer: Answer) -> None:
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result(answer)
+
+
+class Streamed(Receiver):
+    """The body of one answer in streaming mode, on its way to a stream or, for a caller who wants none, into one piece."""
+
+    def __init__(
+        self, api: RuntimeApi, exchange: Exchange, request: Request, request_id: str, stream: AnswerStream | None
+    ) -> None:
+        self._api = api
+        self._exchange = exchange
+        self._request = request
+        self._request_id = request_id
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self.stream = stream
+
+    def on_piece(self, piece: bytes) -> None:
+        """Pass it on, or keep it."""
+        self._size += len(piece)
+        if self.stream is not None:
+            self.stream.feed(piece)
+        elif self._size <= MAX_ANSWER:
+            self._pieces.append(piece)
+        else:
+            self._pieces.clear()
+
+    def on_end(self, request: Request) -> None:
+        """All has come."""
+        self._api.sent()
+        error_type, error_body = error_in_trailers(request)
+        if self.stream is not None and self.stream.oversized:
+            self.stream.finish(End.OVERSIZED, error_type or "Function.ResponseSizeTooLarge", error_body)
+            self._api.oversized(self._size, self._exchange)
+        elif self.stream is not None:
+            self.stream.finish(End.COMPLETE, error_type, error_body)
+            self._api.accept(None, self._exchange)
+        elif self._size > MAX_ANSWER:
+            self._api.oversized(self._size, self._exchange)
+        else:
+            content_type = _text(request, b"content-type")
+            body = error_body if error_type else b"".join(self._pieces)
+            answer = Answer(
+                body, error=bool(error_type), size=self._size, content_type=content_type, error_type=error_type
+            )
+            self._api.accept(answer, self._exchange)
+
+    def on_cut(self) -> None:
+        """The runtime hung up before the end."""
+        self._api.sent()
+        if self.stream is not None:
+            self.stream.finish(End.TRUNCATED, "Runtime.TruncatedResponse")
+        self._api.truncated(self._request_id, self._exchange)
+
+
+_VERBS = {b"response": Call.RESPONSE, b"error": Call.ERROR}
+
+
+def _success(request: Request) -> Answer:
+    return Answer(request.body, size=request.size, content_type=_text(request, b"content-type"))
+
+
+def _error(request: Request) -> Answer:
+    body, cause = request.body, trimmed(request.header(CAUSE))
+    if request.header(b"content-type") == CONTENT_TYPE:
+        body, cause = split(body)
+    error_type = sanitised(_text(request, ERROR_TYPE))
+    return Answer(body, error=True, size=request.size, error_type=error_type, cause=cause)
+
+
+def _text(request: Request, name: bytes) -> str:
+    return request.header(name).decode("latin-1")
+
+
+def _optional(invocation: Invocation) -> bytes:
+    """The headers that few invocations have."""
+    if not (invocation.client_context or invocation.cognito_identity or invocation.tenant_id):
+        return b""
+    given = {
+        b"Lambda-Runtime-Client-Context": invocation.client_context,
+        b"Lambda-Runtime-Cognito-Identity": invocation.cognito_identity,
+        b"Lambda-Runtime-Aws-Tenant-Id": invocation.tenant_id,
+    }
+    return b"".join(b"%b: %b\r\n" % (name, one_line(value.encode())) for name, value in given.items() if value)
 
 
 def _trace() -> str:
     """A trace of our own, not sampled (Lambda DG, X-Amzn-Trace-Id)."""
     now = time.time_ns()
     return f"Root=1-{now // 1_000_000_000:08x}-{now:024x};Parent={now & (2**64 - 1):016x};Sampled=0"
-
-
-def _refuse(exchange: Exchange, status: int, error_type: str, message: str) -> None:
-    exchange.respond(status, [JSON], orjson.dumps({"errorMessage": message, "errorType": error_type}))

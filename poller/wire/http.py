@@ -1,6 +1,7 @@
 """A lean HTTP/1.1 server protocol: whole requests in, whole responses out, one at a time a connection, maybe hours later.
 
-Not here: paths and their meaning, streaming, TLS, compression, any header nobody asked for. The daemon's own port is on
+A handler may take the body of some requests in pieces (``Streams``); responses are always whole.
+Not here: paths and their meaning, TLS, compression, any header nobody asked for. The daemon's own port is on
 aiohttp; this exists because a runtime talks to its environment twice an invocation, and the parser is then most of the cost.
 
 Rules that hold here:
@@ -8,6 +9,7 @@ Rules that hold here:
 1. Nothing a client sends raises out of the protocol, and nothing it sends makes memory grow past the limits below.
 2. Responses leave in the order of their requests; a pipelined request waits for the answer to the one before it.
 3. No idle timeout: a client may sit in one request for as long as it likes.
+4. A body is read to its end before it is answered, refusals included: clients write first and read then.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class Request:
     """One request, complete.
 
     path: as sent, query included. headers: as sent, in order, trailers last. body: decoded from its chunks; b"" when it was longer than the
-    connection's limit, and then ``oversized``.
+    connection's limit, and then ``oversized``. size: bytes of the body that came, kept or not. head: how many headers came before the body.
     """
 
     method: bytes = b""
@@ -48,10 +50,23 @@ class Request:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
     oversized: bool = False
+    size: int = 0
+    head: int = 0
 
     def header(self, name: bytes) -> bytes:
         """Value of the last header of that name (lower case), b"" where there is none."""
-        return next((value for given, value in reversed(self.headers) if given.lower() == name), b"")
+        return _find(self.headers, name)
+
+    def trailer(self, name: bytes) -> bytes:
+        """The same among the headers that came after the body."""
+        return _find(self.headers[self.head :], name)
+
+
+def _find(headers: list[tuple[bytes, bytes]], name: bytes) -> bytes:
+    for given, value in reversed(headers):
+        if len(given) == len(name) and given.lower() == name:
+            return value
+    return b""
 
 
 class Exchange:
@@ -59,8 +74,8 @@ class Exchange:
 
     __slots__ = ("_connection",)
 
-    def __init__(self, connection: HttpConnection) -> None:
-        self._connection: HttpConnection | None = connection
+    def __init__(self, connection: HttpConnection | None) -> None:
+        self._connection = connection
 
     @property
     def gone(self) -> bool:
@@ -69,9 +84,18 @@ class Exchange:
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Send the answer; once, later calls and those to a client that has hung up do nothing. Line breaks in a value become spaces."""
+        self.send(response(status, headers, body))
+
+    def send(self, answer: bytes) -> None:
+        """The same with an answer that is whole already (see ``response``)."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.send(self, status, headers, body)
+            connection.send(self, answer)
+
+    def hold(self, wanted: bool) -> None:
+        """Read no more of the request's body for now, or go on."""
+        if self._connection is not None:
+            self._connection.hold(wanted)
 
 
 class Handler(Protocol):
@@ -85,8 +109,8 @@ class Handler(Protocol):
         """A request is complete. The answer may come at once or at any later time. What it raises is our defect: 500."""
         ...
 
-    def on_truncated(self, request: Request) -> None:
-        """The client hung up in the middle of this request's body."""
+    def on_truncated(self, request: Request, exchange: Exchange) -> None:
+        """The client ended in the middle of this request's body. It may still read an answer, given at once; then it is hung up on."""
         ...
 
     def on_closed(self, connection: HttpConnection) -> None:
@@ -94,12 +118,44 @@ class Handler(Protocol):
         ...
 
 
+class Receiver(Protocol):
+    """Where the body of one request goes, piece by piece. Nothing here raises."""
+
+    def on_piece(self, piece: bytes) -> None:
+        """Some of the body."""
+        ...
+
+    def on_end(self, request: Request) -> None:
+        """All of it has come, and the trailers; the answer is owed now."""
+        ...
+
+    def on_cut(self) -> None:
+        """The client ended before the body did. It may still read an answer, given at once."""
+        ...
+
+
+class Streams(Protocol):
+    """Which bodies a handler wants in pieces: those of requests that carry one header."""
+
+    stream_header: bytes
+    """Its name, lower case."""
+
+    def on_head(self, request: Request, exchange: Exchange) -> Receiver | None:
+        """Such a request's head has come. None: treat it like any other."""
+        ...
+
+
 class HttpConnection(asyncio.Protocol):
     """One client. max_body: bytes of a request's body that are kept; longer ones are read and thrown away."""
 
-    def __init__(self, handler: Handler, *, max_body: int) -> None:
+    def __init__(self, handler: Handler, *, max_body: int, streams: Streams | None = None) -> None:
         self._handler = handler
         self._max_body = max_body
+        self._streams = streams
+        self._mark = b"" if streams is None else streams.stream_header
+        self._marked = False
+        self._receiver: Receiver | None = None
+        self._held = False
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, bool]] = (
             deque()
@@ -151,8 +207,26 @@ class HttpConnection(asyncio.Protocol):
         if not self._admitted:
             return
         if self._in_body:
-            self._handler.on_truncated(self._request)
+            self._cut(Exchange(None))
         self._handler.on_closed(self)
+
+    def eof_received(self) -> None:
+        """The client will send no more; one that stopped in a body may still want to know what came of it."""
+        if not self._in_body or self.closing:
+            return
+        exchange = Exchange(None)
+        if self._receiver is None and not (self._open or self._waiting):
+            self._open = exchange = Exchange(self)
+        self._keep_alive = False
+        self._cut(exchange)
+
+    def _cut(self, exchange: Exchange) -> None:
+        self._in_body = False
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.on_cut()
+        else:
+            self._handler.on_truncated(self._request, exchange)
 
     def pause_writing(self) -> None:
         """The client reads slower than we answer: no further answer until it does."""
@@ -172,22 +246,33 @@ class HttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer once the body has come."""
         self._request.headers.append((name, value))
-        if len(name) == len(b"Expect") and name.lower() == b"expect":
+        size = len(name)
+        if size == len(b"Expect") and name.lower() == b"expect":
             self._expects = value.lower() == b"100-continue"
+        elif size == len(self._mark) and name.lower() == self._mark:
+            self._marked = True
 
     def on_headers_complete(self) -> None:
         """The head is whole; clients that ask first whether they may send a body may."""
         self._unparsed = 0
         self._in_body = True
-        self._request.method = self._parser.get_method()
+        request = self._request
+        request.method = self._parser.get_method()
+        request.head = len(request.headers)
         if self._expects and self._open is None:
             self.transport.write(CONTINUE)
+        if self._marked and self._streams is not None and not (self._open or self._waiting):
+            exchange = Exchange(self)
+            self._receiver = self._streams.on_head(request, exchange)
+            self._open = exchange if self._receiver is not None else None
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._unparsed = 0
         self._size += len(body)
-        if self._size > self._max_body:
+        if self._receiver is not None:
+            self._receiver.on_piece(body)
+        elif self._size > self._max_body:
             self._chunks.clear()
         else:
             self._chunks.append(body)
@@ -195,20 +280,27 @@ class HttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._unparsed = 0
-        request = self._request
-        request.oversized = self._size > self._max_body
-        request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._waiting.append((request, self._parser.should_keep_alive()))
+        request, receiver = self._request, self._receiver
+        request.size = self._size
+        if receiver is None:
+            request.oversized = self._size > self._max_body
+            request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+            self._waiting.append((request, self._parser.should_keep_alive()))
         self._request, self._chunks, self._size, self._in_body, self._expects = Request(), [], 0, False, False
+        self._receiver, self._marked = None, False
+        if receiver is not None:
+            self._keep_alive = self._parser.should_keep_alive()
+            receiver.on_end(request)
 
     # answering
 
-    def send(self, exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
+    def send(self, exchange: Exchange, answer: bytes) -> None:
         """Write the answer to the open exchange and turn to the next request. For ``Exchange`` alone."""
         if self.closing or exchange is not self._open:
             return
         self._open = None
-        self.transport.write(_response(status, headers, body))
+        self._held = False
+        self.transport.write(answer)
         if self._keep_alive:
             self._serve()
         else:
@@ -230,9 +322,15 @@ class HttpConnection(asyncio.Protocol):
                 self._keep_alive = False
                 exchange.respond(HTTPStatus.INTERNAL_SERVER_ERROR, (), b"")
         self._serving = False
-        self._throttle(bool(self._waiting) and not self.closing)
+        self._throttle()
 
-    def _throttle(self, wanted: bool) -> None:
+    def hold(self, wanted: bool) -> None:
+        """Stop reading, or go on. For ``Exchange`` alone."""
+        self._held = wanted
+        self._throttle()
+
+    def _throttle(self) -> None:
+        wanted = (self._held or bool(self._waiting)) and not self.closing
         if wanted != self._paused:
             self._paused = wanted
             if wanted:
@@ -243,7 +341,7 @@ class HttpConnection(asyncio.Protocol):
     def _refuse(self, status: int) -> None:
         """Answer bytes that are no request, unless an answer is owed before it, and hang up."""
         if self._open is None:
-            self.transport.write(_response(status, (), b""))
+            self.transport.write(response(status, (), b""))
         self._close()
 
     def _close(self) -> None:
@@ -251,9 +349,15 @@ class HttpConnection(asyncio.Protocol):
         self.transport.close()
 
 
-def _response(status: int, headers: Headers, body: bytes) -> bytes:
+def one_line(value: bytes) -> bytes:
+    """A header's value in which line breaks have become spaces, so that it is one header whatever it holds."""
+    return value.translate(_LINE_BREAKS)
+
+
+def response(status: int, headers: Headers, body: bytes) -> bytes:
+    """An answer as it goes over the wire; one that is always the same is made once."""
     parts = [_STATUS_LINES[status]]
     for name, value in headers:
-        parts += (name, b": ", value.translate(_LINE_BREAKS), b"\r\n")
+        parts += (name, b": ", one_line(value), b"\r\n")
     parts += (b"Content-Length: %d\r\n\r\n" % len(body), body)
     return b"".join(parts)
