@@ -39,7 +39,7 @@ def read(path: Path | None) -> Settings:
 
 def driver(settings: Settings, emit: Emit) -> ProcessDriver:
     """What runs the functions of a configuration."""
-    return ProcessDriver(Path(settings.state), emit)
+    return ProcessDriver(Path(settings.state), emit, settings.sandbox)
 
 
 def _nowhere(_: object) -> None:

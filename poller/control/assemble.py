@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from connectors import registry
 from connectors.contract import Identity
@@ -96,6 +97,9 @@ def spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionS
         handler=function.handler,
         timeout_seconds=function.timeout_seconds,
         memory_mb=function.memory_mb,
+        ephemeral_storage_mb=function.ephemeral_storage_mb,
+        network=function.network or "",
+        host_ports=(*function.host_ports, *_local_port(account.endpoint_url)),
         environment=function.environment,
         aws=_aws_variables(account),
     )
@@ -116,6 +120,14 @@ def _aws_variables(account: AccountSettings) -> dict[str, str]:
         "AWS_SESSION_TOKEN": account.session_token,
     }
     return {name: value for name, value in values.items() if value}
+
+
+def _local_port(url: str) -> tuple[int, ...]:
+    """Port of a server on the host's loopback: a function in a network of its own is to reach it under the same address."""
+    parts = urlsplit(url)
+    if parts.hostname not in {"127.0.0.1", "localhost"}:
+        return ()
+    return (parts.port or (443 if parts.scheme == "https" else 80),)
 
 
 def _region(account: AccountSettings) -> str:

@@ -105,6 +105,8 @@ class FunctionSpec:
     layers_root: folder with all layers merged, the function's /opt, read only to it; None without layers.
     image: for a function from a container image; then runtime and handler are "", and task_root is the image's root.
     initialization_type: AWS_LAMBDA_INITIALIZATION_TYPE, ``on-demand`` or ``provisioned-concurrency``.
+    ephemeral_storage_mb: size of /tmp. network: host-egress, none, shared, or "" for the best that this host can give.
+    host_ports: ports of the host's loopback that the function may reach in a network of its own.
     """
 
     name: str
@@ -120,6 +122,9 @@ class FunctionSpec:
     layers_root: str | None = None
     image: Image | None = None
     initialization_type: str = ON_DEMAND
+    ephemeral_storage_mb: int = 512
+    network: str = ""
+    host_ports: tuple[int, ...] = ()
 
     @property
     def init_seconds(self) -> float:

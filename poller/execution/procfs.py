@@ -10,7 +10,7 @@ import contextlib
 import os
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PAGE = resource.getpagesize()
@@ -45,12 +45,10 @@ def memory(pid: int) -> int:
     return total
 
 
-def kill(pid: int, mark: bytes) -> None:
-    """SIGKILL to the process group and to every straggler, until none is left."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+def kill_marked(mark: bytes) -> None:
+    """SIGKILL to every process with the mark, until none is left."""
     for _ in range(10):  # a fork under way may be one generation ahead
-        stragglers = [straggler for straggler in marked(mark) if straggler != pid and not _is_zombie(straggler)]
+        stragglers = [straggler for straggler in marked(mark) if not _is_zombie(straggler)]
         if not stragglers:
             return
         for straggler in stragglers:
@@ -58,15 +56,11 @@ def kill(pid: int, mark: bytes) -> None:
                 os.kill(straggler, signal.SIGKILL)
 
 
-def owns_connection(pid: int, mark: bytes, server_port: int, client_port: int) -> bool:
-    """Whether the loopback connection client_port -> server_port was made by the environment."""
+def owns_connection(pids: Iterable[int], server_port: int, client_port: int) -> bool:
+    """Whether the loopback connection client_port -> server_port was made by one of these processes or of their descendants."""
     inode = _socket_inode(server_port, client_port)
-    if not inode:
-        return False
     target = f"socket:[{inode}]"
-    return any(_has_open(member, target) for member in children(pid)) or any(
-        _has_open(member, target) for member in marked(mark)
-    )
+    return bool(inode) and any(_has_open(member, target) for pid in pids for member in children(pid))
 
 
 def _socket_inode(server_port: int, client_port: int) -> str:

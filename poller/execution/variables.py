@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from poller.execution.contract import FunctionSpec
 from poller.execution.runtimes.contract import Launch
 
@@ -18,7 +20,9 @@ def variables(spec: FunctionSpec, launch: Launch, *, address: str, log_stream: s
     customer = {name: value for name, value in spec.environment.items() if not name.startswith("_")}
     kept = {n: v for n, v in launch.environment.items() if n.startswith(RESERVED) and n not in OPEN}
     platform = {
-        "_HANDLER": spec.handler,
+        **(
+            {} if spec.image else {"_HANDLER": spec.handler}
+        ),  # an image's own business (runtime fact sheet, section 10)
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
@@ -29,3 +33,25 @@ def variables(spec: FunctionSpec, launch: Launch, *, address: str, log_stream: s
     }
     given = {"TMPDIR": temporary} if temporary else {}
     return {**launch.environment, **customer, **spec.aws, **given, **kept, **platform}
+
+
+NOT_FOR_EXTENSIONS = frozenset(
+    {
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_XRAY_CONTEXT_MISSING",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+    }
+)
+
+
+def for_extensions(runtime: Mapping[str, str], customer: Mapping[str, str]) -> dict[str, str]:
+    """What an extension sees of a runtime's variables: the customer's, and those that do not describe the runtime (section 5.5)."""
+    return {
+        name: value
+        for name, value in runtime.items()
+        if name in customer or not (name.startswith("_") or name in NOT_FOR_EXTENSIONS)
+    }

@@ -125,6 +125,16 @@ class FunctionSettings:
     provisioned_concurrency: int | None = field(default=None, metadata=between(1) | {"example": 2})
     """Environments started ahead of traffic and kept whatever the traffic; invocations go to them first, and beside them when all
     are busy. At most reserved_concurrency; without one they are set aside from `concurrency`. Absent: none."""
+    ephemeral_storage_mb: int = field(default=512, metadata=between(512, 10240))
+    """Size of the function's /tmp in MB; AWS's default and range. Under a sandbox it is memory; without one nobody keeps the limit."""
+    network: str | None = field(
+        default=None, metadata={"choices": ("host-egress", "none", "shared"), "example": "none"}
+    )
+    """What the function reaches. host-egress: a network of its own with a way out, through pasta, and of the host's loopback only
+    `host_ports` and the port of a local `aws.endpoint_url`. none: nothing but its own extensions. shared: the host's network.
+    Absent: host-egress where this host can give it, else shared; the log says which."""
+    host_ports: Sequence[int] = field(default=(), metadata=between(1, 65535) | {"example": [5432]})
+    """Ports of the host's 127.0.0.1 that the function reaches under host-egress as its own 127.0.0.1."""
     idle_timeout_seconds: float = field(default=300, metadata=between(1))
     """A warm environment that had no work for so long is stopped. AWS keeps its own figure secret ("minutes")."""
     recycle_after_seconds: float = field(default=14400, metadata=between(1))
@@ -180,6 +190,9 @@ class Settings:
     """Folder for unpacked code and what must outlive a restart; relative to the configuration file."""
     concurrency: int = field(default=1000, metadata=between(1))
     """Invocations at once over all functions: the account limit of this daemon."""
+    sandbox: str = field(default="auto", metadata={"choices": ("auto", "bubblewrap", "none")})
+    """What keeps functions apart from the host and from each other. auto: bubblewrap where this host allows it, else none; the log and
+    /readyz say which. bubblewrap: that or no start. none: functions run as the daemon's user and see its files."""
     stop_timeout_seconds: float = field(default=30, metadata=between(1))
     """Seconds from SIGTERM to exit; three quarters of them for running invocations to finish."""
     http: HttpSettings = field(default_factory=HttpSettings)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from poller.aio.clock import SystemClock
@@ -21,20 +22,21 @@ from poller.execution.package import resolve
 from poller.execution.pool import Pool
 from poller.execution.process import ProcessDriver
 from poller.execution.runtimes import own
+from poller.execution.sandbox.isolation import unavailable
 from poller.observe.events import EnvironmentStopped, Fact, FunctionLogged
 from poller.settings.package import PackageError
 
 CODE = """
-import json, os, signal, subprocess, sys, time
+import json, os, signal, subprocess, sys, tempfile, time
 calls = 0
 def handler(event, context):
     global calls
     calls += 1
     return globals()[event.get("do", "echo")](event, context)
-def echo(event, context): return {"event": event, "calls": calls, "pid": os.getpid()}
+def echo(event, context): return {"event": event, "calls": calls, "where": os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]}
 def boom(event, context): raise ValueError("no")
 def hang(event, context): time.sleep(600)
-def nap(event, context): time.sleep(3); return {"pid": os.getpid()}
+def nap(event, context): time.sleep(3); return {"where": os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]}
 def leave(event, context): os._exit(event["code"])
 def suicide(event, context): os.kill(os.getpid(), signal.SIGKILL)
 def unserialisable(event, context): return object()
@@ -56,7 +58,7 @@ def seen(event, context):
     return {"path": sys.path, "env": dict(os.environ), "cwd": os.getcwd(), "fds": sorted(map(int, os.listdir("/proc/self/fd")))}
 def imports(event, context): __import__(event["name"]); return "ok"
 def writes(event, context):
-    path = os.path.join(os.environ["TMPDIR"], "note")
+    path = os.path.join(tempfile.gettempdir(), "note")
     found = os.path.exists(path)
     open(path, "w").close()
     return found
@@ -68,10 +70,11 @@ Invoke = Callable[..., Awaitable[Result]]
 
 
 class Scene:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sandbox: str = "none", network: str = "") -> None:
         self.folder = folder
+        self.network = network
         self.facts: list[Fact] = []
-        self.driver = ProcessDriver(folder / "state", self.facts.append)
+        self.driver = ProcessDriver(folder / "state", self.facts.append, sandbox)
         self.pools: list[Pool] = []
 
     def pool(self, code: str = CODE, **options: Any) -> Pool:
@@ -81,7 +84,7 @@ class Scene:
         idle = options.pop("idle", 300.0)
         spec: dict[str, Any] = {
             "name": "f", "version": "$LATEST", "arn": "arn:aws:lambda:us-east-1:000000000000:function:f", "task_root": str(root),
-            "runtime": own.IDENTIFIER, "handler": "app.handler", "timeout_seconds": 10.0, "memory_mb": 128,
+            "runtime": own.IDENTIFIER, "handler": "app.handler", "timeout_seconds": 10.0, "memory_mb": 128, "network": self.network,
         } | options  # fmt: skip
         pool = Pool(FunctionSpec(**spec), self.driver, self.facts.append, SystemClock(), idle)
         self.pools.append(pool)
@@ -101,16 +104,27 @@ def error(result: Result) -> Any:
     return json.loads(result.payload)
 
 
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+KINDS = {
+    "beside each other": ("none", ""),
+    "sandbox": ("auto", "shared"),
+    "sandbox with its own network": ("auto", "none"),
+}
+
+
+@pytest.fixture(params=KINDS)
+async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+    sandbox, network = KINDS[request.param]
+    if sandbox == "auto" and (reason := unavailable()):
+        pytest.skip(reason)
     before = set(os.listdir("/proc/self/fd"))
-    scene = Scene(tmp_path)
+    scene = Scene(tmp_path, sandbox, network)
     yield scene
     for pool in scene.pools:
         await pool.close()
     await scene.driver.close()
     await asyncio.sleep(0)
     assert list(procfs.marked(str(tmp_path).encode())) == [], "a process is left"
+    assert psutil.Process().children() == [], "a child is left"
     assert os.listdir(tmp_path / "state/tmp") == [] if (tmp_path / "state/tmp").exists() else True
     assert len(set(os.listdir("/proc/self/fd")) - before) <= 1, "descriptors are left"
 
@@ -127,7 +141,7 @@ async def test_a_warm_environment_is_used_again(scene: Scene) -> None:
 async def test_invocations_at_once_run_in_environments_of_their_own(scene: Scene) -> None:
     pool = scene.pool()
     results = await asyncio.gather(*(invoke(pool, "nap") for _ in range(3)))
-    assert len({error(result)["pid"] for result in results}) == 3
+    assert len({error(result)["where"] for result in results}) == 3
     assert pool.counts() == {"idle": 3, "busy": 0, "starting": 0}
 
 
@@ -214,7 +228,9 @@ async def test_children_that_left_their_session_die_with_the_environment(scene: 
 
 async def test_an_environment_killed_while_idle_is_started_anew(scene: Scene) -> None:
     pool = scene.pool()
-    pid = error(await invoke(pool))["pid"]
+    await invoke(pool)
+    (environment,) = {member.environment for member in pool._members}
+    pid = getattr(environment, "pid", 0)
     os.kill(pid, 9)
     async with asyncio.timeout(20):
         while os.path.exists(f"/proc/{pid}"):
@@ -233,7 +249,8 @@ async def test_the_function_sees_its_package_its_runtime_and_the_standard_librar
     assert seen["env"]["AWS_REGION"] == "eu-west-1"
     assert seen["env"]["AWS_LAMBDA_FUNCTION_NAME"] == "f"
     assert not {"SECRET_OF_THE_DAEMON", "AWS_SECRET_ACCESS_KEY"} & set(seen["env"])
-    assert seen["cwd"] == pool.spec.task_root == seen["path"][0]
+    task = "/var/task" if scene.driver.isolation.sandboxed else pool.spec.task_root
+    assert seen["cwd"] == task == seen["path"][0]
     assert not any("site-packages" in path for path in seen["path"])
     assert (await invoke(pool, "imports", name="boto3")).ok
     for name in ("aiohttp", "structlog", "poller", "connectors", "yaml"):
@@ -253,12 +270,12 @@ async def test_a_stranger_cannot_talk_to_the_runtime_api(scene: Scene) -> None:
     host, _, port = address.partition(":")
 
     def steal() -> bytes:
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            try:
+        try:
+            with socket.create_connection((host, int(port)), timeout=10) as connection:
                 connection.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
                 return connection.recv(100)
-            except ConnectionError:
-                return b""
+        except ConnectionError:  # hung up on, or nobody listens there but inside
+            return b""
 
     assert await asyncio.to_thread(steal) == b""
     assert (await invoke(pool)).ok

@@ -1,0 +1,329 @@
+"""The life of one execution environment: INIT, INVOKE after INVOKE, reset after a failure, SHUTDOWN.
+
+Source: Lambda DG, Understanding the Lambda execution environment lifecycle.
+
+What holds here:
+
+1. Whatever a function does, ``invoke`` returns a result. After a timeout or a crash none of its processes is left.
+2. A reset environment starts its processes anew inside the next invocation, on that invocation's time; its /tmp stays.
+3. The runtime talks to this environment's own Runtime API: in a network of its own nobody else can reach it, elsewhere callers are checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import shutil
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from poller.execution import failures
+from poller.execution.contract import Environment, FunctionSpec, Invocation, Result, Status
+from poller.execution.logs import Capture, init_report
+from poller.execution.package import temporary_folder
+from poller.execution.runtime_api import MAX_ANSWER, Answer, RuntimeApi
+from poller.execution.runtimes.contract import InvalidEntrypoint
+from poller.execution.sandbox.box import Box
+from poller.execution.sandbox.isolation import Demand, Isolation
+from poller.execution.sandbox.processes import Command, Process, SpawnError
+from poller.execution.startup import Startup, startup
+from poller.execution.states import State
+from poller.observe.events import Emit, EnvironmentStarted
+
+TIMED_OUT = "Sandbox.Timedout"
+NOT_READY = frozenset({State.STARTED, State.INIT_ERROR})
+LOOK_SECONDS = 1.0
+"""Between two looks at the memory of an environment for REPORT: a look costs as much as a short invocation."""
+
+
+class ProcessEnvironment(Environment):
+    """One environment; see the module. busy: told when it begins and ends to run an event."""
+
+    def __init__(
+        self,
+        spec: FunctionSpec,
+        isolation: Isolation,
+        state: Path,
+        emit: Emit,
+        busy: Callable[[ProcessEnvironment, bool], None],
+    ) -> None:
+        self._spec = spec
+        self._isolation = isolation
+        self._state = state
+        self._emit = emit
+        self._set_busy = busy
+        self._id = uuid.uuid4().hex
+        self._stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{spec.version}]{self._id}"
+        self._api = RuntimeApi(self._admits)
+        self._capture = Capture(spec.name, self._stream, emit)
+        self._temporary: Path | None = None
+        self._box: Box | None = None
+        self._runtime: Process | None = None
+        self._refused: InvalidEntrypoint | None = None
+        self._init_ms: float | None = None
+        self._peak = 0
+        self._peak_read = -math.inf
+        self._killed = False
+        self._stopped = False
+
+    @property
+    def id(self) -> str:
+        """Hex part of the log stream's name."""
+        return self._id
+
+    @property
+    def alive(self) -> bool:
+        """Until it is stopped: a reset environment starts again."""
+        return not self._stopped
+
+    @property
+    def warm(self) -> bool:
+        """The runtime is there and has asked for an event."""
+        return self._running and self._api.state not in NOT_READY
+
+    @property
+    def pid(self) -> int | None:
+        """Of the runtime's process, while it runs and nobody has killed it."""
+        return self._runtime.pid if self._runtime is not None and self._running else None
+
+    @property
+    def _running(self) -> bool:
+        return self._runtime is not None and self._runtime.running and not self._killed
+
+    async def start(self) -> None:
+        """INIT; a failure is remembered by the runtime not being there, and repeated in the first invocation."""
+        failure, took = await self._init(self._spec.init_seconds)
+        if failure:
+            self._log_init(failure, took, "init")
+            await self._reset()
+        else:
+            self._init_ms = took
+        self._emit(
+            EnvironmentStarted(
+                function=self._spec.name, environment=self._id, init_seconds=took / 1000, error_type=failure
+            )
+        )
+
+    async def invoke(self, invocation: Invocation) -> Result:
+        """Run one event; a runtime that is not there is started first, on the invocation's time."""
+        self._set_busy(self, True)
+        try:
+            return await self._invoke(invocation)
+        finally:
+            self._set_busy(self, False)
+
+    async def stop(self) -> None:
+        """SHUTDOWN. Without extensions there is nobody to ask: SIGKILL at once (Lambda DG, shutdown phase)."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._box is not None:
+            await self._box.close()
+        await self._api.close()
+        self._capture.close()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def check_memory(self) -> None:
+        """Kill the runtime if all processes together are past the limit: the invocation then fails as on AWS."""
+        if self._running and self._box is not None and self._runtime is not None:
+            used = self._box.memory()
+            self._peak = max(self._peak, used)
+            if used > self._spec.memory_mb * 1024 * 1024:
+                self._box.signal(self._runtime, signal.SIGKILL)
+
+    async def _invoke(self, invocation: Invocation) -> Result:
+        began = time.monotonic()
+        init_ms, self._init_ms = self._init_ms, None
+        if not (self.warm and self._there()):
+            failure, took = await self._init(self._spec.timeout_seconds)
+            if failure:
+                return await self._init_failed(invocation, failure, took)
+        self._capture.begin(invocation.request_id, self._spec.version, tail=invocation.tail)
+        answer = await self._deliver(invocation, began + self._spec.timeout_seconds)
+        result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
+        result.init_ms, result.max_memory_mb = init_ms, self._high_water()
+        if answer is None:
+            await self._reset()
+        result.log_tail = self._capture.end(result, self._spec.memory_mb)
+        return result
+
+    def _there(self) -> bool:
+        """Whether the runtime's process is there. The kernel is asked: nobody may have told yet that it was killed while idle."""
+        try:
+            os.kill(self._runtime.pid if self._runtime else 0, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    async def _deliver(self, invocation: Invocation, deadline: float) -> Answer | None:
+        """Hand out the event and wait for its answer; None: the runtime ended, or the deadline came, before one.
+
+        A runtime that ends before it took the event (it may have been on its way down since the last answer) is started once
+        more: the function has not run.
+        """
+        answer = await self._answer(invocation, deadline)
+        if answer is None and not self._running and self._api.waiting and not self._killed:
+            failure, _ = await self._init(deadline - time.monotonic())
+            if not failure:
+                answer = await self._answer(invocation, deadline)
+        return answer
+
+    async def _answer(self, invocation: Invocation, deadline: float) -> Answer | None:
+        left = max(0.0, deadline - time.monotonic())
+        answer = self._api.deliver(invocation, int((time.time() + left) * 1000))
+        if not self._running:
+            return None
+        timer = asyncio.get_running_loop().call_later(left, self._api.give_up)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+
+    def _result(self, request_id: str, answer: Answer | None, duration_ms: float) -> Result:
+        """What came first: an answer, the runtime's end, or the timeout."""
+        if answer is not None:
+            return _answered(request_id, answer, duration_ms)
+        if self._runtime is not None and self._runtime.ended.done():
+            payload, kind = failures.exited(request_id, self._runtime.ended.result()), "Runtime.ExitError"
+            status = Status.FAILURE
+        else:
+            payload, kind = failures.timed_out(request_id, self._spec.timeout_seconds), TIMED_OUT
+            status = Status.TIMEOUT
+        return Result(request_id=request_id, status=status, payload=payload, error_type=kind, duration_ms=duration_ms)
+
+    async def _init_failed(self, invocation: Invocation, failure: str, took: float) -> Result:
+        """The answer of an invocation whose INIT failed: the runtime's own words if it had any."""
+        request_id = invocation.request_id
+        self._log_init(failure, took, "invoke")
+        self._capture.begin(request_id, self._spec.version, tail=invocation.tail)
+        if failure == TIMED_OUT:
+            payload, kind = failures.timed_out(request_id, self._spec.timeout_seconds), Status.TIMEOUT
+        elif self._api.init_error is not None:
+            payload, kind = self._api.init_error, Status.ERROR
+        elif self._refused is not None:
+            payload, kind = failures.body(failure, request_id, str(self._refused)), Status.FAILURE
+        else:
+            code = self._runtime.ended.result() if self._runtime and self._runtime.ended.done() else -9
+            payload, kind = failures.exited(request_id, code), Status.FAILURE
+        await self._reset()
+        result = Result(request_id=request_id, status=kind, payload=payload, error_type=failure, duration_ms=took)
+        result.log_tail = self._capture.end(result, self._spec.memory_mb)
+        return result
+
+    def _log_init(self, failure: str, took: float, phase: str) -> None:
+        """INIT_REPORT, which only a failed INIT has on demand."""
+        self._capture.drain()
+        status = "timeout" if failure == TIMED_OUT else "error"
+        self._capture.platform(init_report(took, phase, status, "" if status == "timeout" else failure))
+
+    async def _init(self, seconds: float) -> tuple[str, float]:
+        """Start the processes and wait until the runtime asks for an event. Returns the error type, "" when ready, and milliseconds."""
+        began = time.monotonic()
+        self._refused = None
+        await self._reset()
+        try:
+            async with asyncio.timeout(seconds):
+                failure = await self._begin()
+        except TimeoutError:
+            failure = TIMED_OUT
+        except InvalidEntrypoint as refused:
+            self._refused = refused
+            failure = refused.error_type
+        return failure, (time.monotonic() - began) * 1000
+
+    async def _begin(self) -> str:
+        """The error type, "" when the runtime is ready. Raises InvalidEntrypoint."""
+        plan = self._plan()
+        box = await self._placed(plan)
+        self._api.reset()
+        self._killed, self._peak = False, 0
+        address = f"127.0.0.1:{self._api.port}"
+        self._runtime = await self._launched(box, plan.launch.argv, plan.launch.directory, plan, address)
+        self._runtime.ended.add_done_callback(self._ended)
+        await _first(self._api.ready, self._runtime.ended)
+        if self._runtime.running:
+            return ""
+        return "Runtime.ExitError" if self._api.init_error is None else failures.error_type(self._api.init_error)
+
+    def _plan(self) -> Startup:
+        if self._temporary is None and not self._isolation.sandboxed:
+            self._temporary = temporary_folder(self._state, self._id)
+        temporary = self._temporary or Path("/tmp")  # noqa: S108  # a sandbox has its own there
+        return startup(self._spec, self._state, sandboxed=self._isolation.sandboxed, temporary=temporary)
+
+    async def _placed(self, plan: Startup) -> Box:
+        """The environment's box, made with the first INIT, and its Runtime API, listening in it."""
+        if self._box is None:
+            spec = self._spec
+            network = self._isolation.network(spec.network)
+            demand = Demand(
+                name=self._id,
+                layout=plan.layout,
+                memory_mb=spec.memory_mb,
+                network=network,
+                ports=spec.host_ports,
+            )
+            self._box = await self._isolation.box(demand, self._mark)
+            await self._api.open(self._box.listener)
+        return self._box
+
+    async def _launched(self, box: Box, argv: tuple[str, ...], folder: str, plan: Startup, address: str) -> Process:
+        command = Command(
+            argv=argv,
+            environment=plan.runtime_variables(address, self._stream),
+            folder=folder,
+            descriptors={1: self._capture.write_end, 2: self._capture.write_end},
+            limits=plan.limits(),
+        )
+        try:
+            return await box.start(command)
+        except SpawnError as error:
+            raise InvalidEntrypoint.of(argv[0], error) from error
+
+    def _ended(self, _: asyncio.Future[int]) -> None:
+        """The runtime's end is the end of all waiting for its answer."""
+        if self._runtime is not None and not self._runtime.running:
+            self._api.give_up()
+
+    def _admits(self, client_port: int) -> bool:
+        return self._box is not None and self._box.admits(self._api.port, client_port)
+
+    def _mark(self) -> bytes:
+        return b"AWS_LAMBDA_RUNTIME_API=127.0.0.1:%d\0" % self._api.port
+
+    async def _reset(self) -> None:
+        """End every process of the environment; its files stay."""
+        self._killed = True
+        if self._box is not None and self._runtime is not None:
+            await self._box.clear()
+
+    def _high_water(self) -> int:
+        """Megabytes, rounded up."""
+        now = time.monotonic()
+        if now - self._peak_read > LOOK_SECONDS and self._box is not None and self._running:
+            self._peak_read = now
+            self._peak = max(self._peak, self._box.memory())
+        return math.ceil(self._peak / (1024 * 1024))
+
+
+async def _first(*futures: asyncio.Future[Any]) -> None:
+    """Wait until any of them is done."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
+    if answer.oversized:
+        payload, kind, status = failures.too_large(MAX_ANSWER), "Function.ResponseSizeTooLarge", Status.ERROR
+    elif answer.truncated:
+        payload, kind, status = answer.body, failures.error_type(answer.body), Status.FAILURE
+    elif answer.error:
+        payload, kind, status = answer.body, failures.error_type(answer.body), Status.ERROR
+    else:
+        payload, kind, status = answer.body, "", Status.SUCCESS
+    return Result(request_id=request_id, status=status, payload=payload, error_type=kind, duration_ms=duration_ms)
