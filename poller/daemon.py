@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from poller.aio.backoff import Backoff
@@ -28,18 +29,20 @@ FINISHING_SHARE = 0.75
 
 
 class Daemon:
-    """Everything that one configuration asks for, from ``run`` to its end."""
+    """Everything that one configuration asks for, from ``run`` to its end. driver: makes what runs the functions, given where facts go."""
 
-    def __init__(self, settings: Settings, driver: Driver, log: Emit, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, driver: Callable[[Emit], Driver], log: Emit, clock: Clock | None = None
+    ) -> None:
         self._settings = settings
-        self._driver = driver
         self._log = log
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
+        self._driver = driver(self._emit)
         self._mappings: dict[str, Mapping] = {}
         self._stop: Stop | None = None
         self._slots = assemble.slots(settings)
-        self._pools = assemble.pools(settings, driver, self._emit, self._clock)
+        self._pools = assemble.pools(settings, self._driver, self._emit, self._clock)
         self._invoker = assemble.invoker(self._pools, self._emit)
         self._port = Port(self._metrics, self.readiness)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -43,7 +44,7 @@ async def _run(settings: Settings) -> int:
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _signalled, stop, number)
-    daemon = Daemon(settings, configuration.driver(settings, log), log)
+    daemon = Daemon(settings, partial(configuration.driver, settings), log)
     try:
         await daemon.run(stop)
     except PortError as error:

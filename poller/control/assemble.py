@@ -49,7 +49,8 @@ def slots(settings: Settings) -> Slots:
     """The permits of all functions."""
     functions = settings.functions.items()
     reserved = {name: f.reserved_concurrency for name, f in functions if f.reserved_concurrency is not None}
-    return Slots(settings.concurrency, reserved)
+    provisioned = {name: f.provisioned_concurrency for name, f in functions if f.provisioned_concurrency is not None}
+    return Slots(settings.concurrency, reserved, provisioned)
 
 
 def invoker(running: Mapping[str, Pool], emit: Emit) -> Invoker:

@@ -3,7 +3,8 @@
 Rules that hold here:
 
 1. Permits held never exceed the limit of their pool: a function's reserved concurrency, or what all reservations leave of the total.
-2. Who has records in hand goes before who only wants to poll; among pollers the mappings take turns.
+2. Functions of one pool take turns. Within a function who has records in hand goes before who only wants to poll (line.py has the
+   whole order); so a flood on one function, mapping or caller costs the others a turn, and no more.
 3. A reservation that only waits in a long poll gives way: an invocation that would have to wait *revokes* it, and so does
    a mapping that has nothing at all outstanding. The poll itself goes on; should it bring records, ``use`` waits in line
    for a slot. So an idle mapping never keeps a function from anybody.
@@ -14,11 +15,12 @@ Everything here is synchronous but the waiting itself; one event loop, no locks.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
+import itertools
 from collections import OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from poller.dispatch.line import Line, Waiter
 
 
 class _State(enum.Enum):
@@ -65,23 +67,20 @@ class Permit:
         self._claim.polls_revoked += 1
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    claim: Claim
-    future: asyncio.Future[Permit]
-
-
 class Claim:
     """One mapping's (or one API's) way to slots of one function, under a limit of its own (``maximum_concurrency``)."""
 
-    __slots__ = ("held", "limit", "name", "polls_revoked", "pool")
+    __slots__ = ("held", "limit", "line", "name", "polls_revoked", "pool", "waiting")
 
-    def __init__(self, pool: _Pool, name: str, limit: int | None) -> None:
+    def __init__(self, pool: _Pool, line: Line, name: str, limit: int | None) -> None:
         self.pool = pool
+        self.line = line
         self.name = name
         self.limit = limit
         self.held = 0
         self.polls_revoked = 0
+        self.waiting = 0
+        """Work in line; the line counts it."""
 
     @property
     def full(self) -> bool:
@@ -90,8 +89,8 @@ class Claim:
 
     @property
     def outstanding(self) -> int:
-        """Permits held, and polls under way without one."""
-        return self.held + self.polls_revoked
+        """Permits held, polls under way without one, and work in line."""
+        return self.held + self.polls_revoked + self.waiting
 
     async def reserve(self) -> Permit:
         """A permit to poll with; waits for a free slot, in turn with other mappings. Revocable until used."""
@@ -111,52 +110,56 @@ class Claim:
 
 
 class _Pool:
-    """Permits of one limit, and who waits for them."""
+    """Permits of one limit, and who waits for them. floors: function -> slots that are kept for it."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, floors: Mapping[str, int] | None = None) -> None:
         self.limit = limit
         self.held = 0
+        self._lines = {function: Line(floor) for function, floor in (floors or {}).items()}
+        self._set_aside = sum(line.set_aside for line in self._lines.values())
         self._reserved: OrderedDict[Permit, Claim] = OrderedDict()  # oldest first
-        self._to_run: deque[_Waiter] = deque()
-        self._to_poll: OrderedDict[Claim, deque[_Waiter]] = OrderedDict()  # whose turn it is comes first
+        self._turns: OrderedDict[Line, None] = OrderedDict()  # lines with waiters; whose turn it is comes first
+        self._arrivals = itertools.count()
+
+    def line(self, function: str) -> Line:
+        """The function's line."""
+        return self._lines.setdefault(function, Line())
+
+    def limit_of(self, function: str) -> int:
+        """Slots that the function can have, when the others have none but what is set aside for them."""
+        return self.limit - sum(line.floor for name, line in self._lines.items() if name != function)
 
     @property
     def waiting(self) -> int:
         """Tasks that wait for a slot with records in hand or an event to run."""
-        return len(self._to_run)
-
-    @property
-    def _movable(self) -> bool:
-        """Whether anybody could be served: a slot is free, or an idle reservation could be revoked."""
-        return self.held < self.limit or bool(self._reserved)
+        return sum(line.working for line in self._turns)
 
     async def wait(self, claim: Claim, *, poll: bool) -> Permit:
         """A permit, at once or in turn."""
         if permit := self.take_in_turn(claim, poll=poll):
             return permit
-        waiter = _Waiter(claim, asyncio.get_running_loop().create_future())
-        if poll:
-            self._to_poll.setdefault(claim, deque()).append(waiter)
-        else:
-            self._to_run.append(waiter)
+        waiter = Waiter(claim, poll, next(self._arrivals), asyncio.get_running_loop().create_future())
+        claim.line.join(waiter)
+        self._turns.setdefault(claim.line)
         self.grant()
         try:
             return await waiter.future
         except asyncio.CancelledError:
-            self._forget(waiter, poll=poll)
+            if waiter.future.done() and not waiter.future.cancelled():  # a permit came in the same moment
+                waiter.future.result().release()
+            self._leave(waiter, served=False)
             raise
 
     def take_in_turn(self, claim: Claim, *, poll: bool) -> Permit | None:
         """A permit now, unless others wait to poll and this is one more poll."""
-        return None if poll and self._to_poll else self.take(claim, poll=poll)
+        return None if poll and claim.line.polling else self.take(claim, poll=poll)
 
     def take(self, claim: Claim, *, poll: bool) -> Permit | None:
         """A permit now, by a free slot or by revoking an idle reservation; None if neither is to be had."""
-        if claim.full or (self.held >= self.limit and not self._make_room(claim, poll=poll)):
+        if claim.full or not (self._free_for(claim.line) or self._make_room(claim, poll=poll)):
             return None
         permit = Permit(claim, _State.RESERVED if poll else _State.IN_USE)
-        self.held += 1
-        claim.held += 1
+        self._hold(claim, 1)
         if poll:
             self._reserved[permit] = claim
         return permit
@@ -168,79 +171,90 @@ class _Pool:
     def end(self, permit: Permit, claim: Claim) -> None:
         """The permit's slot is free."""
         self._reserved.pop(permit, None)
-        self.held -= 1
-        claim.held -= 1
+        self._hold(claim, -1)
         self.grant()
 
     def grant(self) -> None:
-        """Hand out what is free, first to those with work in hand, then to pollers in turn."""
-        skipped = []
-        while self._to_run and self._movable:
-            waiter = self._to_run.popleft()
-            if not self._serve(waiter, poll=False):
-                skipped.append(waiter)  # its claim's own limit is reached; those behind it need not suffer
-        self._to_run.extendleft(reversed(skipped))
-        for claim in list(self._to_poll) if self._movable else ():
-            waiters = self._to_poll[claim]
-            if not self._serve(waiters[0], poll=True):
-                continue
-            waiters.popleft()
-            self._to_poll.pop(claim)
-            if waiters:
-                self._to_poll[claim] = waiters  # behind the others
+        """Hand out what is free, a slot at a time, the functions in turn, until nobody can be served any more.
 
-    def _serve(self, waiter: _Waiter, *, poll: bool) -> bool:
-        """Whether the waiter needs no place in line any more."""
-        if waiter.future.done():
-            return True
-        permit = self.take(waiter.claim, poll=poll)
-        if permit is not None:
-            waiter.future.set_result(permit)
-        return permit is not None
+        A line that could not be served is not asked again: what the others get leaves it no more than before.
+        """
+        lines = deque(self._turns)
+        while lines and (self.held < self.limit or self._reserved):
+            line = lines.popleft()
+            if self._serve(line) and line:
+                lines.append(line)
+
+    def _serve(self, line: Line) -> bool:
+        """Whether somebody of this line was served; the line goes behind the others then."""
+        for waiter in line.candidates():
+            if permit := self.take(waiter.claim, poll=waiter.poll):
+                self._leave(waiter, served=True)
+                waiter.future.set_result(permit)
+                return True
+        return False
+
+    def _leave(self, waiter: Waiter, *, served: bool) -> None:
+        line = waiter.claim.line
+        line.leave(waiter, served=served)
+        if not line:
+            self._turns.pop(line, None)
+        elif served:
+            self._turns.move_to_end(line)
+
+    def _free_for(self, line: Line) -> bool:
+        """Whether a slot is free that is not set aside for another function."""
+        return self.held + self._set_aside - line.set_aside < self.limit
+
+    def _hold(self, claim: Claim, change: int) -> None:
+        line = claim.line
+        self.held += change
+        claim.held += change
+        self._set_aside -= line.set_aside
+        line.held += change
+        self._set_aside += line.set_aside
 
     def _make_room(self, claim: Claim, *, poll: bool) -> bool:
-        """Revoke the oldest idle reservation, if this claim may: to run always, to poll only when it has nothing at all."""
+        """Revoke the oldest idle reservation, if this claim may: to run always, to poll only when it has nothing at all.
+
+        A reservation on a slot that is set aside gives way to its own function only: to others the slot would not be free.
+        """
         if poll and claim.outstanding:
             return False
         for permit, owner in self._reserved.items():
             if poll and (owner is claim or owner.polls_revoked):
                 continue
+            if owner.line is not claim.line and owner.line.held <= owner.line.floor:
+                continue
             del self._reserved[permit]
             permit.revoke()
-            self.held -= 1
-            owner.held -= 1
+            self._hold(owner, -1)
             return True
         return False
-
-    def _forget(self, waiter: _Waiter, *, poll: bool) -> None:
-        """The waiter was cancelled; a permit that came in the same moment goes back."""
-        if waiter.future.done() and not waiter.future.cancelled():
-            waiter.future.result().release()
-        line = self._to_poll.get(waiter.claim, deque()) if poll else self._to_run
-        with contextlib.suppress(ValueError):  # already out of the line
-            line.remove(waiter)
-        if poll and not line:
-            self._to_poll.pop(waiter.claim, None)
 
 
 class Slots:
     """All pools: one a function with reserved concurrency, one for the rest.
 
     total: invocations at once over all functions. reserved: function -> its share, set aside even while it is idle; the sum is at
-    most the total (checked with the settings). Source: Lambda DG, Configuring reserved concurrency.
+    most the total (checked with the settings). provisioned: function -> environments started ahead; where it has no reservation, so
+    many slots are set aside for it in the shared pool, and beyond them it takes what is free like the others.
+    Source: Lambda DG, Configuring reserved concurrency; Configuring provisioned concurrency.
     """
 
-    def __init__(self, total: int, reserved: Mapping[str, int]) -> None:
-        self._unreserved = _Pool(total - sum(reserved.values()))
+    def __init__(self, total: int, reserved: Mapping[str, int], provisioned: Mapping[str, int] | None = None) -> None:
+        floors = {function: count for function, count in (provisioned or {}).items() if function not in reserved}
+        self._unreserved = _Pool(total - sum(reserved.values()), floors)
         self._reserved = {function: _Pool(limit) for function, limit in reserved.items()}
 
     def claim(self, function: str, name: str, limit: int | None = None) -> Claim:
         """A way to the function's slots. name: for people. limit: of this claim alone; None: the pool's."""
-        return Claim(self._pool(function), name, limit)
+        pool = self._pool(function)
+        return Claim(pool, pool.line(function), name, limit)
 
     def limit(self, function: str) -> int:
-        """Invocations of the function at once, at most."""
-        return self._pool(function).limit
+        """Invocations of the function at once, at most: what is set aside for others is not for it."""
+        return self._pool(function).limit_of(function)
 
     def in_use(self) -> dict[str, int]:
         """Slots held, idle reservations included, by pool; the shared pool's name is ""."""

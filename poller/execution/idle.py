@@ -39,12 +39,13 @@ class Idle:
 
     def take(self) -> Member | None:
         """The next to be used, which is idle no more."""
-        if not self._members:
+        members = self._members
+        if not members:
             return None
-        if self._members[-1].environment.warm:
-            return self._members.pop()
-        warm = (n for n in range(len(self._members) - 1, -1, -1) if self._members[n].environment.warm)
-        return self._members.pop(next(warm, -1))
+        if members[-1].environment.warm:
+            return members.pop()
+        warm = (n for n in range(len(members) - 1, -1, -1) if members[n].environment.warm)
+        return members.pop(next(warm, -1))
 
     def put(self, member: Member, now: float) -> None:
         """It has no work from now on."""

@@ -164,8 +164,9 @@ class Pool:
         """An idle environment, or None."""
         if self._closed:
             raise PoolClosedError(f"function {self.spec.name} is stopped")
-        while member := self._ready.take() or self._idle.take():
-            if reason := self._unfit(member):
+        now = self._clock.now()
+        while member := (self._ready and self._ready.take()) or self._idle.take():
+            if reason := self._unfit(member, now):
                 self._end(member, reason)
                 continue
             self._busy.add(member)
@@ -184,12 +185,13 @@ class Pool:
     def _give_back(self, member: Member) -> None:
         """The environment is free, or its time is over."""
         self._busy.discard(member)
-        if reason := self._unfit(member):
+        now = self._clock.now()
+        if reason := self._unfit(member, now):
             self._end(member, reason)
         else:
-            self._offer(member)
+            self._offer(member, now)
 
-    def _unfit(self, member: Member) -> str:
+    def _unfit(self, member: Member, now: float) -> str:
         """Why an environment takes no further invocation; "" if it does."""
         if self._closed:
             return "drain"
@@ -197,16 +199,16 @@ class Pool:
             return "died"
         if member.provisioned:
             return self._provision.unfit(member)
-        return "recycle" if self._clock.now() >= member.ends else ""
+        return "recycle" if now >= member.ends else ""
 
-    def _offer(self, member: Member) -> None:
+    def _offer(self, member: Member, now: float) -> None:
         """Serve the head of the line, or be idle."""
-        if self._line.serve(member):
+        if self._line and self._line.serve(member):
             self._busy.add(member)
         elif member.provisioned:
-            self._ready.put(member, self._clock.now())
+            self._ready.put(member, now)
         else:
-            self._idle.put(member, self._clock.now())
+            self._idle.put(member, now)
             if self._reaper is None or self._reaper.done():
                 self._reaper = asyncio.get_running_loop().create_task(self._reap(), name=f"idle {self.spec.name}")
 
@@ -234,15 +236,16 @@ class Pool:
                 self._end(member, "defect")
             self._found_defect(error, provisioned=provisioned)
             return
-        member.ends = self._clock.now() + self._recycle_after * random.uniform(1 - SPREAD, 1)  # noqa: S311  # no secret
+        now = self._clock.now()
+        member.ends = now + self._recycle_after * random.uniform(1 - SPREAD, 1)  # noqa: S311  # no secret
         if provisioned and not member.environment.warm:
-            self._provision.failed(self._clock.now(), INIT_FAILED)
+            self._provision.failed(now, INIT_FAILED)
             self._end(member, "init")
             return
         if provisioned:
             self._provision.started(member)
             self._look()
-        self._offer(member)
+        self._offer(member, now)
 
     def _found_defect(self, error: Exception, *, provisioned: bool) -> None:
         """What a driver raised is the answer of the invocation that waits longest; if none does, it is told."""

@@ -48,3 +48,24 @@ def test_of_two_busy_mappings_neither_starves(scene: Scene) -> None:
     shares = [len(set(first_half) & set(queue.sent)) for queue in queues]
     assert min(shares) >= 25, shares
     daemon.stop()
+
+
+@pytest.mark.timeout(180)
+def test_a_flood_on_one_function_keeps_no_other_from_running(scene: Scene) -> None:
+    """Both share two slots; the flooded function has six times the work of the other, still the other is done long before."""
+    flood, modest = scene.queue(), scene.queue()
+    scene.function("busy")
+    scene.function("quiet")
+    scene.mapping("flood", flood.name, "busy", batch_size=1)
+    scene.mapping("modest", modest.name, "quiet", batch_size=1)
+    flood.send(120, seconds=0.1)
+    daemon = scene.daemon(concurrency=2)
+    daemon.start()
+    scene.wait_handled(10)
+    modest.send(20, seconds=0.1)
+    modest.wait_empty()
+    ended = [note.n for note in scene.notes() if note.what == "end"]
+    left = set(flood.sent) - set(ended)
+    assert len(left) >= 60, f"only {len(left)} of the flood were left"
+    flood.wait_empty()
+    daemon.stop()

@@ -80,6 +80,9 @@ def test_metrics_are_valid_and_count_what_happened(scene: Scene) -> None:
     assert counted["pollerd_records_polled_total", ""] == 27
     assert counted["pollerd_invocations_total", "success"] == 21
     assert counted["pollerd_invocations_total", "error"] == 1
+    assert counted["pollerd_log_lines_total", ""] >= 3 * 22, "START, END and REPORT of each"
+    assert counted["pollerd_init_seconds_count", ""] >= 1
+    assert counted["pollerd_environments", ""] >= 1
     assert counted["pollerd_batches_judged_total", "failed"] == 1
     assert counted["pollerd_records_in_hand", ""] == 0
     families = {family.name for family in text_string_to_metric_families(daemon.get("/metrics")[1])}

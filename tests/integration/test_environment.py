@@ -19,7 +19,7 @@ from poller.aio.clock import SystemClock
 from poller.execution import procfs
 from poller.execution.contract import FunctionSpec, Invocation, Result, Status
 from poller.execution.package import resolve
-from poller.execution.pool import Pool
+from poller.execution.pool import Pool, PoolClosedError
 from poller.execution.process import ProcessDriver
 from poller.execution.runtimes import own
 from poller.execution.sandbox.isolation import unavailable
@@ -81,12 +81,12 @@ class Scene:
         root = self.folder / f"code{len(self.pools)}"
         root.mkdir()
         (root / "app.py").write_text(code)
-        idle = options.pop("idle", 300.0)
+        idle, provisioned = options.pop("idle", 300.0), options.pop("provisioned", 0)
         spec: dict[str, Any] = {
             "name": "f", "version": "$LATEST", "arn": "arn:aws:lambda:us-east-1:000000000000:function:f", "task_root": str(root),
             "runtime": own.IDENTIFIER, "handler": "app.handler", "timeout_seconds": 10.0, "memory_mb": 128, "network": self.network,
         } | options  # fmt: skip
-        pool = Pool(FunctionSpec(**spec), self.driver, self.facts.append, SystemClock(), idle)
+        pool = Pool(FunctionSpec(**spec), self.driver, self.facts.append, SystemClock(), idle, provisioned=provisioned)
         self.pools.append(pool)
         return pool
 
@@ -289,6 +289,29 @@ async def test_a_cancelled_invocation_ends_its_environment(scene: Scene) -> None
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert pool.counts() == {"idle": 0, "busy": 0, "starting": 0}
+
+
+async def test_closing_ends_an_environment_in_its_init_and_refuses_who_waits_for_it(scene: Scene) -> None:
+    """The fixture looks for processes, files and descriptors that are left."""
+    pool = scene.pool(f"open({str(scene.folder / 'begun')!r}, 'w').close(); import time; time.sleep(600)")
+    waiting = asyncio.create_task(invoke(pool))
+    async with asyncio.timeout(20):
+        while not (scene.folder / "begun").exists():
+            await asyncio.sleep(0.01)
+    await pool.close()
+    with pytest.raises(PoolClosedError):
+        await waiting
+
+
+async def test_a_provisioned_environment_is_initialised_before_its_first_event(scene: Scene) -> None:
+    pool = scene.pool(provisioned=1)
+    pool.provision()
+    async with asyncio.timeout(20):
+        while pool.allocation.status != "READY":
+            await asyncio.sleep(0.01)
+    result = await invoke(pool, "seen")
+    assert result.init_ms is None
+    assert error(result)["env"]["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency"
 
 
 async def test_a_thousand_warm_invocations_answer_each_its_own_event(scene: Scene) -> None:

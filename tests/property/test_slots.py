@@ -56,3 +56,55 @@ def test_runs_never_exceed_the_limit_and_all_who_wait_are_served(seed: int, limi
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(play())
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(3, 6), st.integers(1, 15))
+def test_functions_share_a_pool_each_in_order_and_what_is_set_aside_is_there(
+    seed: int, limit: int, actors: int
+) -> None:
+    """Callers of three functions, one of which has slots set aside: no more run than may, and those of a function run as they came."""
+    chance = random.Random(seed)
+    floor = chance.randrange(limit - 1)
+    slots = Slots(limit, {}, {"warm": floor} if floor else {})
+    claims = {name: slots.claim(name, name) for name in ("warm", "a", "b")}
+    arrived: dict[str, list[int]] = {name: [] for name in claims}
+    ran: dict[str, list[int]] = {name: [] for name in claims}
+    running = Counter[str]()
+
+    def check() -> None:
+        assert sum(running.values()) <= limit
+        assert all(running[name] <= slots.limit(name) for name in claims)
+        if claims["warm"].held < floor:
+            permit = claims["warm"].try_acquire()
+            assert permit, "a slot that is set aside is there at once"
+            permit.release()
+
+    async def actor(n: int, name: str) -> None:
+        await asyncio.sleep(chance.random())
+        arrived[name].append(n)
+        poll = await claims[name].reserve() if chance.random() < 0.3 else None
+        if poll:
+            arrived[name].remove(n)  # it arrives with its work, when the receive is over
+            await asyncio.sleep(chance.random())
+            poll.release()
+            arrived[name].append(n)
+        permit = await claims[name].acquire()
+        ran[name].append(n)
+        running[name] += 1
+        check()
+        await asyncio.sleep(chance.random())
+        running[name] -= 1
+        permit.release()
+        check()
+
+    async def play() -> None:
+        async with asyncio.timeout(1000), asyncio.TaskGroup() as group:
+            for n in range(actors):
+                group.create_task(actor(n, chance.choice(list(claims))))
+        assert ran == arrived
+        assert slots.in_use() == {"": 0}
+        assert slots.waiting() == {"": 0}
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(play())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Coroutine
 
 import pytest
 
-from poller.dispatch.slots import Permit, Slots
+from poller.dispatch.slots import Claim, Permit, Slots
 
 
 async def settle() -> None:
@@ -92,6 +94,27 @@ async def test_pollers_of_different_mappings_take_turns() -> None:
     running.release()
     await asyncio.gather(*tasks)
     assert order.index("modest") == 1
+
+
+async def test_pollers_take_turns_also_when_their_mappings_run_something() -> None:
+    slots = Slots(3, {})
+    greedy, modest = slots.claim("f", "greedy"), slots.claim("f", "modest")
+    held = [await greedy.acquire(), await modest.acquire(), await greedy.acquire()]
+    order: list[str] = []
+
+    async def poll(claim: Claim) -> None:
+        permit = await claim.reserve()
+        await permit.use()
+        order.append(claim.name)
+        permit.release()
+
+    tasks = [asyncio.create_task(poll(claim)) for claim in (greedy, greedy, greedy, modest)]
+    await settle()
+    held[0].release()
+    await asyncio.gather(*tasks)
+    assert order == ["greedy", "modest", "greedy", "greedy"]
+    for permit in held:
+        permit.release()
 
 
 async def test_an_invocation_takes_the_slot_of_an_idle_poll() -> None:
@@ -184,3 +207,122 @@ async def test_a_cancelled_use_of_a_revoked_permit_leaves_no_slot_behind() -> No
     running.release()
     assert slots.in_use() == {"": 0}
     assert claim.outstanding == 0
+
+
+async def test_a_flood_on_one_function_leaves_others_their_turns() -> None:
+    slots = Slots(1, {})
+    flood, modest = slots.claim("busy", "api"), slots.claim("quiet", "api")
+    running = await flood.acquire()
+    order: list[str] = []
+    tasks = [asyncio.create_task(run(flood, f"flood{n}", order)) for n in range(100)]
+    await settle()
+    tasks += [asyncio.create_task(run(modest, f"modest{n}", order)) for n in range(3)]
+    await settle()
+    running.release()
+    await asyncio.gather(*tasks)
+    assert [name for name in order[:6] if name.startswith("modest")] == ["modest0", "modest1", "modest2"]
+    assert [name for name in order if name.startswith("flood")] == [f"flood{n}" for n in range(100)]
+
+
+async def test_who_waits_for_one_function_is_served_in_the_order_of_arrival_whoever_it_is() -> None:
+    slots = Slots(1, {})
+    claims = [slots.claim("f", name) for name in ("a", "b", "c")]
+    running = await claims[0].acquire()
+    order: list[str] = []
+    tasks = []
+    for n in range(9):
+        tasks.append(asyncio.create_task(run(claims[n % 3], str(n), order)))
+        await settle()
+    running.release()
+    await asyncio.gather(*tasks)
+    assert order == [str(n) for n in range(9)]
+
+
+async def work_on(claim: Claim, ran: Counter[str]) -> None:
+    """A caller that has always more to do, for a second each time."""
+    while True:
+        permit = await claim.acquire()
+        try:
+            await asyncio.sleep(1)
+            ran[claim.name] += 1
+        finally:
+            permit.release()
+
+
+async def poll_and_work(claim: Claim, ran: Counter[str]) -> None:
+    """A poller whose queue is never empty; a receive takes as long as the work on it."""
+    while True:
+        permit = await claim.reserve()
+        try:
+            await asyncio.sleep(1)
+            await permit.use()
+            await asyncio.sleep(1)
+            ran[claim.name] += 1
+        finally:
+            permit.release()
+
+
+async def play(seconds: float, *actors: Coroutine[None, None, None]) -> None:
+    tasks = [asyncio.create_task(actor) for actor in actors]
+    await asyncio.sleep(seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("function", "cycle"), [("busy", 22), ("quiet", 4)])
+async def test_a_flood_that_never_ends_keeps_no_mapping_from_polling(function: str, cycle: int) -> None:
+    """Of its own function or another's: a mapping with nothing outstanding gets its poll, and then its slot.
+
+    cycle: seconds of receive and work, with the line of twenty on two slots twice, or two turns of another function.
+    """
+    slots = Slots(2, {})
+    api, mapping = slots.claim("busy", "api"), slots.claim(function, "mapping")
+    ran = Counter[str]()
+    await play(440, *(work_on(api, ran) for _ in range(20)), poll_and_work(mapping, ran))
+    assert ran["mapping"] >= 440 / cycle - 2
+    assert ran["api"] + ran["mapping"] >= 2 * 439, "no slot stood idle"
+    assert slots.in_use() == {"": 0}
+
+
+async def test_a_function_with_a_backlog_has_its_part_of_what_is_unreserved_beside_a_flood() -> None:
+    slots = Slots(4, {})
+    api, mapping = slots.claim("busy", "api"), slots.claim("quiet", "mapping")
+    ran = Counter[str]()
+    await play(400.5, *(work_on(api, ran) for _ in range(100)), *(poll_and_work(mapping, ran) for _ in range(8)))
+    assert ran["api"] + ran["mapping"] == 1600
+    assert ran["mapping"] >= 400, ran
+
+
+async def test_what_is_provisioned_for_a_function_is_set_aside_for_it() -> None:
+    slots = Slots(5, {}, {"warm": 2})
+    others, warm = slots.claim("other", "api"), slots.claim("warm", "api")
+    taken = [permit for _ in range(9) if (permit := others.try_acquire())]
+    assert len(taken) == 3
+    assert (slots.limit("other"), slots.limit("warm")) == (3, 5)
+    first, second = warm.try_acquire(), warm.try_acquire()
+    assert first
+    assert second
+    assert warm.try_acquire() is None
+    first.release()
+    assert others.try_acquire() is None, "it stays set aside"
+    taken[0].release()
+    third, fourth = warm.try_acquire(), warm.try_acquire()
+    assert third
+    assert fourth, "beyond what is provisioned there is what others leave"
+
+
+async def test_an_idle_poll_on_what_is_provisioned_gives_way_to_its_own_function_only() -> None:
+    slots = Slots(3, {}, {"warm": 1})
+    others, warm = slots.claim("other", "api"), slots.claim("warm", "mapping")
+    poll = await warm.reserve()
+    assert sum(others.try_acquire() is not None for _ in range(5)) == 2
+    assert slots.claim("warm", "api").try_acquire()
+    assert warm.polls_revoked == 1
+    poll.release()
+
+
+async def run(claim: Claim, name: str, order: list[str]) -> None:
+    permit = await claim.acquire()
+    order.append(name)
+    permit.release()
