@@ -137,7 +137,12 @@ def test_one_of_several_is_named_by_tag_or_digest(tmp_path: Path) -> None:
     assert load(f"{path}:1.0", state).cmd == ("1",)
     assert load(f"{path}:2.0", state).cmd == load(f"{path}@{second}", state).cmd == ("2",)
     archive = saved(tmp_path / "a:b.tar", BASE, tags=["app:1", "app:latest"], Cmd=["3"])
-    assert load(archive, state).cmd == load(f"{archive}:latest", state).cmd == ("3",)
+    assert (
+        load(archive, state).cmd
+        == load(f"{archive}:latest", state).cmd
+        == load(f"{archive}:app:1", state).cmd
+        == ("3",)
+    )
 
 
 def test_one_of_several_has_to_be_named_and_be_there(tmp_path: Path) -> None:

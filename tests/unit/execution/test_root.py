@@ -193,6 +193,11 @@ def test_nothing_lies_below_a_file(tmp_path: Path) -> None:
         unpack(tmp_path / "root", [file("a", "1"), file("a/b", "1")])
 
 
+def test_what_is_hidden_below_a_file_is_hidden_already(tmp_path: Path) -> None:
+    root = unpack(tmp_path / "root", [file("d/a", "1")], [file("d", "2"), file("d/.wh.a"), file("d/.wh..wh..opq")])
+    assert seen(root) == {"d": "2"}
+
+
 def test_devices_and_pipes_are_dropped_and_hide_what_they_replace(tmp_path: Path) -> None:
     devices = [
         entry(name, kind)

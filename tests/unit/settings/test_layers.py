@@ -119,7 +119,7 @@ def test_an_image_takes_none_of_what_a_zip_has(write: Write) -> None:
 def test_an_image_that_is_not_here(write: Write) -> None:
     [line] = said(write, code={"image": "public.ecr.aws/lambda/python:3.12"}, runtime=None, handler=None)
     assert line.startswith(
-        ".code.image: there is no public.ecr.aws/lambda/python; an image is an OCI layout or a saved archive"
+        ".code.image: there is no public.ecr.aws/lambda/python:3.12; an image is an OCI layout or a saved archive"
     )
     assert "skopeo copy docker://" in line
 
