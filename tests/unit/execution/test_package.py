@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import stat
@@ -92,6 +93,19 @@ def test_a_zip_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path) -> N
     code.write_bytes(content.replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(PackageError, match="Bad CRC-32"):
         resolve(code, tmp_path / "state")
+    assert list((tmp_path / "state/code").glob("*")) == [tmp_path / "state/code/.lock"]
+
+
+def test_a_full_disk_has_its_sentence_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder = sample(tmp_path / "code")
+    code = archive(tmp_path / "a.zip", ("a", "x", 0))
+    monkeypatch.setattr(os, "fchmod", full)
+    for unpack in (lambda: resolve(code, tmp_path / "state"), lambda: snapshot(folder, tmp_path / "state")):
+        with pytest.raises(PackageError, match="state/code: No space left on device"):
+            unpack()
     assert list((tmp_path / "state/code").glob("*")) == [tmp_path / "state/code/.lock"]
 
 
