@@ -26,7 +26,7 @@ class Unpacked(TypedDict):
 def unpacked(function: FunctionSettings, state: Path) -> Unpacked:
     """Unpack package and layers, or the image; what is there already stays. Raises PackageError."""
     if isinstance(function.code, str):
-        room = Room()
+        room = Room() if function.layers else None
         task_root = resolve(Path(function.code), state, room)
         layers_root = merged([Path(layer) for layer in function.layers], state, room)
         return Unpacked(

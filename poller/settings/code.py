@@ -106,10 +106,15 @@ def opened_zip(file: IO[bytes], name: Path) -> Iterator[Members]:
         raise PackageError(f"{name} cannot be unpacked: {error}", "pack it anew without") from error
 
 
-def contents(code: Path, room: Room) -> list[str]:
-    """Return the paths of the files, having read all of a .zip and counted the bytes of either. Raises ``PackageError``."""
+def contents(code: Path, room: Room, *, in_place: bool = True) -> list[str]:
+    """Return the paths of the files, having read all of a .zip and counted the bytes of either. Raises ``PackageError``.
+
+    in_place: False for a folder that will be copied, and so has to keep the rules of a .zip.
+    """
     with opened(code) as members:
         archive = not code.is_dir()
+        if not in_place:
+            check_members(members, code)
         for path, member in members.items():
             if isinstance(member, File):
                 room.take(member.size)

@@ -22,20 +22,16 @@ NOT_FOR_IMAGES = "Please don't provide Handler or Runtime or Layer when the inte
 
 
 def image_reference(text: str) -> tuple[Path, str]:
-    """Take ``path[:tag]`` or ``path[@digest]`` apart; "" for what it leaves out. What exists as a whole is a path.
+    """Take ``path[:tag]`` or ``path[@digest]`` apart; "" for what it leaves out. The longest path that exists is the path.
 
-    Raises ``PackageError`` when there is nothing at the path: the name of an image in a registry, for example.
+    Raises ``PackageError`` when there is none: for the name of an image in a registry, for example.
     """
-    candidates = [(text, "")]
-    if "@" in text:
-        candidates.append((text.rpartition("@")[0], text.rpartition("@")[2]))
-    if ":" in text.rpartition("/")[2]:
-        candidates.append((text.rpartition(":")[0], text.rpartition(":")[2]))
-    for path, rest in candidates:
-        if path and Path(path).exists():
-            return Path(path), rest
+    ends = [len(text), *(at for at in range(len(text) - 1, 0, -1) if text[at] in ":@")]
+    for end in ends:
+        if Path(text[:end]).exists():
+            return Path(text[:end]), text[end + 1 :]
     raise PackageError(
-        f"there is no {candidates[-1][0]}; an image is an OCI layout or a saved archive on this machine",
+        f"there is no {text}; an image is an OCI layout or a saved archive on this machine",
         "`skopeo copy docker://NAME oci:FOLDER:TAG` makes one of an image in a registry; the container driver runs those as they are",
     )
 

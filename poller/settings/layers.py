@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from poller.settings.code import check_members, contents, opened
+from poller.settings.code import contents
 from poller.settings.nodes import Keys
 from poller.settings.package import PackageError, Room
 from poller.settings.problems import Finding
@@ -24,8 +24,6 @@ def check_layers(keys: Keys, layers: Sequence[str], room: Room) -> Iterator[Find
             yield Finding((*keys, at), "this layer is named twice", "leave one out")
             continue
         try:
-            contents(Path(layer), room)
-            with opened(Path(layer)) as members:
-                check_members(members, Path(layer))
+            contents(Path(layer), room, in_place=False)
         except PackageError as error:
             yield Finding((*keys, at), str(error), error.hint)

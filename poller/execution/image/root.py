@@ -118,9 +118,9 @@ class Root:
             os.link(self._at(target), self._at(path), follow_symlinks=False)
 
     def _walk(self, folder: str, *, create: bool = True) -> str | None:
-        """Return the folder without links on the way to it, made where it is missing; None when it is and is not to be made.
+        """Return the folder without links on the way to it, made where it is missing; None when there is none and none is to be made.
 
-        Raises PackageError for what is no folder, or loops.
+        Raises PackageError for what is no folder where one is needed, or loops.
         """
         if folder in self._real:
             return self._real[folder]
@@ -130,26 +130,34 @@ class Root:
             if part == "..":
                 real[-1:] = []
             elif part not in {"", "."}:
-                path = "/".join([*real, part])
-                mode = self._mode(path)
-                if mode is None and not create:
+                target = self._step("/".join([*real, part]), create=create)
+                if target is None:
                     return None
-                if mode is None:
-                    self._make_folder(path)
-                    self._mark(path)
-                if _is(stat.S_ISLNK, mode):
+                if target:
                     links += 1
-                    target = os.readlink(self._at(path))
                     real = [] if target.startswith("/") else real
                     ahead += target.split("/")[::-1]
-                elif mode is None or stat.S_ISDIR(mode):
-                    real.append(part)
                 else:
-                    raise PackageError(f"a layer holds a file below {path!r}, which is no folder")
+                    real.append(part)
             if links > _MOST_LINKS or len(real) > MOST_DEPTH:
                 raise PackageError(f"a layer holds {folder!r}, which is too deep or loops")
         self._real[folder] = "/".join(real)
         return self._real[folder]
+
+    def _step(self, path: str, *, create: bool) -> str | None:
+        """Return where a link leads, "" for a folder; None for anything else, if none is to be made."""
+        mode = self._mode(path)
+        if _is(stat.S_ISLNK, mode):
+            return os.readlink(self._at(path))
+        if _is(stat.S_ISDIR, mode):
+            return ""
+        if not create:  # some packers list what was in a folder as hidden after the file that replaced it
+            return None
+        if mode is not None:
+            raise PackageError(f"a layer holds a file below {path!r}, which is no folder")
+        self._make_folder(path)
+        self._mark(path)
+        return ""
 
     def _hide(self, path: str) -> None:
         """Remove what lower layers have at ``path``."""

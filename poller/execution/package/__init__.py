@@ -20,18 +20,18 @@ SHELF = "code"
 def resolve(code: Path, state: Path, room: Room | None = None) -> Path:
     """The folder with the code: a folder is used in place, a .zip is unpacked once, by the hash of its bytes. Raises PackageError.
 
-    room: what package and layers may take together; a folder takes of it what it has now, and may grow.
+    room: what package and layers may take together. Without one a folder is not even looked at: it may be big, and grow.
     """
-    room = room or Room()
-    if not code.is_file():
-        with opened(code) as members:
-            room.take(size(members))
+    if code.is_dir():
+        if room is not None:
+            with opened(code) as members:
+                room.take(size(members))
         return code
     try:
         with code.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             with opened_zip(file, code) as members:
-                return unpacked(members, room, state / SHELF, digest)
+                return unpacked(members, room or Room(), state / SHELF, digest)
     except OSError as error:
         raise PackageError(f"{code} cannot be unpacked: {error}") from error
 

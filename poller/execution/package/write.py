@@ -7,16 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from poller.settings.code import CHUNK, File, Folder, Link, Member, Members, parents
-from poller.settings.package import Room
+from poller.settings.package import PackageError, Room
 
 
 def write(members: Members, root: Path, room: Room) -> None:
-    """Write checked members below ``root``. Raises PackageError when there is no room left, OSError.
+    """Write checked members below ``root``. Raises PackageError: there is no room left, here or on the disk.
 
     Modes are what the service asks of a package (Lambda DG, Working with .zip file archives): 0755 for folders and for what
     was executable to anybody, else 0644. Links come last, so that nothing is written through one.
     """
-    with_folders = complete(members)
+    try:
+        _write(complete(members), root, room)
+    except OSError as error:
+        raise PackageError(f"nothing more can be unpacked in {root.parent}: {error.strerror}") from error
+
+
+def _write(with_folders: Members, root: Path, room: Room) -> None:
     for path in sorted(path for path, member in with_folders.items() if isinstance(member, Folder)):
         (root / path).mkdir()
         (root / path).chmod(0o755)
