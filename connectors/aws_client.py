@@ -34,6 +34,9 @@ DUMMY_KEY = "test"
 ANSWER_SECONDS = 10.0
 """The longest that a server may take for an answer, long polls come on top. boto's own is 60, too long to notice a dead server."""
 LONGEST_POLL = 20.0
+OPENING_AT_ONCE = 8
+"""Sources of one server that look for their queue or stream at a time. A request costs us a millisecond, so the line moves at the full
+speed of a server some 10 ms away, and a record that is in hand meanwhile waits for as many milliseconds, not for a thousand."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,21 @@ async def release(target: Target) -> None:
             await share.client.close()
 
 
+def opening(target: Target) -> asyncio.Semaphore:
+    """What a source holds while it looks for its queue or stream, between ``acquire`` and ``release``: a few do so at a time.
+
+    So a thousand that start together, or find their server again together, come in a line instead of a crowd, and whoever
+    works already is not held up behind all of them. Each server has a line of its own: one that hangs delays its own users only.
+    """
+    return _shares[asyncio.get_running_loop()][target].opening
+
+
 @dataclass(eq=False)
 class _Share:
     client: Any = None
     users: int = 0
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
+    opening: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(OPENING_AT_ONCE))
 
 
 _shares: MutableMapping[asyncio.AbstractEventLoop, dict[Target, _Share]] = WeakKeyDictionary()

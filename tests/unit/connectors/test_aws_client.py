@@ -12,7 +12,7 @@ from aiobotocore.session import AioSession
 
 from connectors import aws_client
 from connectors.aws import AwsOptions, check_endpoint, is_aws
-from connectors.aws_client import Target, acquire, release, resolve
+from connectors.aws_client import OPENING_AT_ONCE, Target, acquire, opening, release, resolve
 from connectors.contract import OptionsError
 
 LOCAL = "http://127.0.0.1:4566"
@@ -313,3 +313,15 @@ async def test_no_service_of_aws_is_asked_for_keys_unless_aws_is_allowed(configu
     await aws_client._settle_credentials(session, resolve(AwsOptions(allow_aws=True), "sqs"))
     asked = {provider.METHOD for provider in session.get_component("credential_provider").providers}
     assert {"assume-role", "sso", "iam-role", "container-role"} <= asked
+
+
+async def test_each_server_has_a_line_of_its_own_for_those_that_open(making: Making) -> None:
+    hanging, other = target("http://127.0.0.1:1"), target("http://127.0.0.1:2")
+    for each in (hanging, hanging, other):
+        await acquire(each)
+    for _ in range(OPENING_AT_ONCE):
+        await opening(hanging).acquire()
+    assert opening(target("http://127.0.0.1:1")).locked()
+    assert not opening(other).locked()
+    for each in (hanging, hanging, other):
+        await release(each)
