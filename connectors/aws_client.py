@@ -137,7 +137,24 @@ class _Share:
 
 
 _shares: MutableMapping[asyncio.AbstractEventLoop, dict[Target, _Share]] = WeakKeyDictionary()
-_loader = Loader()  # keeps the service descriptions it has read: megabytes, and most of the time a first client takes
+
+
+class _Descriptions(Loader):  # type: ignore[misc]  # botocore ships no types
+    """What botocore knows of services, without its list of AWS's own endpoints: 7 MB that a client of another server never looks into.
+
+    Such a client is built the way botocore builds one for a region that it does not know yet.
+    """
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        """Data of that name and where it came from (botocore.loaders.Loader)."""
+        if name == "endpoints":
+            return {"partitions": [], "version": 3}, self.BUILTIN_DATA_PATH
+        found: tuple[Any, str] = super().load_data_with_path(name)
+        return found
+
+
+_of_aws = Loader()  # both keep what they have read: most of the time that a first client takes
+_of_others = _Descriptions()
 
 
 def _configured_endpoint(session: Session, service: str) -> str:
@@ -165,12 +182,17 @@ def _guard(target: Target) -> None:
 
 async def _make(target: Target) -> Any:
     session = AioSession(profile=target.profile or None)
-    session.register_component("data_loader", _loader)
+    session.register_component(
+        "data_loader", _of_others if target.endpoint_url and not is_aws(target.endpoint_url) else _of_aws
+    )
     await _settle_credentials(session, target)
     client = session.create_client(
         target.service,
         region_name=target.region,
         endpoint_url=target.endpoint_url or None,
+        verify=False
+        if target.endpoint_url.startswith("http:")
+        else None,  # nothing to verify; CA certificates cost a megabyte
         config=AioConfig(
             user_agent="pollerd",  # boto's own is put together afresh for every request, a tenth of the request's cost
             connect_timeout=ANSWER_SECONDS,

@@ -325,3 +325,37 @@ async def test_each_server_has_a_line_of_its_own_for_those_that_open(making: Mak
     assert not opening(other).locked()
     for each in (hanging, hanging, other):
         await release(each)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "https://sqs.example.org"])
+async def test_a_client_of_another_server_asks_the_one_it_was_given_and_knows_no_list_of_awss(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptions = aws_client._Descriptions()
+    monkeypatch.setattr(aws_client, "_of_others", descriptions)
+    its = target(url)
+    client = await acquire(its)
+    try:
+        assert (client.meta.endpoint_url, client.meta.region_name) == (url, "us-east-1")
+        signer = client._request_signer
+        assert (signer.signing_name, signer.region_name, signer.signature_version) == ("sqs", "us-east-1", "v4")
+        assert client._endpoint.http_session._verify is not url.startswith("http:")
+        assert descriptions.load_data("endpoints")["partitions"] == []
+    finally:
+        await release(its)
+
+
+@pytest.mark.parametrize("url", ["", "https://sqs.eu-west-1.amazonaws.com"])
+async def test_a_client_of_aws_has_the_whole_list_and_verifies(url: str) -> None:
+    its = resolve(
+        AwsOptions(endpoint_url=url, allow_aws=True, region="eu-west-1", access_key_id="a", secret_access_key="s"),
+        "sqs",
+    )
+    client = await acquire(its)
+    try:
+        assert client.meta.endpoint_url == "https://sqs.eu-west-1.amazonaws.com"
+        assert client._endpoint.http_session._verify is not False
+        assert client._client_config.region_name == "eu-west-1"
+        assert aws_client._of_aws.load_data("endpoints")["partitions"]
+    finally:
+        await release(its)
