@@ -37,19 +37,23 @@ class Scene:
 Contender = Callable[[Scene], AbstractContextManager[Program]]
 
 
-def ours(batch_size: int, window: float = 0, *, idle: Sequence[str] = ()) -> Contender:
-    """Our daemon with one mapping, nothing tuned, and further mappings on idle queues."""
+def ours(batch_size: int, window: float = 0, *, idle: Sequence[str] = (), opened: bool = False) -> Contender:
+    """Our daemon with one mapping, nothing tuned, and further mappings on idle queues. opened: begin when all of them poll."""
     busy = {
         "source": {"type": "sqs", "queue": "work"},
         "batch_size": batch_size,
         "maximum_batching_window_seconds": window,
     }
 
-    def start(scene: Scene) -> AbstractContextManager[Program]:
+    @contextlib.contextmanager
+    def start(scene: Scene) -> Iterator[Program]:
         scene.server.make_queues(idle)
         mappings = {name: {"source": {"type": "sqs", "queue": name}} for name in idle}
         settings = pollerd.configuration(scene.folder, scene.server.url, {"work": busy, **mappings}, scene.tally)
-        return pollerd.daemon(scene.folder, settings)
+        with pollerd.daemon(scene.folder, settings) as program:
+            if opened:
+                pollerd.until_ready(program, settings)
+            yield program
 
     return start
 

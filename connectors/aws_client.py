@@ -34,6 +34,9 @@ DUMMY_KEY = "test"
 ANSWER_SECONDS = 10.0
 """The longest that a server may take for an answer, long polls come on top. boto's own is 60, too long to notice a dead server."""
 LONGEST_POLL = 20.0
+OPENING_AT_ONCE = 8
+"""Sources of one server that look for their queue or stream at a time. A request costs us a millisecond, so the line moves at the full
+speed of a server some 10 ms away, and a record that is in hand meanwhile waits for as many milliseconds, not for a thousand."""
 
 
 @dataclass(frozen=True)
@@ -116,15 +119,42 @@ async def release(target: Target) -> None:
             await share.client.close()
 
 
+def opening(target: Target) -> asyncio.Semaphore:
+    """What a source holds while it looks for its queue or stream, between ``acquire`` and ``release``: a few do so at a time.
+
+    So a thousand that start together, or find their server again together, come in a line instead of a crowd, and whoever
+    works already is not held up behind all of them. Each server has a line of its own: one that hangs delays its own users only.
+    """
+    return _shares[asyncio.get_running_loop()][target].opening
+
+
 @dataclass(eq=False)
 class _Share:
     client: Any = None
     users: int = 0
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
+    opening: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(OPENING_AT_ONCE))
 
 
 _shares: MutableMapping[asyncio.AbstractEventLoop, dict[Target, _Share]] = WeakKeyDictionary()
-_loader = Loader()  # keeps the service descriptions it has read: megabytes, and most of the time a first client takes
+
+
+class _Descriptions(Loader):  # type: ignore[misc]  # botocore ships no types
+    """What botocore knows of services, without its list of AWS's own endpoints: 7 MB that a client of another server never looks into.
+
+    Such a client is built the way botocore builds one for a region that it does not know yet.
+    """
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        """Data of that name and where it came from (botocore.loaders.Loader)."""
+        if name == "endpoints":
+            return {"partitions": [], "version": 3}, self.BUILTIN_DATA_PATH
+        found: tuple[Any, str] = super().load_data_with_path(name)
+        return found
+
+
+_of_aws = Loader()  # both keep what they have read: most of the time that a first client takes
+_of_others = _Descriptions()
 
 
 def _configured_endpoint(session: Session, service: str) -> str:
@@ -152,12 +182,17 @@ def _guard(target: Target) -> None:
 
 async def _make(target: Target) -> Any:
     session = AioSession(profile=target.profile or None)
-    session.register_component("data_loader", _loader)
+    session.register_component(
+        "data_loader", _of_others if target.endpoint_url and not is_aws(target.endpoint_url) else _of_aws
+    )
     await _settle_credentials(session, target)
     client = session.create_client(
         target.service,
         region_name=target.region,
         endpoint_url=target.endpoint_url or None,
+        verify=False
+        if target.endpoint_url.startswith("http:")
+        else None,  # nothing to verify; CA certificates cost a megabyte
         config=AioConfig(
             user_agent="pollerd",  # boto's own is put together afresh for every request, a tenth of the request's cost
             connect_timeout=ANSWER_SECONDS,

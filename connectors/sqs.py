@@ -113,8 +113,9 @@ class SqsSource:
         except Exception as error:  # as in _ask
             raise self._translated(error) from error
         try:
-            self._url = self._queue.url or await self._find()
-            attributes = await self._attributes("QueueArn", "VisibilityTimeout")
+            async with aws_client.opening(self._target):
+                self._url = self._queue.url or await self._find()
+                attributes = await self._attributes("QueueArn", "VisibilityTimeout")
         except BaseException:
             await self.close()
             raise

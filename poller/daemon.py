@@ -22,6 +22,7 @@ from poller.observe.events import DefectFoundError, Emit, Fact, MappingStarted, 
 from poller.observe.metrics import Metrics
 from poller.pipeline.mapping import Mapping
 from poller.settings.model import Settings
+from poller.settings.references import function_name
 
 RESTARTS = Backoff(first=1.0, cap=60.0)
 FINISHING_SHARE = 0.75
@@ -78,11 +79,18 @@ class Daemon:
 
     async def _keep_running(self, name: str, stop: Stop) -> None:
         settings = self._settings.event_source_mappings[name]
+        timeout = self._settings.functions[function_name(settings.function)].timeout_seconds
         self._emit(MappingStarted(mapping=name, function=settings.function, source=settings.source.type))
         failures = 0
         while not stop.soft:
             mapping = self._mappings[name] = assemble.mapping(
-                name, settings, permits=self._slots, front=self._invoker, clock=self._clock, emit=self._emit
+                name,
+                settings,
+                timeout=timeout,
+                permits=self._slots,
+                front=self._invoker,
+                clock=self._clock,
+                emit=self._emit,
             )
             try:
                 await mapping.run(stop)
@@ -127,7 +135,8 @@ class Daemon:
         if mapping is None or identity is None or mapping.link.trouble:
             return shown | {"ready": False, "state": "connecting", "trouble": mapping.link.trouble if mapping else ""}
         held = {"pollers": mapping.running, "records_in_hand": len(mapping.leases)}
-        return shown | {"ready": True, "state": "polling", "from": identity.label} | held
+        warning = {"warning": mapping.warning} if mapping.warning else {}
+        return shown | {"ready": True, "state": "polling", "from": identity.label} | held | warning
 
     def _with_provisioned(self) -> list[str]:
         return [name for name, function in self._settings.functions.items() if function.provisioned_concurrency]

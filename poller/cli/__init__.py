@@ -1,15 +1,29 @@
-"""The command line: one file per group of verbs; parse, call, print."""
+"""The command line: one module per verb, imported when it is asked for; parse, call, print.
+
+A verb's module has ``add(parser)``: its description and arguments, and ``call``, which is given what was parsed and returns the exit code.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import sys
 from collections.abc import Sequence
 
 from poller import __version__
-from poller.cli import check, demo, init, invoke, run, runtimes, schema
+from poller.cli.stop_signals import STOP_SIGNALS
 
-VERBS = (run, check, init, invoke, runtimes, schema, demo)
+VERBS = {
+    "run": "run the daemon",
+    "check": "check a configuration, or an event against filters",
+    "init": "write a configuration and a handler to begin with",
+    "invoke": "invoke a function of a configuration once",
+    "runtimes": "list the runtimes of this host, or build one",
+    "schema": "print the JSON Schema of the configuration",
+    "demo": "see it work, in a minute, with nothing else installed",
+}
+"""Name of the verb and of its module -> what the list of verbs says."""
 
 EPILOG = """exit codes:
   0   done; run: stopped and drained
@@ -22,6 +36,16 @@ EPILOG = """exit codes:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``pollerd``."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    asked = next((argument for argument in arguments if not argument.startswith("-")), "")
+    with STOP_SIGNALS if asked == "run" else contextlib.nullcontext():
+        given = _parser(asked).parse_args(arguments)
+        code = given.call(given)
+    sys.exit(code)
+
+
+def _parser(asked: str) -> argparse.ArgumentParser:
+    """All verbs by name, and the arguments of the one that is asked for."""
     parser = argparse.ArgumentParser(
         prog="pollerd",
         description="AWS Lambda event source mappings as a daemon: queues and streams become invocations of functions.",
@@ -30,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--version", action="version", version=f"pollerd {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in VERBS:
-        verb.add(verbs)
-    given = parser.parse_args(arguments)
-    sys.exit(given.call(given))
+    for name, text in VERBS.items():
+        verb = verbs.add_parser(name, help=text)
+        if name == asked:
+            importlib.import_module(f"poller.cli.{name}").add(verb)
+    return parser

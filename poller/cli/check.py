@@ -13,10 +13,9 @@ from poller.pipeline.filter import compile_criteria
 from poller.settings.model import MappingSettings, Settings
 
 
-def add(verbs: Any) -> None:
-    """Register the verb."""
-    text = "Check a configuration. With --event: tell which records of an event pass the filters of a mapping, and why not."
-    parser = verbs.add_parser("check", help="check a configuration, or an event against filters", description=text)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Description and arguments of the verb."""
+    parser.description = "Check a configuration. With --event: tell which records of an event pass the filters of a mapping, and why not."
     configuration.add_argument(parser)
     help_ = "JSON: an SQS event, one record of it, or the body of a message; and the mapping's name"
     parser.add_argument("--event", nargs=2, metavar=("FILE", "MAPPING"), help=help_)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from poller.execution.runtimes import own
 
@@ -46,10 +45,9 @@ def handler(event, context):
 '''
 
 
-def add(verbs: Any) -> None:
-    """Register the verb."""
-    text = "Write pollerd.yaml and a handler into a folder. Nothing that is there is overwritten."
-    parser = verbs.add_parser("init", help="write a configuration and a handler to begin with", description=text)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Description and arguments of the verb."""
+    parser.description = "Write pollerd.yaml and a handler into a folder. Nothing that is there is overwritten."
     parser.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="default: here")
     parser.set_defaults(call=call)
 

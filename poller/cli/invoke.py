@@ -7,7 +7,6 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
@@ -20,12 +19,11 @@ from poller.settings.model import Settings
 from poller.settings.references import function_reference
 
 
-def add(verbs: Any) -> None:
-    """Register the verb."""
-    text = (
+def add(parser: argparse.ArgumentParser) -> None:
+    """Description and arguments of the verb."""
+    parser.description = (
         "Invoke a function once. Its answer goes to standard output, its log to standard error. Exit code 1: it failed."
     )
-    parser = verbs.add_parser("invoke", help="invoke a function of a configuration once", description=text)
     parser.add_argument("function", metavar="FUNCTION", help="name of the function")
     parser.add_argument("event", nargs="?", default="{}", metavar="EVENT", help="JSON, @FILE, or - for standard input")
     parser.add_argument("--config", type=Path, metavar="CONFIG", help="file or folder; default as for run")

@@ -7,12 +7,12 @@ import asyncio
 import signal
 import sys
 from functools import partial
-from typing import Any
 
 import uvloop
 
 from poller.aio.stop import Stop
 from poller.cli import configuration
+from poller.cli.stop_signals import STOP_SIGNALS
 from poller.control.port import PortError
 from poller.daemon import Daemon
 from poller.observe.logs import Log
@@ -22,12 +22,11 @@ NO_PORT = 69
 """Exit code (sysexits.h: EX_UNAVAILABLE)."""
 
 
-def add(verbs: Any) -> None:
-    """Register the verb."""
-    text = (
+def add(parser: argparse.ArgumentParser) -> None:
+    """Description and arguments of the verb."""
+    parser.description = (
         "Run the daemon. SIGTERM or Ctrl-C drains: running invocations finish, the rest is handed back. Twice: at once."
     )
-    parser = verbs.add_parser("run", help="run the daemon", description=text)
     configuration.add_argument(parser)
     parser.set_defaults(call=call)
 
@@ -42,8 +41,8 @@ def call(given: argparse.Namespace) -> int:
 async def _run(settings: Settings) -> int:
     log = Log(settings.log.format, settings.log.level)
     stop = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _signalled, stop, number)
+    loop = asyncio.get_running_loop()
+    STOP_SIGNALS.tell(lambda number: loop.call_soon_threadsafe(_signalled, stop, number))
     daemon = Daemon(settings, partial(configuration.driver, settings), log)
     try:
         await daemon.run(stop)
@@ -51,6 +50,7 @@ async def _run(settings: Settings) -> int:
         print(error, file=sys.stderr)
         return NO_PORT
     finally:
+        STOP_SIGNALS.tell(lambda _: None)  # nothing is left to stop, and the exit code is settled
         log.flush()
     return 0
 

@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from poller.execution.runtimes import listing
 from poller.execution.runtimes.building.install import Order, install
@@ -19,10 +18,9 @@ UNBUILT = 1
 """Exit code when a runtime could not be built."""
 
 
-def add(verbs: Any) -> None:
-    """Register the verb."""
-    text = "List runtimes: which can be had now, of which versions, and what to do for the others."
-    parser = verbs.add_parser("runtimes", help="list runtimes; install one", description=text)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Description and arguments of the verb."""
+    parser.description = "List runtimes: which can be had now, of which versions, and what to do for the others."
     _state(parser)
     parser.add_argument("--json", action="store_true", help="as JSON: one object a runtime")
     parser.set_defaults(call=_list)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from poller.settings import render
 
 
-def add(verbs: Any) -> None:
-    """Register the verb."""
-    text = "Print the JSON Schema of the configuration, for editors; or every document of the folder config/."
-    parser = verbs.add_parser("schema", help="print the JSON Schema of the configuration", description=text)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Description and arguments of the verb."""
+    parser.description = (
+        "Print the JSON Schema of the configuration, for editors; or every document of the folder config/."
+    )
     parser.add_argument("--table", action="store_true", help="a table of all options instead (Markdown)")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write example and schema into a folder instead")
     parser.set_defaults(call=call)

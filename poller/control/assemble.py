@@ -59,9 +59,12 @@ def invoker(running: Mapping[str, Pool], emit: Emit) -> Invoker:
 
 
 def mapping(
-    name: str, settings: MappingSettings, *, permits: Slots, front: Invoker, clock: Clock, emit: Emit
+    name: str, settings: MappingSettings, *, timeout: float, permits: Slots, front: Invoker, clock: Clock, emit: Emit
 ) -> pipeline.Mapping:
-    """One mapping, its source built but not open. Settings are checked by then: raises nothing of the user's making."""
+    """One mapping, its source built but not open. Settings are checked by then: raises nothing of the user's making.
+
+    timeout: of the function, seconds.
+    """
     source = registry.load(settings.source.type)(settings.source.options)
     capabilities = source.capabilities
     function = function_name(settings.function)
@@ -70,6 +73,7 @@ def mapping(
         function=function,
         batch_size=settings.batch_size or min(capabilities.default_batch_size, capabilities.max_batch_size),
         window=settings.maximum_batching_window_seconds,
+        timeout=timeout,
         criteria=compile_criteria(settings.filter_criteria) if settings.filter_criteria else None,
         item_failures="ReportBatchItemFailures" in settings.function_response_types,
         envelope=lambda identity: _envelope(settings, capabilities.envelope, identity),

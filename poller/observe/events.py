@@ -161,6 +161,15 @@ class RecordsUnsettledError(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseFoundShort(Fact):
+    """A source's lease is shorter than what a batch may take. why: a sentence with both numbers, and what to do."""
+
+    mapping: str
+    lease_seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseLostError(Fact):
     """Records came back to the source while they were still ours: known duplicates."""
 

@@ -15,6 +15,26 @@ from poller.observe.events import Emit, LeaseLostError
 from poller.pipeline.link import Link
 
 SHARE = 1 / 3
+RECOMMENDED = 6
+"""Function timeouts in a visibility timeout (Lambda DG, Configuring an Amazon SQS queue to use with Lambda)."""
+
+
+def shortfall(lease_seconds: float | None, *, timeout: float, window: float) -> str:
+    """What is wrong with a lease for batches that may take timeout + window seconds: a sentence for the operator, "" when nothing is.
+
+    None: the source keeps what it handed out until we disconnect. AWS refuses a mapping whose visibility timeout is below the function
+    timeout (CreateEventSourceMapping); here it works, since leases are extended, as long as the source answers in time.
+    """
+    if lease_seconds is None or lease_seconds >= timeout + window:
+        return ""
+    advice = f"AWS recommends {RECOMMENDED} x function timeout + window, {RECOMMENDED * timeout + window:g} s here"
+    if not lease_seconds:
+        return f"the lease (visibility timeout) is 0 s: a record can be handed out again at once, while it is being handled; {advice}"
+    return (
+        f"the lease (visibility timeout) of {lease_seconds:g} s is shorter than the {timeout + window:g} s that a batch may take "
+        f"(function timeout {timeout:g} s + batching window {window:g} s); "
+        f"records that cannot be extended meanwhile are handled twice; {advice}"
+    )
 
 
 class LeaseKeeper:

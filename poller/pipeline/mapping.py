@@ -22,12 +22,12 @@ from poller.dispatch.invoker import MAX_PAYLOAD
 from poller.dispatch.slots import Claim, Permit
 from poller.envelope import Envelope
 from poller.execution.contract import Result
-from poller.observe.events import BatchCut, BatchJudged, Emit, PollersChanged, RecordsFiltered
+from poller.observe.events import BatchCut, BatchJudged, Emit, LeaseFoundShort, PollersChanged, RecordsFiltered
 from poller.pipeline.batch import Batch, Batcher, Item, Limits
 from poller.pipeline.filter import Criteria
 from poller.pipeline.judge import Verdict, judge, released
 from poller.pipeline.lanes import Lanes
-from poller.pipeline.lease import LeaseKeeper
+from poller.pipeline.lease import LeaseKeeper, shortfall
 from poller.pipeline.link import Link
 from poller.pipeline.poller import Poller
 from poller.pipeline.pollers import Pollers
@@ -44,12 +44,13 @@ class Invoke(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A mapping's settings, resolved and checked. criteria: None lets everything through. window: seconds."""
+    """A mapping's settings, resolved and checked. criteria: None lets everything through. window, timeout (the function's): seconds."""
 
     name: str
     function: str
     batch_size: int
     window: float
+    timeout: float
     criteria: Criteria | None
     item_failures: bool
     envelope: Callable[[Identity], Envelope]
@@ -69,6 +70,8 @@ class Mapping:
         self.scale = Pollers(ceiling)
         self.running = 0
         """Pollers at work."""
+        self.warning = ""
+        """What is wrong with the source's lease; "" when nothing is, and until the source was open."""
         self._capabilities: Capabilities = source.capabilities
         self._invoker = invoker
         self._clock = clock
@@ -84,6 +87,7 @@ class Mapping:
             if identity is None:
                 return
             self._envelope = self.plan.envelope(identity)
+            self._look_at_lease(identity.lease_seconds)
             async with asyncio.TaskGroup() as keeping:
                 keeper = keeping.create_task(self.leases.run(identity.lease_seconds), name=f"lease {self.plan.name}")
                 async with asyncio.TaskGroup() as self._tasks:
@@ -92,6 +96,11 @@ class Mapping:
         finally:
             await self.settler.close()
             await self.link.close()
+
+    def _look_at_lease(self, seconds: float | None) -> None:
+        self.warning = shortfall(seconds, timeout=self.plan.timeout, window=self.plan.window)
+        if self.warning:
+            self._emit(LeaseFoundShort(mapping=self.plan.name, lease_seconds=seconds or 0.0, why=self.warning))
 
     async def _poll(self, stop: Stop) -> None:
         """A poller's life: a slot, then a batch, then its answer; until the stop, or until fewer pollers are enough."""

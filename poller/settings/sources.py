@@ -38,21 +38,22 @@ def read_source(node: Node, keys: Keys, *, decoder: Decoder, aws: AccountSetting
 
 
 def _connector(node: Table, keys: Keys, decoder: Decoder) -> tuple[str, Any]:
-    """Return the source type and its connector, BAD if there is none."""
+    """Return the source type and its connector, BAD if there is none.
+
+    What there is besides is looked up for a complaint only: it takes a walk through all installed packages.
+    """
     report, keys = decoder.report, (*keys, "type")
-    known = registry.names()
     if "type" not in node.entries:
-        report.add(keys, "this key is required", f"known are {', '.join(known)}")
+        report.add(keys, "this key is required", f"known are {', '.join(registry.names())}")
         return "", BAD
     kind = decoder.value(str, node.entries["type"].node, keys, {})
-    if kind is not BAD and kind not in known:
-        report.add(keys, f"there is no source type {kind!r}", nearest(kind, known))
-        return kind, BAD
     try:
         return kind, BAD if kind is BAD else registry.load(kind)
+    except registry.UnknownConnectorError:
+        report.add(keys, f"there is no source type {kind!r}", nearest(kind, registry.names()))
     except registry.MissingClientError as error:
         report.add(keys, str(error))
-        return kind, BAD
+    return kind, BAD
 
 
 def _accepted(connector: Any, options: Any, keys: Keys, inherited: Mapping[str, Any], report: Report) -> bool:

@@ -88,3 +88,22 @@ def test_a_disabled_mapping_never_touches_its_source(scene: Scene, denying_serve
     assert scene.started() == set(enabled.sent)
     assert disabled.counts() == (10, 0)
     assert denying_server.requests == 0
+
+
+@pytest.mark.parametrize("visibility", [0, 2])
+def test_a_visibility_timeout_too_short_for_the_work_is_told_and_the_mapping_works(
+    scene: Scene, visibility: int
+) -> None:
+    queue = scene.queue(visibility=visibility, max_receives=1000)
+    scene.function(timeout_seconds=20)
+    scene.mapping("work", queue.name, maximum_batching_window_seconds=1)
+    daemon = scene.daemon()
+    daemon.start()
+    warning = str(daemon.readiness("work")["warning"])
+    assert f"lease (visibility timeout) {'is 0 s' if not visibility else 'of 2 s is shorter than the 21 s'}" in warning
+    assert "121 s" in warning
+    [told] = daemon.logged("lease found short", mapping="work")
+    assert (told["level"], told["why"]) == ("warning", warning)
+    queue.send(1)
+    scene.wait_handled(1)
+    daemon.stop()

@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from poller.cli.demo.orders import KINDS, Orders
 from poller.cli.demo.processes import Daemon, Server, free_port
@@ -39,10 +38,9 @@ event_source_mappings:
 """
 
 
-def add(verbs: Any) -> None:
-    """Register the verb."""
-    text = "Show messages of a local SQS queue become invocations of a function, with failures, filters and a poison message."
-    parser = verbs.add_parser("demo", help="see it work, in a minute, with nothing else installed", description=text)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Description and arguments of the verb."""
+    parser.description = "Show messages of a local SQS queue become invocations of a function, with failures, filters and a poison message."
     parser.add_argument("--keep", action="store_true", help="stay up afterwards, until Ctrl-C")
     parser.set_defaults(call=call)
 

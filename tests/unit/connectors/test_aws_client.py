@@ -12,7 +12,7 @@ from aiobotocore.session import AioSession
 
 from connectors import aws_client
 from connectors.aws import AwsOptions, check_endpoint, is_aws
-from connectors.aws_client import Target, acquire, release, resolve
+from connectors.aws_client import OPENING_AT_ONCE, Target, acquire, opening, release, resolve
 from connectors.contract import OptionsError
 
 LOCAL = "http://127.0.0.1:4566"
@@ -313,3 +313,49 @@ async def test_no_service_of_aws_is_asked_for_keys_unless_aws_is_allowed(configu
     await aws_client._settle_credentials(session, resolve(AwsOptions(allow_aws=True), "sqs"))
     asked = {provider.METHOD for provider in session.get_component("credential_provider").providers}
     assert {"assume-role", "sso", "iam-role", "container-role"} <= asked
+
+
+async def test_each_server_has_a_line_of_its_own_for_those_that_open(making: Making) -> None:
+    hanging, other = target("http://127.0.0.1:1"), target("http://127.0.0.1:2")
+    for each in (hanging, hanging, other):
+        await acquire(each)
+    for _ in range(OPENING_AT_ONCE):
+        await opening(hanging).acquire()
+    assert opening(target("http://127.0.0.1:1")).locked()
+    assert not opening(other).locked()
+    for each in (hanging, hanging, other):
+        await release(each)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "https://sqs.example.org"])
+async def test_a_client_of_another_server_asks_the_one_it_was_given_and_knows_no_list_of_awss(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptions = aws_client._Descriptions()
+    monkeypatch.setattr(aws_client, "_of_others", descriptions)
+    its = target(url)
+    client = await acquire(its)
+    try:
+        assert (client.meta.endpoint_url, client.meta.region_name) == (url, "us-east-1")
+        signer = client._request_signer
+        assert (signer.signing_name, signer.region_name, signer.signature_version) == ("sqs", "us-east-1", "v4")
+        assert client._endpoint.http_session._verify is not url.startswith("http:")
+        assert descriptions.load_data("endpoints")["partitions"] == []
+    finally:
+        await release(its)
+
+
+@pytest.mark.parametrize("url", ["", "https://sqs.eu-west-1.amazonaws.com"])
+async def test_a_client_of_aws_has_the_whole_list_and_verifies(url: str) -> None:
+    its = resolve(
+        AwsOptions(endpoint_url=url, allow_aws=True, region="eu-west-1", access_key_id="a", secret_access_key="s"),
+        "sqs",
+    )
+    client = await acquire(its)
+    try:
+        assert client.meta.endpoint_url == "https://sqs.eu-west-1.amazonaws.com"
+        assert client._endpoint.http_session._verify is not False
+        assert client._client_config.region_name == "eu-west-1"
+        assert aws_client._of_aws.load_data("endpoints")["partitions"]
+    finally:
+        await release(its)

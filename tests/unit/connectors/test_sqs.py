@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from connectors import aws_client
-from connectors.aws_client import ANSWER_SECONDS
+from connectors.aws_client import ANSWER_SECONDS, OPENING_AT_ONCE
 from connectors.contract import (
     Identity,
     Missing,
@@ -87,6 +87,8 @@ def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
 
     monkeypatch.setattr(aws_client, "acquire", acquire)
     monkeypatch.setattr(aws_client, "release", release)
+    line = asyncio.Semaphore(OPENING_AT_ONCE)
+    monkeypatch.setattr(aws_client, "opening", lambda _target: line)
     return fake
 
 
@@ -321,6 +323,28 @@ async def test_a_source_that_cannot_be_opened_holds_no_client(client: FakeClient
         await source.open()
     assert client.users == 0
     await source.close()
+    assert client.users == 0
+
+
+async def test_many_that_open_together_form_a_line(client: FakeClient) -> None:
+    sources = [sqs(f"orders-{n}") for n in range(100)]
+    await asyncio.gather(*(source.open() for source in sources))
+    assert client.most_at_once == OPENING_AT_ONCE
+    assert len(client.of("get_queue_attributes")) == 100
+
+
+async def test_the_line_of_those_that_open_holds_nobody_back_who_works(client: FakeClient) -> None:
+    working = await opened()
+    client.seconds = 3600.0
+    others = [asyncio.ensure_future(sqs(f"orders-{n}").open()) for n in range(100)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    client.seconds = 0.0
+    assert await working.fetch(10, 0) == []
+    for other in others:
+        other.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await working.close()
     assert client.users == 0
 
 

@@ -7,9 +7,11 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator
 
+import pytest
+
 from connectors.contract import Record, SourceError
 from poller.observe.events import Fact, LeaseLostError
-from poller.pipeline.lease import LeaseKeeper
+from poller.pipeline.lease import LeaseKeeper, shortfall
 from poller.pipeline.link import Link
 from tests.fakes.source import FakeSource
 from tests.fakes.virtual_time import BEGINNING, LoopClock
@@ -101,3 +103,26 @@ async def test_a_source_without_leases_is_left_alone() -> None:
             keeper.hold([Record(id="a", body="")])
             await asyncio.sleep(60)
     assert source.extended == []
+
+
+@pytest.mark.parametrize(
+    ("lease", "timeout", "window"),
+    [(None, 900.0, 300.0), (30.0, 30.0, 0.0), (40.0, 30.0, 10.0), (43200.0, 900.0, 300.0)],
+)
+def test_a_lease_as_long_as_a_batch_may_take_is_sound(lease: float | None, timeout: float, window: float) -> None:
+    assert shortfall(lease, timeout=timeout, window=window) == ""
+
+
+def test_a_short_lease_is_told_with_both_numbers_and_the_recommended_one() -> None:
+    assert shortfall(30.0, timeout=60.0, window=5.0) == (
+        "the lease (visibility timeout) of 30 s is shorter than the 65 s that a batch may take "
+        "(function timeout 60 s + batching window 5 s); "
+        "records that cannot be extended meanwhile are handled twice; "
+        "AWS recommends 6 x function timeout + window, 365 s here"
+    )
+
+
+def test_no_lease_at_all_is_told_apart() -> None:
+    why = shortfall(0.0, timeout=3.0, window=0.0)
+    assert "is 0 s" in why
+    assert "18 s" in why

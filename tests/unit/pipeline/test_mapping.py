@@ -14,7 +14,7 @@ from poller.aio.stop import Stop
 from poller.dispatch.slots import Slots
 from poller.envelope import envelope
 from poller.execution.contract import Result, Status
-from poller.observe.events import BatchCut, Fact
+from poller.observe.events import BatchCut, Fact, LeaseFoundShort
 from poller.pipeline.filter import compile_criteria
 from poller.pipeline.mapping import Mapping, Plan
 from tests.fakes.source import FakeSource
@@ -56,7 +56,7 @@ class Scene:
         self.stop = Stop()
         self.slots = Slots(int(str(options.pop("concurrency", 10))), {})
         limit = self.slots.limit("f")
-        plan = {"batch_size": 10, "window": 0.0, "criteria": None, "item_failures": False} | options
+        plan = {"batch_size": 10, "window": 0.0, "timeout": 3.0, "criteria": None, "item_failures": False} | options
         self.mapping = Mapping(
             Plan(
                 name="m",
@@ -311,3 +311,18 @@ async def test_an_event_past_six_megabytes_never_runs_and_goes_the_redrive_way()
         await scene.quiet()
     assert scene.functions.batches == [["small"]]
     assert source.outcomes() == {"huge": Outcome.RETRY, "small": Outcome.DELIVERED}
+
+
+async def test_a_lease_shorter_than_a_batch_may_take_is_told_once() -> None:
+    async with Scene(FakeSource(), succeed, timeout=31.0) as scene:
+        await scene.quiet()
+        assert scene.mapping.warning
+    [told] = [fact for fact in scene.facts if isinstance(fact, LeaseFoundShort)]
+    assert (told.lease_seconds, told.why) == (30.0, scene.mapping.warning)
+
+
+async def test_a_lease_that_is_long_enough_is_not_worth_a_word() -> None:
+    async with Scene(FakeSource(), succeed, timeout=30.0) as scene:
+        await scene.quiet()
+        assert not scene.mapping.warning
+    assert not [fact for fact in scene.facts if isinstance(fact, LeaseFoundShort)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from connectors import registry
 from poller.settings.load import load
 from tests.unit.settings.pretended import MAPPING, QueueOptions, Write, complaints
 
@@ -55,3 +58,20 @@ def test_a_connector_is_made_from_sound_options_only(write: Write) -> None:
     assert complaints(write(text)) == [
         "pollerd.yaml:6:50: event_source_mappings.q.source.tags.a: expected a whole number, not the text 'b'"
     ]
+
+
+def test_sources_that_exist_are_read_without_listing_all_there_are(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list takes a walk through all installed packages; a thousand sources would take it a thousand times."""
+    listed: list[str] = []
+
+    def names() -> list[str]:
+        listed.append("once")
+        return ["queue"]
+
+    monkeypatch.setattr(registry, "names", names)
+    load(write(MAPPING))
+    assert not listed
+    assert complaints(write(MAPPING.replace("type: queue", "type: quue")))
+    assert listed
