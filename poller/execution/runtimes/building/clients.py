@@ -14,16 +14,9 @@ from poller.execution.runtimes import java, ruby
 from poller.execution.runtimes.building.workshop import BuildError, Workshop, need
 
 NODE_SDK = (
-    *(
-        "client-dynamodb",
-        "client-eventbridge",
-        "client-kinesis",
-        "client-lambda",
-        "client-s3",
-        "client-secrets-manager",
-    ),
-    *("client-sfn", "client-sns", "client-sqs", "client-ssm", "client-sts", "credential-providers"),
-    *("lib-dynamodb", "lib-storage", "s3-request-presigner", "util-dynamodb"),
+    *("client-dynamodb", "client-eventbridge", "client-kinesis", "client-lambda", "client-s3"),
+    *("client-secrets-manager", "client-sfn", "client-sns", "client-sqs", "client-ssm", "client-sts"),
+    *("credential-providers", "lib-dynamodb", "lib-storage", "s3-request-presigner", "util-dynamodb"),
 )
 """Of @aws-sdk. AWS has all of its 400 clients there; a function that needs another one brings it along."""
 
@@ -42,13 +35,7 @@ def python_client(site: Workshop, version: str, packages: Path | None) -> str:
     packages: folder with the wheels; None: from where pip is configured to fetch them.
     """
     options = ["--target", str(site.client), "--python-version", version, "--implementation", "cp"]
-    options += [
-        "--only-binary=:all:",
-        "--no-compile",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--no-warn-conflicts",
-    ]
+    options += ["--only-binary=:all:", "--no-compile", "--no-input", "--no-warn-conflicts"]
     if packages is not None:
         options += ["--no-index", "--find-links", str(packages.resolve())]
     command = [sys.executable, "-m", "pip", "install", *options, "awslambdaric", "boto3"]
@@ -143,7 +130,7 @@ def ruby_client(site: Workshop, interpreter: str, packages: Path | None, *, root
     packages: folder with the gems, all of which are installed; None: from where gem is configured to fetch them.
     """
     gems = ["aws_lambda_ric", *(f"aws-sdk-{name}" for name in RUBY_SDK)]
-    target = "/var/runtime" if rooted else str(site.client)
+    target = site.seen_client(rooted=rooted)
     if packages is not None:
         given = site.client / "given"
         given.mkdir()
@@ -156,10 +143,7 @@ def ruby_client(site: Workshop, interpreter: str, packages: Path | None, *, root
     install = [interpreter, "-S", "gem", "install", "--no-document", "--install-dir", target, *gems]
     trial = ["/usr/bin/env", f"GEM_PATH={target}", interpreter, "-e", 'require "aws_lambda_ric"']
     for step, command in {"aws_lambda_ric and the SDK": install, "trying": trial}.items():
-        if rooted:
-            site.within_root(step, command, {site.client: target})
-        else:
-            site.run(step, command)
+        site.with_client(step, command, rooted=rooted)
     shutil.rmtree(site.client / "given", ignore_errors=True)
     (site.client / ruby.BOOTSTRAP).write_text(RUBY_START)
     client = next((site.client / "gems").glob("aws_lambda_ric-*"), None)

@@ -78,7 +78,7 @@ def _rooted(site: Workshop, order: Order) -> _Interpreter:
     if not (site.root / suite.interpreter.lstrip("/")).exists():
         raise BuildError(f"the packages of {suite.name} brought no {suite.interpreter}")
     flag = "-version" if order.identifier.startswith("java") else "--version"
-    told = re.search(r"\d+(\.\d+)+", site.within_root("asking for the version", [suite.interpreter, flag]))
+    told = re.search(r"\d+(\.\d+)+", site.with_client("asking for the version", [suite.interpreter, flag], rooted=True))
     return _Interpreter(f"{told[0] if told else suite.packages[0]} of Debian {suite.name}", suite.interpreter)
 
 
@@ -129,13 +129,16 @@ def _prefix(site: Workshop, interpreter: _Interpreter) -> Path:
 
 
 def _compile(site: Workshop, wanted: Language, interpreter: _Interpreter, *, rooted: bool) -> None:
-    """Byte code beside Python's modules: functions may not write it there, and compiling the SDK takes a second of a cold start."""
+    """Byte code beside Python's modules: functions may not write it there, and compiling the SDK takes a second of a cold start.
+
+    Then the client's native part is loaded once: what it lacks would be told at the first event only, and badly.
+    """
     if wanted.name != "python":
         return
-    options = ["-I", "-S", "-m", "compileall", "-q", "-j", "0"]
-    if rooted:
-        step = [interpreter.interpreter, *options, "/var/runtime"]
-        site.within_root("compiling", step, {site.client: "/var/runtime"})
-    else:
-        path = _prefix(site, interpreter) / interpreter.interpreter
-        site.run("compiling", [str(path), *options, str(site.client)])
+    client = site.seen_client(rooted=rooted)
+    path = interpreter.interpreter if rooted else str(_prefix(site, interpreter) / interpreter.interpreter)
+    for step, arguments in {
+        "compiling": ["-m", "compileall", "-q", "-j", "0", client],
+        "trying": ["-c", f"import sys; sys.path.insert(0, {client!r}); import runtime_client"],
+    }.items():
+        site.with_client(step, [path, "-I", "-S", *arguments], rooted=rooted)
