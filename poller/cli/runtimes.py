@@ -35,6 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     builder.add_argument(
         "--mirror", default="", metavar="URL", help="Debian archive for --root; default: that of this host's apt"
     )
+    builder.add_argument("--packages", type=Path, metavar="FOLDER", help="wheels or gems to use, instead of a registry")
     _state(builder)
     builder.set_defaults(call=_install)
 
@@ -60,7 +61,13 @@ def _list(given: argparse.Namespace) -> int:
 def _install(given: argparse.Namespace) -> int:
     """0: built. 1: not, with the reason; nothing has changed."""
     state = _folder(given)
-    order = Order(identifier=given.identifier, interpreter=given.interpreter, rooted=given.root, mirror=given.mirror)
+    order = Order(
+        identifier=given.identifier,
+        interpreter=given.interpreter,
+        rooted=given.root,
+        mirror=given.mirror,
+        packages=given.packages,
+    )
     try:
         build = install(order, state, lambda text: print(f"{given.identifier}: {text}", file=sys.stderr, flush=True))
     except (BuildError, RuntimeUnavailable, OSError) as error:

@@ -16,7 +16,7 @@ from poller.settings.problems import nearest
 STARTS: dict[str, Start] = {"python": python.start, "nodejs": node.start, "java": java.start, "ruby": ruby.start}
 """Language -> how its runtimes start."""
 
-_FORM = re.compile(r"(python|nodejs|java|ruby)(\d+(?:\.\d+)?)(?:\.x|\.al2|\.al2023)?")
+_FORM = re.compile(r"(python|nodejs(?!16)|java|ruby)(\d+(?:\.\d+)?)(?:\.x|\.al2|\.al2023)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ def _build(identifier: str, state: Path) -> Build:
 def _no_language(identifier: str) -> str:
     if identifier in RUNTIMES:
         way = "publish the function as an executable named bootstrap, with the runtime provided.al2023"
+        if identifier.startswith("nodejs"):
+            way = "its Node is too old for what starts functions here, nodejs18.x is the oldest"
         return f"the runtime {identifier} has no client here; {way}"
     hint = nearest(identifier, RUNTIMES)
     return f"{identifier!r} is no runtime that AWS offers" + (f"; {hint}" if hint else "")

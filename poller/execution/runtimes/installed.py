@@ -69,7 +69,10 @@ def installed(state: Path, identifier: str) -> Build | None:
         return None
     folder = link.resolve()
     values = json.loads((folder / MANIFEST).read_text())
-    return Build(folder=folder, **{**values, "seen": tuple(values["seen"])})
+    try:
+        return Build(folder=folder, **{**values, "seen": tuple(values["seen"])})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{folder / MANIFEST} is no manifest of this version") from error
 
 
 def put_in_force(state: Path, build: Path, identifier: str) -> Path:

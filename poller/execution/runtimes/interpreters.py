@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -68,6 +69,7 @@ def _on_path(*names: str) -> Iterator[Path]:
                 yield Path(found)
 
 
+@functools.cache  # versions of a language share candidates, and a JVM takes its time
 def _asked(language: str, path: Path) -> Interpreter | None:
     """What an executable says of itself; None when it does not start, as a version manager's stand-in may not."""
     if language == "java":

@@ -10,20 +10,13 @@ import sys
 import zipfile
 from pathlib import Path
 
-from poller.execution.runtimes import java
+from poller.execution.runtimes import java, ruby
 from poller.execution.runtimes.building.workshop import BuildError, Workshop, need
 
 NODE_SDK = (
-    *(
-        "client-dynamodb",
-        "client-eventbridge",
-        "client-kinesis",
-        "client-lambda",
-        "client-s3",
-        "client-secrets-manager",
-    ),
-    *("client-sfn", "client-sns", "client-sqs", "client-ssm", "client-sts", "credential-providers"),
-    *("lib-dynamodb", "lib-storage", "s3-request-presigner", "util-dynamodb"),
+    *("client-dynamodb", "client-eventbridge", "client-kinesis", "client-lambda", "client-s3"),
+    *("client-secrets-manager", "client-sfn", "client-sns", "client-sqs", "client-ssm", "client-sts"),
+    *("credential-providers", "lib-dynamodb", "lib-storage", "s3-request-presigner", "util-dynamodb"),
 )
 """Of @aws-sdk. AWS has all of its 400 clients there; a function that needs another one brings it along."""
 
@@ -36,16 +29,15 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0<
 """
 
 
-def python_client(site: Workshop, version: str) -> str:
-    """The client and boto3 for a Python of another version than ours: ready-made packages only. Returns what was taken."""
+def python_client(site: Workshop, version: str, packages: Path | None) -> str:
+    """The client and boto3 for a Python of another version than ours: ready-made packages only. Returns what was taken.
+
+    packages: folder with the wheels; None: from where pip is configured to fetch them.
+    """
     options = ["--target", str(site.client), "--python-version", version, "--implementation", "cp"]
-    options += [
-        "--only-binary=:all:",
-        "--no-compile",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--no-warn-conflicts",
-    ]
+    options += ["--only-binary=:all:", "--no-compile", "--no-input", "--no-warn-conflicts"]
+    if packages is not None:
+        options += ["--no-index", "--find-links", str(packages.resolve())]
     command = [sys.executable, "-m", "pip", "install", *options, "awslambdaric", "boto3"]
     site.run(f"awslambdaric and boto3 for Python {version}", command)
     shutil.rmtree(site.client / "bin", ignore_errors=True)
@@ -132,20 +124,32 @@ def java_client(site: Workshop) -> str:
 RUBY_START = 'require "aws_lambda_ric"\nAwsLambdaRIC::Bootstrap.new.start\n'
 
 
-def ruby_client(site: Workshop, interpreter: str, *, rooted: bool) -> str:
-    """The gem of the client and some of the SDK, fetched by the Ruby that they are for. Returns what was taken."""
+def ruby_client(site: Workshop, interpreter: str, packages: Path | None, *, rooted: bool) -> str:
+    """The gem of the client and some of the SDK, fetched by the Ruby that they are for. Returns what was taken.
+
+    packages: folder with the gems, all of which are installed; None: from where gem is configured to fetch them.
+    """
     gems = ["aws_lambda_ric", *(f"aws-sdk-{name}" for name in RUBY_SDK)]
-    target = "/var/runtime" if rooted else str(site.client)
-    command = [interpreter, "-S", "gem", "install", "--no-document", "--install-dir", target, *gems]
-    if rooted:
-        site.within_root("aws_lambda_ric and the SDK", command, {site.client: target})
-    else:
-        site.run("aws_lambda_ric and the SDK", command)
-    (site.client / "bootstrap.rb").write_text(RUBY_START)
-    found = next((site.client / "gems").glob("aws_lambda_ric-*"), None)
-    if found is None:
+    target = site.seen_client(rooted=rooted)
+    if packages is not None:
+        given = site.client / "given"
+        given.mkdir()
+        found = sorted(packages.glob("*.gem"))
+        if not found:
+            raise BuildError(f"there is no gem in {packages}")
+        for gem in found:
+            shutil.copy2(gem, given)
+        gems = ["--local", "--ignore-dependencies", *(f"{target}/given/{gem.name}" for gem in found)]
+    install = [interpreter, "-S", "gem", "install", "--no-document", "--install-dir", target, *gems]
+    trial = ["/usr/bin/env", f"GEM_PATH={target}", interpreter, "-e", 'require "aws_lambda_ric"']
+    for step, command in {"aws_lambda_ric and the SDK": install, "trying": trial}.items():
+        site.with_client(step, command, rooted=rooted)
+    shutil.rmtree(site.client / "given", ignore_errors=True)
+    (site.client / ruby.BOOTSTRAP).write_text(RUBY_START)
+    client = next((site.client / "gems").glob("aws_lambda_ric-*"), None)
+    if client is None:
         raise BuildError("gem brought no aws_lambda_ric")
-    return found.name.replace("-", " ")
+    return client.name.replace("-", " ")
 
 
 def _npm(folder: Path) -> list[str]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from poller.execution.runtimes.building.workshop import BuildError, Workshop, need
 
-BASE = ("base-files", "bash", "dash", "coreutils", "sed", "grep", "ca-certificates", "tzdata")
-"""What wrapper scripts, TLS and time zones need; base-files has the layout."""
+BASE = ("base-files", "bash", "dash", "coreutils", "sed", "grep", "ca-certificates", "tzdata", "libstdc++6")
+"""What wrapper scripts, TLS, time zones and the clients' native parts need; base-files has the layout."""
 
 ACCOUNTS = "root:x:0:0:root:/root:/bin/bash\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
 GROUPS = "root:x:0:\nsbx_user1051:x:990:\n"

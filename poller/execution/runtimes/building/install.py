@@ -20,12 +20,17 @@ SYSTEM = ("/usr", "/proc", "/sys", "/dev")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be built. interpreter: of this host; "": the first one found. rooted: with a root file system. mirror: its archive."""
+    """What is to be built.
+
+    interpreter: of this host; "": the first one found. rooted: with a root file system. mirror: its archive. packages: folder with
+    wheels or gems that were fetched elsewhere; None: from the registry that the package client is configured for.
+    """
 
     identifier: str
     interpreter: str = ""
     rooted: bool = False
     mirror: str = ""
+    packages: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,13 @@ def install(order: Order, state: Path, say: Say) -> Build:
         raise BuildError(f"{order.identifier} is nothing that can be installed; `pollerd runtimes` lists what is")
     if order.rooted and order.interpreter:
         raise BuildError("--root brings its own interpreter: leave out --interpreter")
+    if order.mirror and not order.rooted:
+        raise BuildError("--mirror is the archive of a root file system: only with --root")
+    if order.packages is not None and wanted.name not in {"python", "ruby"}:
+        raise BuildError(f"--packages is for Python and Ruby: {wanted.name} needs its package client's registry")
     with workshop(state, say) as site:
         interpreter = _rooted(site, order) if order.rooted else _of_host(site, wanted, order)
-        client = _client(site, wanted, interpreter, rooted=order.rooted)
+        client = _client(site, wanted, interpreter, order)
         _compile(site, wanted, interpreter, rooted=order.rooted)
         build = Build(
             identifier=order.identifier,
@@ -69,7 +78,7 @@ def _rooted(site: Workshop, order: Order) -> _Interpreter:
     if not (site.root / suite.interpreter.lstrip("/")).exists():
         raise BuildError(f"the packages of {suite.name} brought no {suite.interpreter}")
     flag = "-version" if order.identifier.startswith("java") else "--version"
-    told = re.search(r"\d+(\.\d+)+", site.within_root("asking for the version", [suite.interpreter, flag]))
+    told = re.search(r"\d+(\.\d+)+", site.with_client("asking for the version", [suite.interpreter, flag], rooted=True))
     return _Interpreter(f"{told[0] if told else suite.packages[0]} of Debian {suite.name}", suite.interpreter)
 
 
@@ -78,9 +87,11 @@ def _of_host(site: Workshop, wanted: Language, order: Order) -> _Interpreter:
         return _Interpreter(clients.node_itself(site, wanted.version), "bin/node", "lang")
     found = interpreters.find(wanted.name, wanted.version, order.interpreter)
     if found is None:
-        where = order.interpreter or "on PATH, with version managers, and in the system's folders"
-        other = "; --root takes one from Debian" if order.identifier in debian.SUITES else ""
-        raise BuildError(f"there is no {wanted.name} {wanted.version} ({where}); name one with --interpreter{other}")
+        if order.interpreter:
+            raise BuildError(f"{order.interpreter} is no {wanted.name} {wanted.version} that starts")
+        other = "; or --root takes one from Debian" if order.identifier in debian.SUITES else ""
+        where = "on PATH, with version managers, or in the system's folders"
+        raise BuildError(f"there is no {wanted.name} {wanted.version} {where}; name one with --interpreter{other}")
     path, prefix = found.placed
     return _Interpreter(found.version, path, prefix, _beyond_usr(found.path, found.prefix))
 
@@ -99,17 +110,17 @@ def _beyond_usr(executable: Path, prefix: Path) -> tuple[str, ...]:
     return tuple(sorted(str(path) for path in found if not any(other in path.parents for other in found)))
 
 
-def _client(site: Workshop, wanted: Language, interpreter: _Interpreter, *, rooted: bool) -> str:
+def _client(site: Workshop, wanted: Language, interpreter: _Interpreter, order: Order) -> str:
     if wanted.name == "python":
-        taken = clients.python_client(site, wanted.version)
+        taken = clients.python_client(site, wanted.version, order.packages)
         shutil.copy2(Path(python.__file__).with_name(python.BOOTSTRAP), site.client)
         return taken
     if wanted.name == "nodejs":
         return clients.node_client(site, int(wanted.version), _prefix(site, interpreter))
     if wanted.name == "java":
         return clients.java_client(site)
-    path = interpreter.interpreter if rooted else str(_prefix(site, interpreter) / interpreter.interpreter)
-    return clients.ruby_client(site, path, rooted=rooted)
+    path = interpreter.interpreter if order.rooted else str(_prefix(site, interpreter) / interpreter.interpreter)
+    return clients.ruby_client(site, path, order.packages, rooted=order.rooted)
 
 
 def _prefix(site: Workshop, interpreter: _Interpreter) -> Path:
@@ -118,13 +129,16 @@ def _prefix(site: Workshop, interpreter: _Interpreter) -> Path:
 
 
 def _compile(site: Workshop, wanted: Language, interpreter: _Interpreter, *, rooted: bool) -> None:
-    """Byte code beside Python's modules: functions may not write it there, and compiling the SDK takes a second of a cold start."""
+    """Byte code beside Python's modules: functions may not write it there, and compiling the SDK takes a second of a cold start.
+
+    Then the client's native part is loaded once: what it lacks would be told at the first event only, and badly.
+    """
     if wanted.name != "python":
         return
-    options = ["-I", "-S", "-m", "compileall", "-q", "-j", "0"]
-    if rooted:
-        step = [interpreter.interpreter, *options, "/var/runtime"]
-        site.within_root("compiling", step, {site.client: "/var/runtime"})
-    else:
-        path = _prefix(site, interpreter) / interpreter.interpreter
-        site.run("compiling", [str(path), *options, str(site.client)])
+    client = site.seen_client(rooted=rooted)
+    path = interpreter.interpreter if rooted else str(_prefix(site, interpreter) / interpreter.interpreter)
+    for step, arguments in {
+        "compiling": ["-m", "compileall", "-q", "-j", "0", client],
+        "trying": ["-c", f"import sys; sys.path.insert(0, {client!r}); import runtime_client"],
+    }.items():
+        site.with_client(step, [path, "-I", "-S", *arguments], rooted=rooted)

@@ -70,14 +70,20 @@ class Workshop:
         self.say(f"{step}: done in {time.monotonic() - began:.1f} s")
         return output
 
-    def within_root(self, step: str, command: Sequence[str], writable: Mapping[Path, str] | None = None) -> str:
-        """Run a step in the root file system, with the host's network. writable: host folder -> path inside. As ``run``."""
+    def seen_client(self, *, rooted: bool) -> str:
+        """The client's folder as commands of ``with_client`` see it."""
+        return "/var/runtime" if rooted else str(self.client)
+
+    def with_client(self, step: str, command: Sequence[str], *, rooted: bool) -> str:
+        """Run a step that may write the client's folder; rooted: in the root file system, with the host's network. As ``run``."""
+        if not rooted:
+            return self.run(step, command)
         need({"bwrap": "bubblewrap"}, "a root file system is entered through bubblewrap")
-        binds = [part for host, inside in (writable or {}).items() for part in ("--bind", str(host), inside)]
-        names = [str(path) for path in (Path("/etc/resolv.conf"), Path("/etc/hosts")) if path.exists()]
-        network = [part for path in names for part in ("--ro-bind", path, path)]
-        inside = ["--bind", str(self.root), "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108  # the sandbox's own
-        return self.run(step, ["bwrap", *inside, *network, *binds, "--die-with-parent", "--chdir", "/", *command])
+        inside = ["--bind", str(self.root), "/", "--bind", str(self.client), self.seen_client(rooted=True)]
+        inside += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108  # of the sandbox
+        network = [path for path in ("/etc/resolv.conf", "/etc/hosts") if Path(path).exists()]
+        inside += [part for path in network for part in ("--ro-bind", path, path)]
+        return self.run(step, ["bwrap", *inside, "--die-with-parent", "--chdir", "/", *command])
 
 
 def need(programs: Mapping[str, str], why: str) -> None:
