@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.description = "List runtimes: which can be had now, of which versions, and what to do for the others."
     _state(parser)
     parser.add_argument("--json", action="store_true", help="as JSON: one object a runtime")
-    parser.set_defaults(call=_list)
+    parser.set_defaults(call=call)
     actions = parser.add_subparsers(metavar="ACTION")
     text = "Build a runtime under the state folder, apart from the daemon's own packages. A running daemon needs no restart."
     builder = actions.add_parser("install", help="build a runtime", description=text)
@@ -46,7 +46,7 @@ def _state(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, default=None, metavar="FOLDER", help="the state folder itself")
 
 
-def _list(given: argparse.Namespace) -> int:
+def call(given: argparse.Namespace) -> int:
     lines = listing.listing(_folder(given))
     if given.json:
         print(json.dumps([line.as_json() for line in lines], indent=1))

@@ -70,9 +70,12 @@ class Listener:
         """
         self._checked = sock is None
         where = {"host": "127.0.0.1", "port": 0} if sock is None else {"sock": sock}
-        make = lambda: HttpConnection(self, max_body=MAX_ANSWER, streams=self._runtime)  # noqa: E731
-        self._server = await asyncio.get_running_loop().create_server(make, **where, backlog=16)
+        self._server = await asyncio.get_running_loop().create_server(self.connection, **where, backlog=16)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def connection(self) -> HttpConnection:
+        """The protocol of a further client."""
+        return HttpConnection(self, max_body=MAX_ANSWER, streams=self._runtime)
 
     async def close(self) -> None:
         """Listen no more, hang up on everybody."""

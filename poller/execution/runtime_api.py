@@ -61,7 +61,7 @@ class RuntimeApi:
 
     def __init__(self, admit: Admit, *, paced: bool = True) -> None:
         self._paced = paced
-        self._listener = Listener(admit, self)
+        self.listener = Listener(admit, self)
         self._parked: Exchange | None = None
         self._event: tuple[Invocation, int] | None = None  # the one handed out, with its deadline, epoch milliseconds
         self._event_id = b""
@@ -73,8 +73,8 @@ class RuntimeApi:
     def reset(self) -> None:
         """A new process is about to start."""
         self.cut("Sandbox.Failure")
-        self._listener.hang_up()
-        for api in self._listener.apis:
+        self.listener.hang_up()
+        for api in self.listener.apis:
             api.reset()
         loop = asyncio.get_running_loop()
         self.state = State.STARTED
@@ -90,7 +90,7 @@ class RuntimeApi:
     @property
     def port(self) -> int:
         """The listener's."""
-        return self._listener.port
+        return self.listener.port
 
     @property
     def waiting(self) -> bool:
@@ -99,16 +99,16 @@ class RuntimeApi:
 
     def serve(self, api: Api) -> None:
         """Answer that API's paths too."""
-        self._listener.apis.append(api)
+        self.listener.apis.append(api)
 
     async def open(self, sock: socket.socket | None = None) -> None:
         """Listen on a free port of 127.0.0.1, or on a socket that was made inside the environment (see ``Listener.open``)."""
-        await self._listener.open(sock)
+        await self.listener.open(sock)
 
     async def close(self) -> None:
         """Listen no more, hang up on everybody."""
         self.cut("Sandbox.Failure")
-        await self._listener.close()
+        await self.listener.close()
 
     def deliver(
         self, invocation: Invocation, deadline_ms: int, *, stream: bool = False
@@ -190,7 +190,7 @@ class RuntimeApi:
             self._event, self._event_id = None, b""
             if not self.ready.done():
                 self.ready.set_result(None)
-                for api in self._listener.apis:
+                for api in self.listener.apis:
                     api.runtime_ready()
         self._hand_out(exchange)
 

@@ -74,8 +74,9 @@ class Process:
         """One event, answered."""
         sent = self.send(do, **event)
         await self._first(sent)
-        assert sent.done(), f"it ended with {self.ended.result()}:\n{self.output}"
-        return sent.result()
+        answer = sent.result() if sent.done() else None
+        assert answer is not None, f"it ended with {self.ended.result()}:\n{self.output}"
+        return answer
 
     async def value(self, do: str, **event: Any) -> Any:
         """What the handler returned."""
@@ -83,7 +84,7 @@ class Process:
         assert not answer.error, f"{answer.body.decode()}\n{self.output}"
         return json.loads(answer.body)
 
-    def send(self, do: str, **event: Any) -> asyncio.Future[Answer]:
+    def send(self, do: str, **event: Any) -> asyncio.Future[Answer | None]:
         """One event, not waited for."""
         self.request_id = str(uuid.uuid4())
         payload = json.dumps({"do": do} | event).encode()

@@ -20,6 +20,7 @@ PROMISES = {
     Settings: {
         "state": "./state",
         "concurrency": 1000,
+        "sandbox": "auto",
         "stop_timeout_seconds": 30,
         "http": HttpSettings(),
         "log": LogSettings(),
@@ -61,6 +62,9 @@ PROMISES = {
         "environment": {},
         "reserved_concurrency": None,
         "provisioned_concurrency": None,
+        "ephemeral_storage_mb": 512,
+        "network": None,
+        "host_ports": (),
         "idle_timeout_seconds": 300,
         "recycle_after_seconds": 14400,
     },
