@@ -47,6 +47,7 @@ def _state(parser: argparse.ArgumentParser) -> None:
 
 
 def call(given: argparse.Namespace) -> int:
+    """List them."""
     lines = listing.listing(_folder(given))
     if given.json:
         print(json.dumps([line.as_json() for line in lines], indent=1))

@@ -12,17 +12,20 @@ What holds here:
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import os
 import shutil
 import signal
+import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from poller.execution import failures
+from poller.execution.companions import Companions
 from poller.execution.contract import Environment, FunctionSpec, Invocation, Result, Status
 from poller.execution.logs import Capture, init_report
 from poller.execution.package import temporary_folder
@@ -60,6 +63,13 @@ class ProcessEnvironment(Environment):
         self._id = uuid.uuid4().hex
         self._stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{spec.version}]{self._id}"
         self._api = RuntimeApi(self._admits)
+        self._companions = Companions(spec, self._dial, self._api.give_up)
+        for api in (self._companions.api, self._companions.telemetry, self._companions.telemetry.logs):
+            self._api.serve(api)
+        self._told: asyncio.Future[None] | None = (
+            None  # done when the extensions are back from the event they were told of
+        )
+        self._finishing: asyncio.Task[None] | None = None  # of an invocation that has its answer
         self._capture = Capture(spec.name, self._stream, emit)
         self._temporary: Path | None = None
         self._box: Box | None = None
@@ -100,7 +110,7 @@ class ProcessEnvironment(Environment):
         failure, took = await self._init(self._spec.init_seconds)
         if failure:
             self._log_init(failure, took, "init")
-            await self._reset()
+            await self._reset(_reason(failure))
         else:
             self._init_ms = took
         self._emit(
@@ -110,20 +120,30 @@ class ProcessEnvironment(Environment):
         )
 
     async def invoke(self, invocation: Invocation) -> Result:
-        """Run one event; a runtime that is not there is started first, on the invocation's time."""
+        """Run one event; a runtime that is not there is started first, on the invocation's time.
+
+        Returns as soon as the runtime has answered; what extensions still do is waited for before the next event.
+        """
         self._set_busy(self, True)
         try:
+            if self._finishing is not None:
+                await self._finishing
             return await self._invoke(invocation)
         finally:
             self._set_busy(self, False)
 
     async def stop(self) -> None:
-        """SHUTDOWN. Without extensions there is nobody to ask: SIGKILL at once (Lambda DG, shutdown phase)."""
+        """SHUTDOWN: extensions are asked to end; without any, SIGKILL at once (Lambda DG, shutdown phase)."""
         if self._stopped:
             return
         self._stopped = True
+        if self._finishing is not None:
+            self._finishing.cancel()
+            await asyncio.wait({self._finishing})
+        await self._companions.shut_down(self._runtime, "spindown")
         if self._box is not None:
             await self._box.close()
+        await self._companions.close()
         await self._api.close()
         self._capture.close()
         if self._temporary is not None:
@@ -145,13 +165,29 @@ class ProcessEnvironment(Environment):
             if failure:
                 return await self._init_failed(invocation, failure, took)
         self._capture.begin(invocation.request_id, self._spec.version, tail=invocation.tail)
-        answer = await self._deliver(invocation, began + self._spec.timeout_seconds)
+        deadline = began + self._spec.timeout_seconds
+        answer = await self._deliver(invocation, deadline)
         result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
         result.init_ms, result.max_memory_mb = init_ms, self._high_water()
-        if answer is None:
-            await self._reset()
-        result.log_tail = self._capture.end(result, self._spec.memory_mb)
+        reset = "" if answer is not None else _reason(result.error_type)
+        if not self._companions.some:  # there is nobody to wait for: no task is needed
+            if reset:
+                await self._reset(reset)
+            result.log_tail = self._capture.end(result, self._spec.memory_mb)
+            return result
+        self._finishing = asyncio.create_task(self._finish(result, deadline, reset), name=f"extensions {self._id}")
+        if invocation.tail:
+            await self._finishing
         return result
+
+    async def _finish(self, result: Result, deadline: float, reset: str) -> None:
+        """Wait for the extensions: the function's timeout is theirs too; one that is late or broken costs the environment a reset."""
+        told, self._told = self._told, None
+        if not reset and told is not None and not await self._companions.back(told, deadline):
+            reset = "failure" if self._companions.error else "timeout"
+        if reset:
+            await self._reset(reset)
+        result.log_tail = self._capture.end(result, self._spec.memory_mb)
 
     def _there(self) -> bool:
         """Whether the runtime's process is there. The kernel is asked: nobody may have told yet that it was killed while idle."""
@@ -176,7 +212,9 @@ class ProcessEnvironment(Environment):
 
     async def _answer(self, invocation: Invocation, deadline: float) -> Answer | None:
         left = max(0.0, deadline - time.monotonic())
-        answer = self._api.deliver(invocation, int((time.time() + left) * 1000))
+        deadline_ms = int((time.time() + left) * 1000)
+        answer = self._api.deliver(invocation, deadline_ms)
+        self._told = self._companions.invoke(invocation, deadline_ms)
         if not self._running:
             return None
         timer = asyncio.get_running_loop().call_later(left, self._api.give_up)
@@ -189,7 +227,10 @@ class ProcessEnvironment(Environment):
         """What came first: an answer, the runtime's end, or the timeout."""
         if answer is not None:
             return _answered(request_id, answer, duration_ms)
-        if self._runtime is not None and self._runtime.ended.done():
+        if self._companions.error is not None:
+            kind, reason = self._companions.error
+            payload, status = failures.body(kind, request_id, reason), Status.FAILURE
+        elif self._runtime is not None and self._runtime.ended.done():
             payload, kind = failures.exited(request_id, self._runtime.ended.result()), "Runtime.ExitError"
             status = Status.FAILURE
         else:
@@ -206,12 +247,14 @@ class ProcessEnvironment(Environment):
             payload, kind = failures.timed_out(request_id, self._spec.timeout_seconds), Status.TIMEOUT
         elif self._api.init_error is not None:
             payload, kind = self._api.init_error, Status.ERROR
+        elif self._companions.error is not None:
+            payload, kind = failures.body(failure, request_id, self._companions.error[1]), Status.FAILURE
         elif self._refused is not None:
             payload, kind = failures.body(failure, request_id, str(self._refused)), Status.FAILURE
         else:
             code = self._runtime.ended.result() if self._runtime and self._runtime.ended.done() else -9
             payload, kind = failures.exited(request_id, code), Status.FAILURE
-        await self._reset()
+        await self._reset(_reason(failure))
         result = Result(request_id=request_id, status=kind, payload=payload, error_type=failure, duration_ms=took)
         result.log_tail = self._capture.end(result, self._spec.memory_mb)
         return result
@@ -226,7 +269,7 @@ class ProcessEnvironment(Environment):
         """Start the processes and wait until the runtime asks for an event. Returns the error type, "" when ready, and milliseconds."""
         began = time.monotonic()
         self._refused = None
-        await self._reset()
+        await self._reset("failure")
         try:
             async with asyncio.timeout(seconds):
                 failure = await self._begin()
@@ -242,14 +285,17 @@ class ProcessEnvironment(Environment):
         plan = self._plan()
         box = await self._placed(plan)
         self._api.reset()
-        self._killed, self._peak = False, 0
-        address = f"127.0.0.1:{self._api.port}"
-        self._runtime = await self._launched(box, plan.launch.argv, plan.launch.directory, plan, address)
-        self._runtime.ended.add_done_callback(self._ended)
-        await _first(self._api.ready, self._runtime.ended)
-        if self._runtime.running:
-            return ""
-        return "Runtime.ExitError" if self._api.init_error is None else failures.error_type(self._api.init_error)
+        self._killed, self._peak, self._told = False, 0, None
+        await self._companions.launch(box, self._extensions(plan))
+        if self._companions.error is None:
+            self._runtime = await self._launched(box, plan)
+            self._runtime.ended.add_done_callback(self._ended)
+            await _first(self._api.ready, self._runtime.ended, self._companions.failed)
+            if not self._runtime.running:
+                error = self._api.init_error
+                return "Runtime.ExitError" if error is None else failures.error_type(error)
+            await self._companions.ready()
+        return "" if self._companions.error is None else self._companions.error[0]
 
     def _plan(self) -> Startup:
         if self._temporary is None and not self._isolation.sandboxed:
@@ -273,18 +319,34 @@ class ProcessEnvironment(Environment):
             await self._api.open(self._box.listener)
         return self._box
 
-    async def _launched(self, box: Box, argv: tuple[str, ...], folder: str, plan: Startup, address: str) -> Process:
-        command = Command(
+    async def _launched(self, box: Box, plan: Startup) -> Process:
+        argv = plan.launch.argv
+        try:
+            return await box.start(self._command(plan, argv, plan.runtime_variables(self._address, self._stream)))
+        except SpawnError as error:
+            raise InvalidEntrypoint.of(argv[0], error) from error
+
+    def _extensions(self, plan: Startup) -> dict[str, Command]:
+        variables = plan.extension_variables(self._address, self._stream)
+        return {name: self._command(plan, (path,), variables) for name, path in plan.extensions.items()}
+
+    def _command(self, plan: Startup, argv: tuple[str, ...], variables: Mapping[str, str]) -> Command:
+        return Command(
             argv=argv,
-            environment=plan.runtime_variables(address, self._stream),
-            folder=folder,
+            environment=variables,
+            folder=plan.launch.directory,
             descriptors={1: self._capture.write_end, 2: self._capture.write_end},
             limits=plan.limits(),
         )
-        try:
-            return await box.start(command)
-        except SpawnError as error:
-            raise InvalidEntrypoint.of(argv[0], error) from error
+
+    @property
+    def _address(self) -> str:
+        return f"127.0.0.1:{self._api.port}"
+
+    async def _dial(self, port: int) -> socket.socket:
+        if self._box is None:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "there is no environment yet")
+        return await self._box.dial(port)
 
     def _ended(self, _: asyncio.Future[int]) -> None:
         """The runtime's end is the end of all waiting for its answer."""
@@ -295,13 +357,15 @@ class ProcessEnvironment(Environment):
         return self._box is not None and self._box.admits(self._api.port, client_port)
 
     def _mark(self) -> bytes:
-        return b"AWS_LAMBDA_RUNTIME_API=127.0.0.1:%d\0" % self._api.port
+        return f"AWS_LAMBDA_RUNTIME_API={self._address}\0".encode()
 
-    async def _reset(self) -> None:
-        """End every process of the environment; its files stay."""
+    async def _reset(self, reason: str) -> None:
+        """End every process of the environment; its files stay. reason: as extensions are told."""
+        if self._box is None or (self._killed and not self._running):
+            return
+        await self._companions.shut_down(self._runtime, reason)
         self._killed = True
-        if self._box is not None and self._runtime is not None:
-            await self._box.clear()
+        await self._box.clear()
 
     def _high_water(self) -> int:
         """Megabytes, rounded up."""
@@ -327,3 +391,8 @@ def _answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
     else:
         payload, kind, status = answer.body, "", Status.SUCCESS
     return Result(request_id=request_id, status=status, payload=payload, error_type=kind, duration_ms=duration_ms)
+
+
+def _reason(failure: str) -> str:
+    """Why an environment is reset, in the words of a SHUTDOWN event."""
+    return "timeout" if failure == TIMED_OUT else "failure"

@@ -94,9 +94,9 @@ class Scene:
         return [fact.line for fact in self.facts if isinstance(fact, FunctionLogged) and fact.request_id == request_id]
 
 
-async def invoke(pool: Pool, do: str = "echo", **event: Any) -> Result:
+async def invoke(pool: Pool, do: str = "echo", *, tail: bool = True, **event: Any) -> Result:
     payload = json.dumps({"do": do} | event).encode()
-    invocation = Invocation(request_id=str(uuid.uuid4()), payload=payload, function_arn=pool.spec.arn, tail=True)
+    invocation = Invocation(request_id=str(uuid.uuid4()), payload=payload, function_arn=pool.spec.arn, tail=tail)
     return await pool.invoke(invocation)
 
 

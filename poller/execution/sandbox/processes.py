@@ -90,9 +90,11 @@ class Spawner:
         return process
 
     async def connect(self, holder: Process, port: int) -> socket.socket:
-        """A connection to 127.0.0.1:port made inside a sandbox. Raises SpawnError."""
+        """A connection to 127.0.0.1:port made inside a sandbox; does not block. Raises SpawnError."""
         _, fds = await self._ask("connect", holder=holder.pid, port=port)
-        return socket.socket(fileno=fds[0])
+        client = socket.socket(fileno=fds[0])
+        client.setblocking(False)
+        return client
 
     async def clear(self, holder: Process) -> None:
         """Kill all processes in a sandbox; it stays."""
