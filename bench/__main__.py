@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import cold, crowd, growth, idle, queue_to_function, report, warm
+from bench import cold, crowd, growth, idle, queue_to_function, report, unpack, warm
 from bench.figures import Line, Skipped
 from bench.programs import Failed
 from bench.run import Bench
@@ -27,6 +27,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "d": idle.measure,
     "e": crowd.measure,
     "f": growth.measure,
+    "g": unpack.measure,
 }
 
 

@@ -128,6 +128,14 @@ def test_an_entry_below_a_link_goes_where_the_link_leads_inside(tmp_path: Path) 
     }
 
 
+def test_an_absolute_link_starts_at_the_root_of_the_image_wherever_it_lies(tmp_path: Path) -> None:
+    root = unpack(
+        tmp_path / "root",
+        [link("a/b/c", "/d/e"), link("a/b/up", "../../d"), file("a/b/c/x", "1"), file("a/b/up/y", "1")],
+    )
+    assert {path for path, text in seen(root).items() if text == "1"} == {"d/e/x", "d/y"}
+
+
 def test_a_way_through_a_link_that_changed_is_walked_anew(tmp_path: Path) -> None:
     root = unpack(tmp_path / "root", [link("a", "b"), file("a/x", "1"), link("a", "c"), file("a/y", "1")])
     assert seen(root) == {"a": "-> c", "b": "/", "b/x": "1", "c": "/", "c/y": "1"}
