@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from typing import Any
 
@@ -26,6 +28,10 @@ def sample(daemon: Daemon, line: str) -> float:
     return float(found[0].rpartition(" ")[2]) if found else 0.0
 
 
+def environments(daemon: Daemon) -> list[int]:
+    return sorted(daemon.processes() - {daemon.pid})
+
+
 def test_provisioned_environments_are_ready_before_traffic_and_stay(scene: Scene) -> None:
     queue = scene.queue()
     scene.function(provisioned_concurrency=2, reserved_concurrency=4, idle_timeout_seconds=1)
@@ -45,4 +51,22 @@ def test_provisioned_environments_are_ready_before_traffic_and_stay(scene: Scene
     time.sleep(2.0)  # past the idle timeout
     until(lambda: sample(daemon, 'pollerd_environments{function="worker"}') == 2, "only those are left")
     assert sample(daemon, 'pollerd_provisioned_available{function="worker"}') == 2
+    daemon.stop()
+
+
+def test_a_provisioned_environment_that_is_killed_while_idle_is_replaced_before_traffic_needs_it(scene: Scene) -> None:
+    queue = scene.queue()
+    scene.function(provisioned_concurrency=1, reserved_concurrency=1)
+    scene.mapping("work", queue.name, batch_size=1)
+    daemon = scene.daemon()
+    daemon.start()
+    until(lambda: readiness(daemon)["ready"], "all is ready")
+    [victim] = environments(daemon)
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: [pid for pid in environments(daemon) if pid != victim], "another is started")
+    until(lambda: sample(daemon, 'pollerd_provisioned_available{function="worker"}') == 1, "it is ready")
+    queue.send(1)
+    queue.wait_empty()
+    assert sample(daemon, "pollerd_cold_starts_total") == 0
+    assert sample(daemon, "pollerd_init_seconds_count") == 2
     daemon.stop()
