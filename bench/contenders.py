@@ -100,7 +100,7 @@ def drain(
     """
     with bench.folder() as folder, sqs_server(folder) as server:
         (queue,) = server.make_queues(["work"])
-        tally = Tally(folder / "tally")
+        tally = Tally.made(folder / "shared")
         if filled_first:
             server.fill(queue, count)
         with contender(Scene(folder, server, queue, tally.path)) as program:

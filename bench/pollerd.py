@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.programs import Program, free_port, running, until
 from bench.sqs_server import KEYS, REGION
+from poller.execution.sandbox.isolation import unavailable
 
 FUNCTION = Path(__file__).with_name("function")
 RUNTIME = f"python3.{sys.version_info.minor}"
@@ -33,10 +34,21 @@ def configuration(
                 "runtime": RUNTIME,
                 "handler": "app.handler",
                 "timeout_seconds": 30,
-                "environment": {"TALLY": str(tally)},
+                **_noting(tally),
             }
         },
         "event_source_mappings": {name: {"function": "work", **block} for name, block in mappings.items()},
+    }
+
+
+def _noting(tally: Path) -> dict[str, Any]:
+    """How the function gets at the tally: in a sandbox only through a folder that was given to it."""
+    if unavailable():
+        return {"environment": {"TALLY": str(tally)}}
+    seen = "/mnt/tally"
+    return {
+        "environment": {"TALLY": f"{seen}/{tally.name}"},
+        "file_system_configs": [{"path": str(tally.parent), "local_mount_path": seen}],
     }
 
 

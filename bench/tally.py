@@ -23,6 +23,16 @@ class Tally:
 
     path: Path
 
+    @classmethod
+    def made(cls, folder: Path) -> Tally:
+        """A new one, in a new folder; functions may run as a user of their own."""
+        folder.mkdir()
+        folder.chmod(0o777)
+        tally = cls(folder / "tally")
+        tally.path.touch()
+        tally.path.chmod(0o666)
+        return tally
+
     def total(self) -> int:
         """Records handled so far, repeats included."""
         return sum(count for _, count in self._marks())

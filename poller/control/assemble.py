@@ -103,6 +103,7 @@ def spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionS
         timeout_seconds=function.timeout_seconds,
         memory_mb=function.memory_mb,
         ephemeral_storage_mb=function.ephemeral_storage_mb,
+        file_systems={each.local_mount_path: each.path for each in function.file_system_configs},
         network=function.network or "",
         host_ports=(*function.host_ports, *_local_port(account.endpoint_url)),
         environment=function.environment,

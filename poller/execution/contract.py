@@ -106,6 +106,7 @@ class FunctionSpec:
     image: for a function from a container image; then runtime and handler are "", and task_root is the image's root.
     initialization_type: AWS_LAMBDA_INITIALIZATION_TYPE, ``on-demand`` or ``provisioned-concurrency``.
     ephemeral_storage_mb: size of /tmp. network: host-egress, none, shared, or "" for the best that this host can give.
+    file_systems: path inside -> folder of the host, which the function may write to.
     host_ports: ports of the host's loopback that the function may reach in a network of its own.
     """
 
@@ -124,6 +125,7 @@ class FunctionSpec:
     initialization_type: str = ON_DEMAND
     ephemeral_storage_mb: int = 512
     network: str = ""
+    file_systems: Mapping[str, str] = field(default_factory=dict)
     host_ports: tuple[int, ...] = ()
 
     @property

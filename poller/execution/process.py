@@ -41,6 +41,8 @@ class ProcessDriver(Driver):
             found.append(f"sandbox: bubblewrap cannot be had: {self.isolation.description}")
         if problem := self.isolation.problem(self.isolation.network(spec.network)):
             found.append(problem)
+        if spec.file_systems and not self.isolation.sandboxed:
+            found.append(f"file_system_configs take a sandbox, and there is none ({self.isolation.description})")
         if spec.image is not None:
             return found + ([] if self.isolation.sandboxed else [_rootless("the image", self.isolation)])
         try:

@@ -62,7 +62,12 @@ def startup(spec: FunctionSpec, state: Path, *, sandboxed: bool, temporary: Path
     return Startup(
         spec=spec,
         launch=launch,
-        layout=Layout(root=launch.root, mounts=mounts, temporary_bytes=spec.ephemeral_storage_mb * 1024 * 1024),
+        layout=Layout(
+            root=launch.root,
+            mounts=mounts,
+            writable=spec.file_systems,
+            temporary_bytes=spec.ephemeral_storage_mb * 1024 * 1024,
+        ),
         extensions=_extensions(layers, "/opt" if sandboxed else str(layers)),
         temporary="" if sandboxed else str(temporary),
     )

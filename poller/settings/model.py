@@ -82,6 +82,22 @@ class ImageConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileSystemConfig:
+    """A folder of the host that a function may write to (AWS: an EFS access point)."""
+
+    path: str = field(metadata={"path": True, "example": "./shared"})
+    """The folder, relative to the file that names it. The user that functions run as must be allowed to write there."""
+    local_mount_path: str = field(
+        metadata={
+            "pattern": r"/mnt/[a-zA-Z0-9-_.]{1,155}",
+            "words": "/mnt/ and a name of letters, digits, hyphens, underscores and dots",
+            "example": "/mnt/shared",
+        }
+    )
+    """Where the function finds it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
     """One Lambda function."""
 
@@ -127,6 +143,8 @@ class FunctionSettings:
     are busy. At most reserved_concurrency; without one they are set aside from `concurrency`. Absent: none."""
     ephemeral_storage_mb: int = field(default=512, metadata=between(512, 10240))
     """Size of the function's /tmp in MB; AWS's default and range. Under a sandbox it is memory; without one nobody keeps the limit."""
+    file_system_configs: Sequence[FileSystemConfig] = ()
+    """Folders of the host that outlive the function's environments, as EFS does on AWS. They take a sandbox."""
     network: str | None = field(
         default=None, metadata={"choices": ("host-egress", "none", "shared"), "example": "none"}
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +13,16 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
-def test_no_process_is_left(scene: Scene, tmp_path: Path, number: signal.Signals) -> None:
+def test_no_process_is_left(scene: Scene, number: signal.Signals) -> None:
     """Two environments are busy and one is idle when the end comes."""
-    gate = tmp_path / "gate"
+    gate, seen_gate = scene.gate()
     busy, idle = scene.queue(), scene.queue()
     scene.function()
     scene.function("quick")
     scene.mapping("busy", busy.name, batch_size=1, maximum_concurrency=2)
     scene.mapping("idle", idle.name, "quick")
     daemon = scene.daemon()
-    busy.send(2, gate=str(gate))
+    busy.send(2, gate=seen_gate)
     idle.send(1)
     daemon.start()
     scene.wait_handled(1)

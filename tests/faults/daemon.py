@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from tests.faults.until import until
 
 PROGRAM = Path(sys.executable).parent / "pollerd"
-MARKER = "JOURNAL"
+MARKER = "SCENE"
 """Variable that marks the processes; its value is a path of the test's own."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from poller.execution.sandbox.isolation import unavailable
 from tests.faults.daemon import MARKER, Daemon
 from tests.faults.oracle import Journal, Note, Row, Verdict, ends
 from tests.faults.queues import Queue, sqs_client
@@ -23,7 +24,12 @@ class Scene:
     """Put together first, then ``daemon()``; ``judge`` at the end. record: takes the table's row."""
 
     def __init__(self, folder: Path, server: str, record: Callable[[Row], None]) -> None:
-        self.journal = Journal(folder / "journal.jsonl")
+        self._shared = folder / "shared"
+        self._shared.mkdir(exist_ok=True)
+        self._shared.chmod(0o777)  # functions may run as a user of their own
+        self.journal = Journal(self._shared / "journal.jsonl")
+        self.journal.path.touch()
+        self.journal.path.chmod(0o666)
         self.queues: list[Queue] = []
         self._folder = folder
         self._server = server
@@ -62,12 +68,29 @@ class Scene:
 
     def variables(self) -> dict[str, str]:
         """What function/app.py needs in its environment."""
-        return {MARKER: str(self.journal.path)}
+        return {MARKER: str(self._folder), "JOURNAL": f"{self.shared}/{self.journal.path.name}"}
+
+    @property
+    def shared(self) -> str:
+        """Where functions see the folder that they share with the test."""
+        return str(self._shared) if unavailable() else "/mnt/shared"
+
+    def gate(self, name: str = "gate") -> tuple[Path, str]:
+        """A file that handlers may wait for: where the test makes it, and where a message says it is."""
+        return self._shared / name, f"{self.shared}/{name}"
 
     def function(self, name: str = "worker", *, partial: bool = False, **settings: Any) -> None:
         """The function of function/app.py. partial: it names failed records instead of raising."""
         variables = self.variables() | ({"PARTIAL": "1"} if partial else {})
-        basic = {"code": str(FUNCTION), "runtime": RUNTIME, "handler": "app.handler", "timeout_seconds": 60}
+        basic: dict[str, Any] = {
+            "code": str(FUNCTION),
+            "runtime": RUNTIME,
+            "handler": "app.handler",
+            "timeout_seconds": 60,
+        }
+        shared = {"path": str(self._shared), "local_mount_path": self.shared}
+        if not unavailable():
+            basic["file_system_configs"] = [shared]
         self._functions[name] = {**basic, "memory_mb": 256, "environment": variables, **settings}
 
     def mapping(self, name: str, queue: str, function: str = "worker", **settings: Any) -> None:
@@ -87,7 +110,7 @@ class Scene:
         }
         config = self._folder / f"pollerd-{len(self._daemons)}.json"
         config.write_text(json.dumps(whole, indent=2))
-        daemon = Daemon(config, str(self.journal.path))
+        daemon = Daemon(config, str(self._folder))
         self._daemons.append(daemon)
         return daemon
 

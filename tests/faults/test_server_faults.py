@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -104,15 +103,15 @@ def test_a_server_that_restarts_is_found_again(private_ministack: Servers, scene
 
 @pytest.mark.timeout(180)
 def test_an_answer_that_cannot_be_settled_is_settled_once_the_server_is_back(
-    private_ministack: Servers, scene_on: Scenes, tmp_path: Path
+    private_ministack: Servers, scene_on: Scenes
 ) -> None:
     server = private_ministack(persistent=True)
     scene = scene_on(server)
-    gate = tmp_path / "gate"
+    gate, seen_gate = scene.gate()
     queue = scene.queue(visibility=120, max_receives=1)
     scene.function(reserved_concurrency=1)
     scene.mapping("work", queue.name, batch_size=10)
-    queue.send(10, gate=str(gate))
+    queue.send(10, gate=seen_gate)
     daemon = scene.daemon()
     daemon.start()
     until(lambda: len(scene.started()) == 1 and queue.counts() == (0, 10), "the batch runs")

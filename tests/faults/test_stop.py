@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.faults.oracle import ends
@@ -17,18 +15,18 @@ STOP_SECONDS = 30.0
 
 
 @pytest.mark.timeout(180)
-def test_sigterm_finishes_what_runs_and_hands_back_what_waits(scene: Scene, tmp_path: Path) -> None:
+def test_sigterm_finishes_what_runs_and_hands_back_what_waits(scene: Scene) -> None:
     """The waiting batch has room for one more, so that a long poll the server has not noticed to be gone takes one at most.
 
     MiniStack notices none: it goes on with a receive whose caller has hung up, and hands out what it finds to nobody.
     """
-    gate = tmp_path / "gate"
+    gate, seen_gate = scene.gate()
     running = scene.queue(visibility=8, max_receives=2)
     waiting = scene.queue(visibility=8, max_receives=3)
     scene.function()
     scene.mapping("running", running.name, batch_size=2, maximum_concurrency=2)
     scene.mapping("waiting", waiting.name, batch_size=31, maximum_batching_window_seconds=300, maximum_concurrency=1)
-    running.send(4, gate=str(gate))
+    running.send(4, gate=seen_gate)
     waiting.send(30)
     daemon = scene.daemon()
     daemon.start()
@@ -52,12 +50,12 @@ def test_sigterm_finishes_what_runs_and_hands_back_what_waits(scene: Scene, tmp_
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("how", ["deadline", "second signal"])
-def test_a_handler_that_does_not_end_is_cut_and_its_record_comes_again(scene: Scene, tmp_path: Path, how: str) -> None:
-    gate = tmp_path / "gate"
+def test_a_handler_that_does_not_end_is_cut_and_its_record_comes_again(scene: Scene, how: str) -> None:
+    gate, seen_gate = scene.gate()
     queue = scene.queue(visibility=5, max_receives=5)
     scene.function()
     scene.mapping("work", queue.name, batch_size=1, maximum_concurrency=1)  # no poll is left to the server, see above
-    queue.send(1, gate=str(gate))
+    queue.send(1, gate=seen_gate)
     daemon = scene.daemon(stop_timeout_seconds=4 if how == "deadline" else 600)
     daemon.start()
     until(scene.started, "the handler runs")

@@ -42,12 +42,13 @@ class Layout:
     """What a sandbox shows.
 
     root: a root file system of its own, None: the host's programs. mounts: path inside -> the host's, read-only. files: the same for
-    single files such as /etc/hosts. temporary_bytes: size of /tmp.
+    single files such as /etc/hosts. writable: the same for folders that may be written to. temporary_bytes: size of /tmp.
     """
 
     root: Path | None
     mounts: Mapping[str, str]
     files: Mapping[str, str] = field(default_factory=dict)
+    writable: Mapping[str, str] = field(default_factory=dict)
     temporary_bytes: int
 
 
@@ -59,11 +60,11 @@ def arguments(layout: Layout, *, own_user: bool, own_network: bool) -> list[str]
         words += ["--unshare-user", "--uid", str(USER), "--gid", str(GROUP)]
     if own_network:
         words += ["--unshare-net"]
-    points = {**layout.mounts, **layout.files}
+    points = {**layout.mounts, **layout.files, **layout.writable}
     made = ["/proc", "/dev", TEMPORARY]
     words += [*_folders(points), *_host(points)] if layout.root is None else _grafted(layout.root, [*points, *made])
     for inside, outside in sorted(points.items()):  # a folder before what lies in it
-        words += ["--ro-bind", outside, inside]
+        words += ["--bind" if inside in layout.writable else "--ro-bind", outside, inside]
     words += ["--proc", "/proc", "--dir", "/dev"]
     for name in DEVICES:
         words += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]

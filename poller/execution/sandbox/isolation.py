@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -135,12 +135,7 @@ class Bubblewrap(Isolation):
         for name in ("passwd", "group"):
             if layout.root is None or not (layout.root / "etc" / name).exists():
                 files[f"/etc/{name}"] = str(names / name)
-        return Layout(
-            root=layout.root,
-            mounts=layout.mounts,
-            files={**files, **layout.files},
-            temporary_bytes=layout.temporary_bytes,
-        )
+        return replace(layout, files={**files, **layout.files})
 
     def _names(self, user: int, group: int) -> Path:
         folder = self._folder / f"names-{user}"

@@ -63,6 +63,7 @@ PROMISES = {
         "reserved_concurrency": None,
         "provisioned_concurrency": None,
         "ephemeral_storage_mb": 512,
+        "file_system_configs": (),
         "network": None,
         "host_ports": (),
         "idle_timeout_seconds": 300,
