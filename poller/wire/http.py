@@ -135,10 +135,10 @@ class Receiver(Protocol):
 
 
 class Streams(Protocol):
-    """Which bodies a handler wants in pieces: those of requests that carry one header."""
+    """Which bodies a handler wants in pieces: those of requests that carry one of some headers."""
 
-    stream_header: bytes
-    """Its name, lower case."""
+    stream_headers: frozenset[bytes]
+    """Their names, lower case."""
 
     def on_head(self, request: Request, exchange: Exchange) -> Receiver | None:
         """Such a request's head has come. None: treat it like any other."""
@@ -152,7 +152,8 @@ class HttpConnection(asyncio.Protocol):
         self._handler = handler
         self._max_body = max_body
         self._streams = streams
-        self._mark = b"" if streams is None else streams.stream_header
+        self._marks = frozenset() if streams is None else streams.stream_headers
+        self._mark_sizes = {len(name) for name in self._marks}
         self._marked = False
         self._receiver: Receiver | None = None
         self._held = False
@@ -249,7 +250,7 @@ class HttpConnection(asyncio.Protocol):
         size = len(name)
         if size == len(b"Expect") and name.lower() == b"expect":
             self._expects = value.lower() == b"100-continue"
-        elif size == len(self._mark) and name.lower() == self._mark:
+        elif size in self._mark_sizes and name.lower() in self._marks:
             self._marked = True
 
     def on_headers_complete(self) -> None:
