@@ -301,10 +301,11 @@ class HttpConnection(asyncio.Protocol):
             return
         self._open = None
         self._held = False
-        self.transport.write(answer)
         if self._keep_alive:
+            self.transport.write(answer)
             self._serve()
-        else:
+        else:  # it has to be said: a client that asked for it may try its next request on this connection all the same (Node 20)
+            self.transport.write(answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
             self._close()
 
     def _serve(self) -> None:
