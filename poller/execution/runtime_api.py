@@ -116,7 +116,7 @@ class RuntimeApi:
     ) -> asyncio.Future[Answer | None]:
         """Hand an event to a runtime that is ready. Returns where its answer comes; None there: nobody will give one.
 
-        stream: an answer in chunks (in streaming mode, say) is handed on as it begins, as ``Answer.stream``; else it comes whole, or oversized.
+        stream: an answer in chunks is handed on as it begins, as ``Answer.stream``; else it comes whole, or oversized.
         """
         self._pending = (invocation, deadline_ms)
         self._wants_stream = stream
