@@ -103,11 +103,14 @@ class Delivery:
 
 
 class _Answer:
-    """What the parser tells; the body is thrown away."""
+    """What the parser tells; the body is thrown away, and not waited for where only the connection's end would end it (HTTP/1.0)."""
 
     def __init__(self) -> None:
         self.parser = httptools.HttpResponseParser(self)
         self.complete = self.keep_alive = False
+
+    def on_headers_complete(self) -> None:
+        self.complete = not self.parser.should_keep_alive()
 
     def on_message_complete(self) -> None:
         self.complete = True

@@ -53,6 +53,7 @@ class Listener:
         self.refusals = 0  # how many connections are still refused
         self.statuses: list[int] = []  # of the next answers; then 200
         self.silent = False
+        self.old = False  # answers as Python's http.server does: HTTP/1.0, no length
         self.requests: list[Request] = []
         self.times: list[float] = []
         self.ports: list[int] = []
@@ -91,12 +92,15 @@ class Listener:
                 if request.complete and not self.silent:
                     self.requests.append(request)
                     self.times.append(asyncio.get_running_loop().time())
+                    if self.old:
+                        writer.write(b"HTTP/1.0 200 OK\r\nServer: x\r\n\r\n")
+                        break
                     status = self.statuses.pop(0) if self.statuses else 200
                     writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nOK" % status)
                     request = Request()
                     parser = httptools.HttpRequestParser(request)
         finally:
-            writer.transport.abort()
+            writer.close()
 
 
 class Scene:
@@ -203,6 +207,16 @@ async def test_a_payload_that_is_always_rejected_does_not_block_the_next(scene: 
     scene.telemetry.tell(line("good"))
     await scene.telemetry.drain(60)
     assert [json.loads(request.body)[0]["record"] for request in scene.listener.requests] == ["bad"] * 5 + ["good"]
+
+
+async def test_a_listener_that_hangs_up_after_its_answer_has_taken_the_payload(scene: Scene) -> None:
+    scene.listener.old = True
+    scene.subscribe(scene.identity(), types=["function"])
+    for text in ("one", "two"):
+        scene.telemetry.tell(line(text))
+        await scene.telemetry.drain()
+    assert [json.loads(request.body)[0]["record"] for request in scene.listener.requests] == ["one", "two"]
+    assert len(scene.listener.ports) == 2
 
 
 async def test_telling_never_waits_and_draining_is_bounded(scene: Scene) -> None:
