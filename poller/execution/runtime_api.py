@@ -227,7 +227,7 @@ class RuntimeApi:
             return
         if not self._moved(call, exchange):
             return
-        mode = request.header(MODE) if call is Call.RESPONSE else b""
+        mode = request.header(MODE) if request.marked and call is Call.RESPONSE else b""
         if mode not in MODES:
             refuse(exchange, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
             self.failed(current[0].request_id, "Runtime.InvalidResponseModeHeader", "Invalid function response mode")

@@ -43,6 +43,7 @@ class Request:
 
     path: as sent, query included. headers: as sent, in order, trailers last. body: decoded from its chunks; b"" when it was longer than the
     connection's limit, and then ``oversized``. size: bytes of the body that came, kept or not. head: how many headers came before the body.
+    marked: it has one of ``Streams.stream_headers``.
     """
 
     method: bytes = b""
@@ -52,6 +53,7 @@ class Request:
     oversized: bool = False
     size: int = 0
     head: int = 0
+    marked: bool = False
 
     def header(self, name: bytes) -> bytes:
         """Value of the last header of that name (lower case), b"" where there is none."""
@@ -154,7 +156,6 @@ class HttpConnection(asyncio.Protocol):
         self._streams = streams
         self._marks = frozenset() if streams is None else streams.stream_headers
         self._mark_sizes = {len(name) for name in self._marks}
-        self._marked = False
         self._receiver: Receiver | None = None
         self._held = False
         self._parser = httptools.HttpRequestParser(self)
@@ -251,7 +252,7 @@ class HttpConnection(asyncio.Protocol):
         if size == len(b"Expect") and name.lower() == b"expect":
             self._expects = value.lower() == b"100-continue"
         elif size in self._mark_sizes and name.lower() in self._marks:
-            self._marked = True
+            self._request.marked = True
 
     def on_headers_complete(self) -> None:
         """The head is whole; clients that ask first whether they may send a body may."""
@@ -262,7 +263,7 @@ class HttpConnection(asyncio.Protocol):
         request.head = len(request.headers)
         if self._expects and self._open is None:
             self.transport.write(CONTINUE)
-        if self._marked and self._streams is not None and not (self._open or self._waiting):
+        if request.marked and self._streams is not None and not (self._open or self._waiting):
             exchange = Exchange(self)
             self._receiver = self._streams.on_head(request, exchange)
             self._open = exchange if self._receiver is not None else None
@@ -288,7 +289,7 @@ class HttpConnection(asyncio.Protocol):
             request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._waiting.append((request, self._parser.should_keep_alive()))
         self._request, self._chunks, self._size, self._in_body, self._expects = Request(), [], 0, False, False
-        self._receiver, self._marked = None, False
+        self._receiver = None
         if receiver is not None:
             self._keep_alive = self._parser.should_keep_alive()
             receiver.on_end(request)
