@@ -35,6 +35,7 @@ __all__ = ["MAX_ANSWER", "Answer", "RuntimeApi"]
 NEXT = b"/2018-06-01/runtime/invocation/next"
 INVOCATION = b"/2018-06-01/runtime/invocation/"
 MODE = b"lambda-runtime-function-response-mode"
+MODES = frozenset({b"", b"streaming"})
 CAUSE = b"lambda-runtime-function-xray-error-cause"
 
 _PONG = response(200, [(b"Content-Type", b"text/plain")], b"pong")
@@ -57,7 +58,7 @@ class RuntimeApi:
     paced: streamed answers leave at the service's pace; else as fast as they are read.
     """
 
-    stream_header = MODE
+    stream_headers = frozenset({MODE, b"transfer-encoding"})
 
     def __init__(self, admit: Admit, *, paced: bool = True) -> None:
         self._paced = paced
@@ -115,7 +116,7 @@ class RuntimeApi:
     ) -> asyncio.Future[Answer | None]:
         """Hand an event to a runtime that is ready. Returns where its answer comes; None there: nobody will give one.
 
-        stream: an answer that the runtime streams comes as soon as it begins, as ``Answer.stream``; else it comes whole, or oversized.
+        stream: an answer in chunks is handed on as it begins, as ``Answer.stream``; else it comes whole, or oversized.
         """
         self._pending = (invocation, deadline_ms)
         self._wants_stream = stream
@@ -161,11 +162,11 @@ class RuntimeApi:
             not_found(exchange)
 
     def on_head(self, request: Request, exchange: Exchange) -> Receiver | None:
-        """An answer in streaming mode begins. None: there is something wrong with it, which is said once it has come."""
+        """An answer of unknown length begins: Go sends all of its answers so. None: what is wrong with it is said once it has come."""
         current = self._event
         if request.method != b"POST" or self._called(request.path) is not Call.RESPONSE or current is None:
             return None
-        if request.header(MODE) != b"streaming" or not self._moved(Call.STREAM):
+        if request.header(MODE) not in MODES or not self._moved(Call.STREAM):
             return None
         stream = None
         if self._wants_stream:
@@ -226,8 +227,8 @@ class RuntimeApi:
             return
         if not self._moved(call, exchange):
             return
-        mode = request.header(MODE) if call is Call.RESPONSE else b""
-        if mode not in {b"", b"streaming"}:
+        mode = request.header(MODE) if request.marked and call is Call.RESPONSE else b""
+        if mode not in MODES:
             refuse(exchange, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
             self.failed(current[0].request_id, "Runtime.InvalidResponseModeHeader", "Invalid function response mode")
         elif request.oversized:
@@ -309,7 +310,7 @@ class RuntimeApi:
 
 
 class Streamed(Receiver):
-    """The body of one answer in streaming mode, on its way to a stream or, for a caller who wants none, into one piece."""
+    """The body of one answer that comes in chunks, on its way to a stream or, for a caller who wants none, into one piece."""
 
     def __init__(
         self, api: RuntimeApi, exchange: Exchange, request: Request, request_id: str, stream: AnswerStream | None

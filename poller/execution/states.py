@@ -21,6 +21,7 @@ class State(enum.Enum):
     RESTORE_READY = "RestoreReady"
     RESTORING = "Restoring"
     RESTORE_ERROR = "RestoreError"
+    __hash__ = object.__hash__  # members are alone in being equal to themselves; Enum's own hash is a call into Python
 
 
 class Call(enum.Enum):
@@ -35,6 +36,7 @@ class Call(enum.Enum):
     STREAM = "a streamed InvocationResponse"
     SENT = "InvocationResponseSent"  # its body has come
     RESTORED = "Restoring"
+    __hash__ = object.__hash__
 
 
 MOVES: dict[tuple[State, Call], State] = {

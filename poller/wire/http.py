@@ -43,6 +43,7 @@ class Request:
 
     path: as sent, query included. headers: as sent, in order, trailers last. body: decoded from its chunks; b"" when it was longer than the
     connection's limit, and then ``oversized``. size: bytes of the body that came, kept or not. head: how many headers came before the body.
+    marked: it has one of ``Streams.stream_headers``.
     """
 
     method: bytes = b""
@@ -52,6 +53,7 @@ class Request:
     oversized: bool = False
     size: int = 0
     head: int = 0
+    marked: bool = False
 
     def header(self, name: bytes) -> bytes:
         """Value of the last header of that name (lower case), b"" where there is none."""
@@ -135,10 +137,10 @@ class Receiver(Protocol):
 
 
 class Streams(Protocol):
-    """Which bodies a handler wants in pieces: those of requests that carry one header."""
+    """Which bodies a handler wants in pieces: those of requests that carry one of some headers."""
 
-    stream_header: bytes
-    """Its name, lower case."""
+    stream_headers: frozenset[bytes]
+    """Their names, lower case."""
 
     def on_head(self, request: Request, exchange: Exchange) -> Receiver | None:
         """Such a request's head has come. None: treat it like any other."""
@@ -152,8 +154,8 @@ class HttpConnection(asyncio.Protocol):
         self._handler = handler
         self._max_body = max_body
         self._streams = streams
-        self._mark = b"" if streams is None else streams.stream_header
-        self._marked = False
+        self._marks = frozenset() if streams is None else streams.stream_headers
+        self._mark_sizes = {len(name) for name in self._marks}
         self._receiver: Receiver | None = None
         self._held = False
         self._parser = httptools.HttpRequestParser(self)
@@ -249,8 +251,8 @@ class HttpConnection(asyncio.Protocol):
         size = len(name)
         if size == len(b"Expect") and name.lower() == b"expect":
             self._expects = value.lower() == b"100-continue"
-        elif size == len(self._mark) and name.lower() == self._mark:
-            self._marked = True
+        elif size in self._mark_sizes and name.lower() in self._marks:
+            self._request.marked = True
 
     def on_headers_complete(self) -> None:
         """The head is whole; clients that ask first whether they may send a body may."""
@@ -261,7 +263,7 @@ class HttpConnection(asyncio.Protocol):
         request.head = len(request.headers)
         if self._expects and self._open is None:
             self.transport.write(CONTINUE)
-        if self._marked and self._streams is not None and not (self._open or self._waiting):
+        if request.marked and self._streams is not None and not (self._open or self._waiting):
             exchange = Exchange(self)
             self._receiver = self._streams.on_head(request, exchange)
             self._open = exchange if self._receiver is not None else None
@@ -287,7 +289,7 @@ class HttpConnection(asyncio.Protocol):
             request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._waiting.append((request, self._parser.should_keep_alive()))
         self._request, self._chunks, self._size, self._in_body, self._expects = Request(), [], 0, False, False
-        self._receiver, self._marked = None, False
+        self._receiver = None
         if receiver is not None:
             self._keep_alive = self._parser.should_keep_alive()
             receiver.on_end(request)
@@ -300,10 +302,11 @@ class HttpConnection(asyncio.Protocol):
             return
         self._open = None
         self._held = False
-        self.transport.write(answer)
         if self._keep_alive:
+            self.transport.write(answer)
             self._serve()
-        else:
+        else:  # it has to be said: a client that asked for it may try its next request on this connection all the same (Node 20)
+            self.transport.write(answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
             self._close()
 
     def _serve(self) -> None:

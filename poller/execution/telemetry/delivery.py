@@ -86,7 +86,7 @@ class Delivery:
 
     async def _answer(self, reader: asyncio.StreamReader) -> None:
         answer = _Answer()
-        parser = httptools.HttpResponseParser(answer)
+        parser = answer.parser
         while not answer.complete:
             data = await reader.read(READ)
             if not data:
@@ -96,17 +96,22 @@ class Delivery:
             except httptools.HttpParserError as error:
                 raise ConnectionError(f"the subscriber's answer is no HTTP: {error}") from error
         status = parser.get_status_code()
-        if not parser.should_keep_alive():
+        if not answer.keep_alive:
             self.close()
         if not 200 <= status < 300:  # noqa: PLR2004  # 2xx
             raise Rejected(f"the subscriber answered {status}")
 
 
 class _Answer:
-    """What the parser tells; the body is thrown away."""
+    """What the parser tells; the body is thrown away, and not waited for where only the connection's end would end it (HTTP/1.0)."""
 
     def __init__(self) -> None:
-        self.complete = False
+        self.parser = httptools.HttpResponseParser(self)
+        self.complete = self.keep_alive = False
+
+    def on_headers_complete(self) -> None:
+        self.complete = not self.parser.should_keep_alive()
 
     def on_message_complete(self) -> None:
         self.complete = True
+        self.keep_alive = self.parser.should_keep_alive()  # a moment later it has forgotten the length and says no

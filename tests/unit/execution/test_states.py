@@ -1,0 +1,81 @@
+"""The two tables, move by move: what is allowed, and that nothing else is."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from poller.execution.states import (
+    EXTENSION_MOVES,
+    MOVES,
+    Call,
+    ExtensionCall,
+    ExtensionState,
+    State,
+    extension_move,
+    extension_refusal,
+    move,
+    refusal,
+)
+
+# rows: states; columns: NEXT RESPONSE ERROR INIT_ERROR RESTORE_NEXT RESTORE_ERROR STREAM SENT RESTORED; "" is a refusal
+RUNTIME = """
+STARTED       READY   .             .             INIT_ERROR RESTORE_READY .             .        .             .
+READY         READY   .             .             .          .             .             .        .             .
+RUNNING       RUNNING RESPONSE_SENT RESPONSE_SENT .          .             .             RESPONSE .             .
+RESPONSE      .       .             .             .          .             .             .        RESPONSE_SENT .
+RESPONSE_SENT READY   .             .             .          .             .             .        .             .
+INIT_ERROR    .       .             .             .          .             .             .        .             .
+RESTORE_READY READY   .             .             .          .             .             .        .             RESTORING
+RESTORING     READY   .             .             .          .             RESTORE_ERROR .        .             .
+RESTORE_ERROR .       .             .             .          .             .             .        .             .
+"""
+# columns: REGISTER NEXT INIT_ERROR EXIT_ERROR EVENT LAUNCH_ERROR KILLED GONE
+EXTENSION = """
+STARTED         REGISTERED . . . . LAUNCH_ERROR . EXITED
+REGISTERED      . READY INIT_ERROR EXIT_ERROR . . . EXITED
+READY           . READY . EXIT_ERROR RUNNING . SHUTDOWN_FAILED EXITED
+RUNNING         . READY . EXIT_ERROR . . SHUTDOWN_FAILED EXITED
+INIT_ERROR      . . INIT_ERROR . . . . .
+EXIT_ERROR      . . . EXIT_ERROR . . . .
+SHUTDOWN_FAILED . . . . . . . .
+EXITED          . . . . . . . .
+LAUNCH_ERROR    . . . . . . . .
+"""
+
+
+def cells(table: str, calls: list[str]) -> list[tuple[str, str, str]]:
+    rows = [line.split() for line in table.strip().splitlines()]
+    return [(state, call, after) for state, *cells in rows for call, after in zip(calls, cells, strict=True)]
+
+
+@pytest.mark.parametrize(("state", "call", "after"), cells(RUNTIME, [call.name for call in Call]))
+def test_a_runtimes_move(state: str, call: str, after: str) -> None:
+    assert move(State[state], Call[call]) is (None if after == "." else State[after])
+
+
+@pytest.mark.parametrize(("state", "call", "after"), cells(EXTENSION, [call.name for call in ExtensionCall]))
+def test_an_extensions_move(state: str, call: str, after: str) -> None:
+    assert extension_move(ExtensionState[state], ExtensionCall[call]) is (
+        None if after == "." else ExtensionState[after]
+    )
+
+
+def test_the_tables_are_covered() -> None:
+    assert {row[0] for row in cells(RUNTIME, [call.name for call in Call])} == {state.name for state in State}
+    seen = {row[0] for row in cells(EXTENSION, [call.name for call in ExtensionCall])}
+    assert seen == {state.name for state in ExtensionState}
+    assert set(MOVES) <= set(itertools.product(State, Call))
+    assert set(EXTENSION_MOVES) <= set(itertools.product(ExtensionState, ExtensionCall))
+
+
+def test_refusals_have_the_services_words() -> None:
+    assert refusal(State.RESPONSE_SENT, Call.ERROR) == (
+        "State transition from InvocationResponseSent to InvocationErrorResponse failed for runtime. "
+        "Error: State transition is not allowed"
+    )
+    assert refusal(State.STARTED, Call.STREAM).startswith("State transition from Started to InvocationResponse failed")
+    assert extension_refusal("watcher", ExtensionState.RUNNING, ExtensionCall.INIT_ERROR) == (
+        "State transition from Running to InitError failed for extension watcher. Error: State transition is not allowed"
+    )
