@@ -52,21 +52,22 @@ class Workshop:
         with log.open("ab") as file:
             start = file.tell()
             try:
-                ended = subprocess.run(
+                process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
                     env={**os.environ, **(environment or {})},
                     cwd=self.folder,
-                    check=False,
+                    start_new_session=True,
                 )
             except OSError as error:
                 raise BuildError(f"{step}: {command[0]} cannot be started: {error.strerror}") from error
+            status = _wait(process)
         output = log.read_bytes()[start:].decode(errors="replace")
-        if ended.returncode != 0:
+        if status != 0:
             words = output.strip().splitlines()[-LAST_WORDS:]
-            raise BuildError("\n  ".join([f"{step}: {command[0]} ended with status {ended.returncode}", *words]))
+            raise BuildError("\n  ".join([f"{step}: {command[0]} ended with status {status}", *words]))
         self.say(f"{step}: done in {time.monotonic() - began:.1f} s")
         return output
 
@@ -84,6 +85,16 @@ class Workshop:
         network = [path for path in ("/etc/resolv.conf", "/etc/hosts") if Path(path).exists()]
         inside += [part for path in network for part in ("--ro-bind", path, path)]
         return self.run(step, ["bwrap", *inside, "--die-with-parent", "--chdir", "/", *command])
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Its exit status. If we are interrupted, it ends with all that it started: package clients start compilers."""
+    try:
+        return process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 def need(programs: Mapping[str, str], why: str) -> None:
