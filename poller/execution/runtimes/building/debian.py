@@ -67,7 +67,8 @@ def unpack(site: Workshop, wanted: Suite, mirror: str) -> None:
     archive = site.folder / "root.tar"
     packages = ",".join((*BASE, *wanted.packages))
     lines = [f"deb {mirror} {wanted.name} main"] if mirror else archives(wanted.name)
-    options = ["--variant=extract", "--format=tar", f"--include={packages}"]
+    # chrootless: nothing of the packages is executed, so neither root nor subordinate user ids are needed
+    options = ["--mode=chrootless", "--variant=extract", "--format=tar", f"--include={packages}"]
     site.run(
         f"Debian {wanted.name} with {', '.join(wanted.packages)}",
         ["mmdebstrap", *options, wanted.name, str(archive), *lines],
