@@ -49,6 +49,11 @@ SUITES = {
 """Which stable suite has which interpreter."""
 
 
+JAVA_STORE = """for file in /usr/share/ca-certificates/mozilla/*.crt; do echo "+$file"; done |
+"$0" -jar /usr/share/ca-certificates-java/ca-certificates-java.jar -storepass changeit && test -s /etc/ssl/certs/java/cacerts"""
+"""What the script of ca-certificates-java does: the JVM reads certificates from a store of its own."""
+
+
 def suite(identifier: str) -> Suite:
     """The suite for an identifier. Raises BuildError."""
     found = SUITES.get(identifier)
