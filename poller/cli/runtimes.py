@@ -74,6 +74,9 @@ def _install(given: argparse.Namespace) -> int:
     except (BuildError, RuntimeUnavailable, OSError) as error:
         print(f"{given.identifier} was not installed: {error}", file=sys.stderr)
         return UNBUILT
+    except KeyboardInterrupt:
+        print(f"{given.identifier} was not installed: interrupted", file=sys.stderr)
+        return UNBUILT
     print(f"{given.identifier}: {build.version}, {build.client}, in {build.folder}")
     return 0
 

@@ -105,7 +105,8 @@ class FunctionSettings:
     """Folder or .zip with the deployment package; relative to the file that names it. The handler's file lies at its root.
     Or a container image, without an engine: `{image: ./images/orders}`."""
     runtime: str = field(default="", metadata={"example": "python3.11", "shown": True})
-    """AWS runtime identifier, e.g. python3.11. `pollerd check` tells which this host can run. Required, but not for an image."""
+    """AWS runtime identifier, e.g. python3.13, nodejs22.x, provided.al2023. `pollerd runtimes` tells which this host can start, and
+    how to get the others. Required, but not for an image."""
     handler: str = field(
         default="",
         metadata={
@@ -115,7 +116,8 @@ class FunctionSettings:
             "shown": True,
         },
     )
-    """file.function, as on AWS: `app.handler` is `handler` in app.py. Required, but not for an image."""
+    """As on AWS, by language: `app.handler` is `handler` in app.py, app.mjs or app.rb; Java: `package.Class::method`. A provided
+    runtime hands it to its bootstrap. Required, but not for an image."""
     layers: Sequence[str] = field(default=(), metadata={"path": True, "example": ["./examples/layers/common"]})
     """Folders or .zip files, at most 5, that the function sees merged at /opt; of files with one path the last layer's counts.
     Package and layers together may have 250 MB unpacked. Not for an image."""

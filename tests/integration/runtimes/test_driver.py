@@ -1,4 +1,4 @@
-"""The process driver with runtimes that are not the daemon's own Python: it checks them, starts them, and tells why one cannot start."""
+"""The process driver with every runtime, in its sandbox and without: it checks them, starts them, and tells why one cannot start."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from poller.execution.contract import FunctionSpec, Invocation, Result, Status
 from poller.execution.pool import Pool
 from poller.execution.process import ProcessDriver
 from poller.execution.runtimes.contract import Runtime
+from tests.integration.runtimes.cases import CASES, Case
 from tests.integration.runtimes.conftest import ROOTED
 from tests.integration.runtimes.rig import ARN, Function
 
 pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.fixture
-async def driver(tmp_path: Path) -> AsyncIterator[ProcessDriver]:
-    driver = ProcessDriver(tmp_path / "state", lambda _: None)
+@pytest.fixture(params=["none", "auto"])
+async def driver(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[ProcessDriver]:
+    driver = ProcessDriver(tmp_path / "state", lambda _: None, request.param)
     yield driver
     await driver.close()
 
 
-def spec(task: Path, runtime: str = "provided.al2023") -> FunctionSpec:
+def spec(task: Path, runtime: str = "provided.al2023", handler: str = "any", seconds: float = 30.0) -> FunctionSpec:
     return FunctionSpec(
         name="f",
         version="$LATEST",
         arn=ARN,
         task_root=str(task),
         runtime=runtime,
-        handler="index.handler",
-        timeout_seconds=20.0,
+        handler=handler,
+        timeout_seconds=seconds,
         memory_mb=512,
     )
 
@@ -56,47 +57,63 @@ async def test_a_bootstrap_runs(driver: ProcessDriver, package_of: Callable[[str
 
 
 async def test_a_package_without_bootstrap_is_an_invalid_entrypoint(driver: ProcessDriver, tmp_path: Path) -> None:
-    result = await invoke(driver, spec(tmp_path), "echo")
+    task = tmp_path / "task"
+    task.mkdir()
+    result = await invoke(driver, spec(task), "echo")
     assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.InvalidEntrypoint")
+    seen = "/var/task" if driver.isolation.sandboxed else str(task)
     assert json.loads(result.payload) == {
         "errorType": "Runtime.InvalidEntrypoint",
         "errorMessage": f"RequestId: {result.request_id} Error: "
-        f"Couldn't find valid bootstrap(s): [{tmp_path}/bootstrap /opt/bootstrap]",
+        f"Couldn't find valid bootstrap(s): [{seen}/bootstrap /opt/bootstrap]",
     }
 
 
-async def test_a_bootstrap_that_is_no_program_is_a_failed_invocation(driver: ProcessDriver, tmp_path: Path) -> None:
-    (tmp_path / "bootstrap").write_bytes(b"\x7fELF of another machine")
-    (tmp_path / "bootstrap").chmod(0o755)
-    result = await invoke(driver, spec(tmp_path), "echo")
-    assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.ExitError")
-    assert json.loads(result.payload)["errorMessage"].endswith("exit status 126")
+async def test_a_bootstrap_that_is_no_program_is_an_invalid_entrypoint(driver: ProcessDriver, tmp_path: Path) -> None:
+    task = tmp_path / "task"
+    task.mkdir()
+    (task / "bootstrap").write_bytes(b"\x7fELF of another machine")
+    (task / "bootstrap").chmod(0o755)
+    result = await invoke(driver, spec(task), "echo")
+    assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.InvalidEntrypoint")
+    assert json.loads(result.payload)["errorMessage"].endswith("/bootstrap: exec format error")
 
 
 @pytest.mark.slow
-async def test_node_runs_beside_python(
-    state: Path, runtime_of: Callable[[str], Runtime], package_of: Callable[[str], Path]
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.identifier}-{case.package}")
+async def test_every_runtime_answers_fails_and_is_timed_out_in_the_best_sandbox_there_is(
+    case: Case, state: Path, runtime_of: Callable[[str], Runtime], package_of: Callable[[str], Path]
 ) -> None:
-    runtime_of("nodejs22.x")
+    runtime_of(case.identifier)
     driver = ProcessDriver(state, lambda _: None)
-    wanted = spec(package_of("node_esm"), "nodejs22.x")
-    assert driver.problems(wanted) == []
-    result = await invoke(driver, wanted, "echo")
-    await driver.close()
-    assert result.ok
-    assert json.loads(result.payload)["event"] == {"do": "echo"}
+    wanted = spec(package_of(case.package), case.identifier, case.handler)
+    try:
+        if said := driver.problems(wanted):
+            pytest.skip("; ".join(said))
+        result = await invoke(driver, wanted, "echo")
+        assert result.ok, result
+        assert json.loads(result.payload)["request"] == result.request_id
+        result = await invoke(driver, wanted, "boom")
+        assert (result.status, json.loads(result.payload)["errorMessage"]) == (Status.ERROR, "no")
+        hasty = spec(package_of(case.package), case.identifier, case.handler, seconds=1.0)
+        result = await invoke(driver, hasty, "hang")
+        assert (result.status, result.error_type) == (Status.TIMEOUT, "Sandbox.Timedout")
+    finally:
+        await driver.close()
 
 
-def test_a_runtime_that_is_not_there_is_told_with_its_remedy(driver: ProcessDriver, tmp_path: Path) -> None:
-    assert driver.problems(spec(tmp_path, "nodejs22.x")) == [
+def test_a_runtime_that_is_not_there_is_told_with_its_remedy(tmp_path: Path) -> None:
+    assert ProcessDriver(tmp_path, lambda _: None).problems(spec(tmp_path, "nodejs22.x")) == [
         "the runtime nodejs22.x is not installed; `pollerd runtimes install nodejs22.x` builds it"
     ]
 
 
 @pytest.mark.slow
-def test_a_root_file_system_is_refused_where_there_is_no_sandbox(
+async def test_a_root_file_system_is_refused_where_there_is_no_sandbox(
     state: Path, runtime_of: Callable[[str], Runtime], tmp_path: Path
 ) -> None:
     function = Function(runtime=runtime_of(ROOTED), task=tmp_path, handler="app.handler")
-    (said,) = ProcessDriver(state, lambda _: None).problems(function.spec)
-    assert "there is no sandbox for it" in said
+    driver = ProcessDriver(state, lambda _: None, "none")
+    (said,) = driver.problems(function.spec)
+    await driver.close()
+    assert said.startswith(f"the runtime {ROOTED} has a root file system of its own, which takes a sandbox")

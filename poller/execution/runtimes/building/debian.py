@@ -49,6 +49,11 @@ SUITES = {
 """Which stable suite has which interpreter."""
 
 
+JAVA_STORE = """for file in /usr/share/ca-certificates/mozilla/*.crt; do echo "+$file"; done |
+"$0" -jar /usr/share/ca-certificates-java/ca-certificates-java.jar -storepass changeit && test -s /etc/ssl/certs/java/cacerts"""
+"""What the script of ca-certificates-java does: the JVM reads certificates from a store of its own."""
+
+
 def suite(identifier: str) -> Suite:
     """The suite for an identifier. Raises BuildError."""
     found = SUITES.get(identifier)
@@ -67,7 +72,8 @@ def unpack(site: Workshop, wanted: Suite, mirror: str) -> None:
     archive = site.folder / "root.tar"
     packages = ",".join((*BASE, *wanted.packages))
     lines = [f"deb {mirror} {wanted.name} main"] if mirror else archives(wanted.name)
-    options = ["--variant=extract", "--format=tar", f"--include={packages}"]
+    # chrootless: nothing of the packages is executed, so neither root nor subordinate user ids are needed
+    options = ["--mode=chrootless", "--variant=extract", "--format=tar", f"--include={packages}"]
     site.run(
         f"Debian {wanted.name} with {', '.join(wanted.packages)}",
         ["mmdebstrap", *options, wanted.name, str(archive), *lines],

@@ -77,7 +77,11 @@ def _rooted(site: Workshop, order: Order) -> _Interpreter:
     debian.unpack(site, suite, order.mirror)
     if not (site.root / suite.interpreter.lstrip("/")).exists():
         raise BuildError(f"the packages of {suite.name} brought no {suite.interpreter}")
-    flag = "-version" if order.identifier.startswith("java") else "--version"
+    java = order.identifier.startswith("java")
+    if java:
+        store = ["/bin/sh", "-c", debian.JAVA_STORE, suite.interpreter]
+        site.with_client("certificates for the JVM", store, rooted=True)
+    flag = "-version" if java else "--version"
     told = re.search(r"\d+(\.\d+)+", site.with_client("asking for the version", [suite.interpreter, flag], rooted=True))
     return _Interpreter(f"{told[0] if told else suite.packages[0]} of Debian {suite.name}", suite.interpreter)
 

@@ -16,11 +16,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import IO, Any
 
 LAST_WORDS = 12
 """Lines of a failed command's output that are shown."""
 
 Say = Callable[[str], None]
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 class BuildError(Exception):
@@ -52,23 +55,45 @@ class Workshop:
         with log.open("ab") as file:
             start = file.tell()
             try:
-                ended = subprocess.run(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **(environment or {})},
-                    cwd=self.folder,
-                    check=False,
-                )
+                status = self._status(command, file, {**os.environ, **(environment or {})})
             except OSError as error:
                 raise BuildError(f"{step}: {command[0]} cannot be started: {error.strerror}") from error
         output = log.read_bytes()[start:].decode(errors="replace")
-        if ended.returncode != 0:
+        if status != 0:
             words = output.strip().splitlines()[-LAST_WORDS:]
-            raise BuildError("\n  ".join([f"{step}: {command[0]} ended with status {ended.returncode}", *words]))
+            raise BuildError("\n  ".join([f"{step}: {command[0]} ended with status {status}", *words]))
         self.say(f"{step}: done in {time.monotonic() - began:.1f} s")
         return output
+
+    def _status(self, command: Sequence[str], output: IO[bytes], environment: Mapping[str, str]) -> int:
+        """Run a command. If we are interrupted, it ends with all that it started: package clients start compilers.
+
+        An interruption while it is being started counts when it is there, else nobody would know what to end.
+        """
+        early: list[int] = []
+        former = {number: signal.signal(number, lambda got, _: early.append(got)) for number in INTERRUPTIONS}
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        except OSError:
+            _restore(former)
+            raise
+        try:
+            _restore(former)
+            if early:
+                signal.raise_signal(signal.SIGTERM)  # to the handler of ``workshop``
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
 
     def seen_client(self, *, rooted: bool) -> str:
         """The client's folder as commands of ``with_client`` see it."""
@@ -109,6 +134,11 @@ def workshop(state: Path, say: Say) -> Iterator[Workshop]:
     finally:
         signal.signal(signal.SIGTERM, former)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -59,6 +59,16 @@ def test_nothing_is_left_of_a_build_that_fails_or_is_terminated(tmp_path: Path) 
     assert list((tmp_path / "runtimes").iterdir()) == []
 
 
+def test_what_a_step_started_ends_with_a_build_that_is_terminated(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    script = f"sleep 600 & echo $$ $! > {note}.part; mv {note}.part {note}; kill -TERM {os.getpid()}; wait"
+    with pytest.raises(KeyboardInterrupt), workshop(tmp_path, print) as site:
+        site.run("a step", ["/bin/sh", "-c", script])
+    for pid in note.read_text().split():
+        status = Path(f"/proc/{pid}/stat")
+        assert not status.exists() or status.read_text().split()[2] == "Z"
+
+
 def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None:
     left = tmp_path / "runtimes/.building-999999999-x"
     others = tmp_path / f"runtimes/.building-{os.getpid()}-x"
