@@ -22,7 +22,6 @@ from poller.observe.events import DefectFoundError, Emit, Fact, MappingStarted, 
 from poller.observe.metrics import Metrics
 from poller.pipeline.mapping import Mapping
 from poller.settings.model import Settings
-from poller.settings.references import function_name
 
 RESTARTS = Backoff(first=1.0, cap=60.0)
 FINISHING_SHARE = 0.75
@@ -44,7 +43,7 @@ class Daemon:
         self._stop: Stop | None = None
         self._slots = assemble.slots(settings)
         self._pools = assemble.pools(settings, self._driver, self._emit, self._clock)
-        self._invoker = assemble.invoker(self._pools, self._emit)
+        self._invoker = assemble.invoker(settings, self._pools, self._emit)
         self._port = Port(self._metrics, self.readiness)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
@@ -79,7 +78,7 @@ class Daemon:
 
     async def _keep_running(self, name: str, stop: Stop) -> None:
         settings = self._settings.event_source_mappings[name]
-        timeout = self._settings.functions[function_name(settings.function)].timeout_seconds
+        timeout = assemble.timeout(settings, self._settings, self._pools)
         self._emit(MappingStarted(mapping=name, function=settings.function, source=settings.source.type))
         failures = 0
         while not stop.soft:

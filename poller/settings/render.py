@@ -13,6 +13,7 @@ from poller.settings.example import example
 from poller.settings.hints import Shape, shape
 from poller.settings.model import (
     AccountSettings,
+    AliasSettings,
     FunctionSettings,
     HttpSettings,
     ImageCode,
@@ -34,6 +35,7 @@ _SECTIONS = (
     ("`functions`, each", FunctionSettings),
     ("`code` of a function from an image", ImageCode),
     ("`image_config`", ImageConfig),
+    ("`aliases` of a function, each", AliasSettings),
     ("`event_source_mappings`, each", MappingSettings),
 )
 

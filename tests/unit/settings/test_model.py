@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.aws import AwsOptions
 from poller.settings.model import (
     AccountSettings,
+    AliasSettings,
     FunctionSettings,
     HttpSettings,
     ImageCode,
@@ -67,7 +68,9 @@ PROMISES = {
         "host_ports": (),
         "idle_timeout_seconds": 300,
         "recycle_after_seconds": 14400,
+        "aliases": {},
     },
+    AliasSettings: {"version": REQUIRED, "weights": {}},
     SourceSettings: {"type": REQUIRED, "options": REQUIRED},
     MappingSettings: {
         "source": REQUIRED,

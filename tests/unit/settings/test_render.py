@@ -58,7 +58,7 @@ def test_the_example_loads_and_changes_no_default() -> None:
 def test_the_example_still_loads_with_every_option_in_force(tmp_path: Path) -> None:
     text = (CONFIG / "pollerd.yaml").read_text().replace("./examples", str(CONFIG / "examples"))
     before, _, rest = text.partition("    # source:\n")  # the other types of source would be second sources
-    text = before + rest[rest.index("    # Name of a function") :]
+    text = before + rest[rest.index("    # Function of this configuration") :]
     kinds = (Settings, LogSettings, AccountSettings, FunctionSettings, MappingSettings)
     names = {option.name for kind in kinds for option in options_of(kind)} - {"image_config"}
     in_force = re.sub(rf"(?m)^( *)# ((?:{'|'.join(names)}): .*)$", r"\1\2", text)
