@@ -8,7 +8,10 @@ from pathlib import Path
 
 from poller.control import preflight
 from poller.control.state import Version
+from poller.execution.contract import Driver
+from poller.execution.drivers import Drivers
 from poller.execution.process import ProcessDriver
+from poller.execution.remote import RemoteDriver
 from poller.observe.events import Emit
 from poller.settings.load import More, load
 from poller.settings.model import Settings
@@ -43,9 +46,9 @@ def read(path: Path | None, *, published: bool = True) -> Settings:
         sys.exit(UNUSABLE)
 
 
-def driver(settings: Settings, emit: Emit) -> ProcessDriver:
-    """What runs the functions of a configuration."""
-    return ProcessDriver(Path(settings.state), emit, settings.sandbox)
+def driver(settings: Settings, emit: Emit) -> Driver:
+    """What runs the functions of a configuration, each by its shape."""
+    return Drivers(here=ProcessDriver(Path(settings.state), emit, settings.sandbox), elsewhere=RemoteDriver(emit))
 
 
 def _nowhere(_: object) -> None:

@@ -25,7 +25,10 @@ SHOWN_DIGITS = 12
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Description and arguments of the verb."""
-    parser.description = "List the versions of a function, $LATEST first: when each was published, the digest of its code, the aliases that point to it."
+    parser.description = (
+        "List the versions of a function, $LATEST first: when each was published, the digest of its code, the aliases "
+        "that point to it."
+    )
     parser.add_argument("function", metavar="FUNCTION", help="name of the function")
     parser.add_argument("--json", action="store_true", help="as a JSON list")
     help_ = "delete this version instead; its number is not given again. One that an alias or a mapping names stays"
@@ -64,7 +67,7 @@ def _delete(name: str, number: int, settings: Settings) -> int:
 def _rows(name: str, settings: Settings) -> Iterator[dict[str, Any]]:
     function = settings.functions[name]
     aliases = {alias: {to.version: None, **to.weights} for alias, to in function.aliases.items()}
-    latest = {"function": name, "version": LATEST, "code_sha256": versions.digest(function, Path(settings.state))}
+    latest = {"function": name, "version": LATEST, "code_sha256": versions.digest(name, settings)}
     latest |= {"description": "", "created": ""}
     for row in (latest, *(configuration.shown(version) for version in versions.published(settings).of(name).values())):
         named = [alias for alias, to in aliases.items() if row["version"] in to]

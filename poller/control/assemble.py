@@ -18,13 +18,20 @@ from poller.dispatch.invoker import Function, Invoker
 from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
 from poller.envelope import Envelope, envelope
-from poller.execution.contract import Driver, FunctionSpec
+from poller.execution.contract import Driver, Elsewhere, FunctionSpec
 from poller.execution.pool import Pool
 from poller.execution.starts import Starts
 from poller.observe.events import Emit
 from poller.pipeline import mapping as pipeline
 from poller.pipeline.filter import compile_criteria
-from poller.settings.model import AccountSettings, AliasSettings, FunctionSettings, MappingSettings, Settings
+from poller.settings.model import (
+    AccountSettings,
+    AliasSettings,
+    FunctionSettings,
+    MappingSettings,
+    RemoteSettings,
+    Settings,
+)
 from poller.settings.package import PackageError
 from poller.settings.references import LATEST, loaded_reference
 
@@ -64,7 +71,8 @@ def slots(settings: Settings) -> Slots:
     functions = settings.functions.items()
     reserved = {name: f.reserved_concurrency for name, f in functions if f.reserved_concurrency is not None}
     provisioned = {name: f.provisioned_concurrency for name, f in functions if f.provisioned_concurrency is not None}
-    return Slots(settings.concurrency, reserved, provisioned)
+    caps = {name: f.remote.concurrency for name, f in functions if f.remote and f.remote.concurrency}
+    return Slots(settings.concurrency, reserved, provisioned, caps)
 
 
 def invoker(settings: Settings, running: Mapping[str, Pool], emit: Emit) -> Invoker:
@@ -139,6 +147,7 @@ def mapping(
 def spec(name: str, function: FunctionSettings, settings: Settings, version: str = LATEST) -> FunctionSpec:
     """What a driver needs to run the function; packages, layers and images are unpacked into the state folder. Raises PackageError."""
     account = settings.aws
+    elsewhere = _elsewhere(name, function.remote, account) if function.remote else None
     return FunctionSpec(
         name=name,
         version=version,
@@ -153,6 +162,21 @@ def spec(name: str, function: FunctionSettings, settings: Settings, version: str
         host_ports=(*function.host_ports, *_local_port(account.endpoint_url)),
         environment=function.environment,
         aws=_aws_variables(account),
+        elsewhere=elsewhere,
+    )
+
+
+def _elsewhere(name: str, remote: RemoteSettings, account: AccountSettings) -> Elsewhere:
+    return Elsewhere(
+        url=remote.endpoint_url.rstrip("/"),
+        function=remote.function or name,
+        qualifier=remote.qualifier,
+        region=remote.region or _region(account),
+        concurrency=remote.concurrency,
+        profile=remote.profile,
+        access_key_id=remote.access_key_id,
+        secret_access_key=remote.secret_access_key,
+        session_token=remote.session_token,
     )
 
 

@@ -19,6 +19,7 @@ from poller.execution.package import SHELF
 from poller.execution.package.snapshot import fingerprint, snapshot
 from poller.settings.image import image_reference
 from poller.settings.model import FunctionSettings, ImageCode, Settings
+from poller.settings.package import PackageError
 from poller.settings.references import loaded_reference
 
 
@@ -37,8 +38,9 @@ class InUseError(Exception):
 def publish(name: str, settings: Settings, description: str = "") -> Publication:
     """Freeze a function as it stands in the configuration. Neither code nor settings changed: the newest version, as on AWS.
 
-    The description alone makes no new version. Raises PackageError and StoreError.
+    The description alone makes no new version. Raises PackageError, also for a function that runs elsewhere, and StoreError.
     """
+    _refuse_elsewhere(name, settings.functions[name])
     state = Path(settings.state)
     with store.opened(state) as open_store:
         frozen = freeze(
@@ -75,11 +77,20 @@ def delete(name: str, number: int, settings: Settings) -> bool:
         return open_store.delete(name, number)
 
 
-def digest(function: FunctionSettings, state: Path) -> str:
+def digest(name: str, settings: Settings) -> str:
     """Digest of a function's code as it is now, as ``Version.code`` has it. Raises PackageError."""
+    function, state = settings.functions[name], Path(settings.state)
+    _refuse_elsewhere(name, function)
     if isinstance(function.code, ImageCode):
         return image.load(function.code.image, state).digest.rpartition(":")[2]
     return fingerprint(Path(function.code)).digest
+
+
+def _refuse_elsewhere(name: str, function: FunctionSettings) -> None:
+    if function.remote is not None:
+        raise PackageError(
+            f"{name} has no code here, and no versions: it runs at {function.remote.endpoint_url or 'AWS'}"
+        )
 
 
 def frozen_settings(version: Version, settings: Settings) -> FunctionSettings:

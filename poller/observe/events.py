@@ -86,6 +86,15 @@ class InvocationEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFailedError(Fact):
+    """The server of a function elsewhere did not say what became of an invocation. kind: unreachable, refused, throttled, timeout."""
+
+    function: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOpened(Fact):
     """A mapping's source is connected. label: account, region, queue."""
 

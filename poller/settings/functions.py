@@ -14,6 +14,7 @@ from poller.settings.nodes import Keys
 from poller.settings.package import PackageError, Room, check_python_handler
 from poller.settings.problems import Finding, nearest
 from poller.settings.references import LATEST
+from poller.settings.remotes import check_remote
 
 RUNTIMES = (
     *("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python3.15"),
@@ -43,6 +44,11 @@ MOST_ENVIRONMENT_BYTES = 4096
 
 def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
     """Findings about one function. sound: whether the value at these keys could be read."""
+    if not sound((*keys, "remote")):
+        return
+    if function.remote is not None:
+        yield from check_remote(keys, function, function.remote)
+        return
     if sound((*keys, "environment")):
         yield from _environment((*keys, "environment"), function)
     if sound((*keys, "aliases")):

@@ -10,6 +10,7 @@ Field metadata, enforced by decode.py and shown by render.py; connectors may use
 * ``keys``, ``keys_words``: the same as pattern and words, for the keys of a mapping.
 * ``path``: the text names a file or folder, relative to the file it stands in; it becomes absolute.
 * ``unversioned``: belongs to the function as a whole; publishing a version does not freeze it.
+* ``unless``: the key may be left out only where this other key stands.
 * ``secret``: never shown, logged or rendered. Such a field also says ``repr=False``.
 * ``example``: what the rendered file shows where there is no default to show; for a mapping of dataclasses, a name.
   ``shown``: the example stands there in force, because the file would not do without it, or would be empty.
@@ -21,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.aws import AwsOptions
+from connectors.aws import SECRET, AwsOptions
 
 NAME = {
     "keys": r"[a-zA-Z0-9_-]{1,64}",
@@ -98,10 +99,46 @@ class AliasSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RemoteSettings:
+    """Where a function runs that is not run here: behind Lambda's Invoke operation."""
+
+    endpoint_url: str = field(default="", metadata={"example": "http://127.0.0.1:8080"})
+    """Server with the operation: an emulator in a container, another daemon, a stack of local services. Empty: AWS itself, which needs
+    allow_aws."""
+    function: str = ""
+    """Name or ARN of the function there. Empty: the name it has here. AWS's runtime interface emulator knows it as `function` only."""
+    qualifier: str = field(
+        default="",
+        metadata={
+            "pattern": r"(\$LATEST|[a-zA-Z0-9_-]{1,128})?",
+            "words": "a version number, an alias or $LATEST",
+            "example": "live",
+        },
+    )
+    """Version or alias there. Empty: what the name says, or $LATEST."""
+    concurrency: int | None = field(default=None, metadata=between(1) | {"example": 1})
+    """Invocations at once, at most. Absent: as many as the function may run. AWS's runtime interface emulator bears only 1."""
+    region: str = ""
+    """AWS region, part of AWS's address and of every signature. Empty: aws.region; then us-east-1."""
+    profile: str = ""
+    """Profile of the shared AWS configuration files, for AWS itself."""
+    access_key_id: str = field(default="", repr=False, metadata=SECRET)
+    """Access key to sign with. Empty: nothing is signed, except for AWS itself: then environment, profile, role, in botocore's order."""
+    secret_access_key: str = field(default="", repr=False, metadata=SECRET)
+    """Secret of access_key_id."""
+    session_token: str = field(default="", repr=False, metadata=SECRET)
+    """Session token, for temporary keys."""
+    allow_aws: bool = False
+    """Whether this may be real AWS. False: it is refused, so that no production function is invoked by accident."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
     """One Lambda function."""
 
-    code: str | ImageCode = field(metadata={"path": True, "example": "./examples/functions/orders"})
+    code: str | ImageCode = field(
+        default="", metadata={"path": True, "example": "./examples/functions/orders", "shown": True, "unless": "remote"}
+    )
     """Folder or .zip with the deployment package; relative to the file that names it. The handler's file lies at its root.
     Or a container image, without an engine: `{image: ./images/orders}`."""
     runtime: str = field(default="", metadata={"example": "python3.11", "shown": True})
@@ -122,7 +159,7 @@ class FunctionSettings:
     image_config: ImageConfig | None = field(default=None, metadata={"example": {"command": ["app.handler"]}})
     """What replaces an image's own entry_point, command and working_directory."""
     timeout_seconds: float = field(default=3, metadata=between(1, 900))
-    """Seconds one invocation may take; AWS's default and range."""
+    """Seconds one invocation may take; AWS's default and range. Of a remote function: until its answer is here, throttling included."""
     memory_mb: int = field(default=128, metadata=between(128, 10240))
     """MB that the function's processes may use together; AWS's default and range. Past it they are killed."""
     environment: Mapping[str, str] = field(
@@ -166,6 +203,10 @@ class FunctionSettings:
         },
     )
     """Names for published versions, by name. Mappings and callers write `orders:live`."""
+    remote: RemoteSettings | None = field(
+        default=None, metadata={"example": {"endpoint_url": "http://127.0.0.1:8080"}, "unversioned": True}
+    )
+    """Where the function runs, if not here; in place of code, runtime and handler."""
 
 
 @dataclass(frozen=True, kw_only=True)

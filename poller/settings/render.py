@@ -20,6 +20,7 @@ from poller.settings.model import (
     ImageConfig,
     LogSettings,
     MappingSettings,
+    RemoteSettings,
     Settings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
@@ -36,6 +37,7 @@ _SECTIONS = (
     ("`code` of a function from an image", ImageCode),
     ("`image_config`", ImageConfig),
     ("`aliases` of a function, each", AliasSettings),
+    ("`remote` of a function", RemoteSettings),
     ("`event_source_mappings`, each", MappingSettings),
 )
 
@@ -106,6 +108,8 @@ def _row(option: Option) -> str:
 def _default(option: Option) -> str:
     if option.default is REQUIRED:
         return "required"
+    if "unless" in option.rules:
+        return f"required without `{option.rules['unless']}`"
     if isinstance(option.default, bool):
         return "`true`" if option.default else "`false`"
     return f"`{option.default}`" if isinstance(option.default, str | int | float) and option.default != "" else ""

@@ -12,9 +12,10 @@ import pytest
 
 from poller.control import assemble, preflight, versions
 from poller.control.state import FrozenError, Version, freeze, thaw
-from poller.execution.contract import Driver, Environment, FunctionSpec
+from poller.execution.contract import Driver, Elsewhere, Environment, FunctionSpec
 from poller.settings.load import load
-from poller.settings.model import AliasSettings, FunctionSettings, ImageCode, ImageConfig, Settings
+from poller.settings.model import AliasSettings, FunctionSettings, ImageCode, ImageConfig, RemoteSettings, Settings
+from poller.settings.package import PackageError
 from tests.fakes.virtual_time import LoopClock
 
 Make = Callable[..., Settings]
@@ -162,7 +163,7 @@ def test_code_that_somebody_took_away_is_missed_where_it_is_needed(make: Make, t
     (tmp_path / "state" / "code" / version.code).rename(tmp_path / "elsewhere")
     [(_, sentence, _)] = complaints(make("orders:1"))
     gone = tmp_path / "state" / "code" / version.code
-    assert sentence == f"version 1 of orders cannot run: there is no {gone}"
+    assert sentence.startswith(f"version 1 of orders cannot run: {gone} cannot be unpacked: ")
     assert complaints(make()) == []
     assert list(assemble.pools(make(), Drivers(), print, LoopClock())) == ["orders"]
 
@@ -245,3 +246,18 @@ def test_a_mapping_keeps_the_qualifier_and_shares_the_function_s_slots(make: Mak
     assert built.plan.function == "orders:1"
     assert built.claim.try_acquire() is not None
     assert slots.in_use() == {"": 0, "orders": 1}
+
+
+def test_a_function_elsewhere_has_no_versions_here(make: Make) -> None:
+    settings = make()
+    remote = RemoteSettings(endpoint_url="http://127.0.0.1:1", concurrency=2)
+    function = replace(settings.functions["orders"], code="", runtime="", handler="", remote=remote)
+    settings = replace(settings, functions={"orders": function})
+    for refused in (lambda: versions.publish("orders", settings), lambda: versions.digest("orders", settings)):
+        with pytest.raises(
+            PackageError, match=r"orders has no code here, and no versions: it runs at http://127\.0\.0\.1:1"
+        ):
+            refused()
+    spec = assemble.spec("orders", function, settings)
+    assert spec.elsewhere == Elsewhere(url="http://127.0.0.1:1", function="orders", region="us-east-1", concurrency=2)
+    assert assemble.slots(settings).limit("orders") == 2
