@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from poller.aio.backoff import Backoff
@@ -17,12 +18,11 @@ from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import assemble, gauges
 from poller.control.port import Port
-from poller.execution.contract import Driver
+from poller.execution.contract import Driver, Reporting
 from poller.observe.events import DefectFoundError, Emit, Fact, MappingStarted, PortOpened, StopBegan, StopEnded
 from poller.observe.metrics import Metrics
 from poller.pipeline.mapping import Mapping
 from poller.settings.model import Settings
-from poller.settings.references import function_name
 
 RESTARTS = Backoff(first=1.0, cap=60.0)
 FINISHING_SHARE = 0.75
@@ -44,7 +44,7 @@ class Daemon:
         self._stop: Stop | None = None
         self._slots = assemble.slots(settings)
         self._pools = assemble.pools(settings, self._driver, self._emit, self._clock)
-        self._invoker = assemble.invoker(self._pools, self._emit)
+        self._invoker = assemble.invoker(settings, self._pools, self._emit)
         self._port = Port(self._metrics, self.readiness)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
@@ -73,13 +73,14 @@ class Daemon:
             await self._close(mappings)
 
     def readiness(self) -> dict[str, list[dict[str, Any]]]:
-        """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency."""
+        """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency or elsewhere."""
         mappings = [self._mapping_readiness(name) for name in self._settings.event_source_mappings]
-        return {"mappings": mappings, "functions": [self._provisioned(name) for name in self._with_provisioned()]}
+        functions = [self._provisioned(name) for name in self._with_provisioned()]
+        return {"mappings": mappings, "functions": functions + list(self._remotes())}
 
     async def _keep_running(self, name: str, stop: Stop) -> None:
         settings = self._settings.event_source_mappings[name]
-        timeout = self._settings.functions[function_name(settings.function)].timeout_seconds
+        timeout = assemble.timeout(settings, self._settings, self._pools)
         self._emit(MappingStarted(mapping=name, function=settings.function, source=settings.source.type))
         failures = 0
         while not stop.soft:
@@ -145,6 +146,18 @@ class Daemon:
         allocation = self._pools[name].allocation
         ready = allocation.status == "READY"
         return {"function": name, "ready": ready, "provisioned_concurrency": dataclasses.asdict(allocation)}
+
+    def _remotes(self) -> Iterator[dict[str, Any]]:
+        """Functions elsewhere that were invoked: ready unless the last invocation was not taken."""
+        if not isinstance(self._driver, Reporting):
+            return
+        for name in self._settings.functions:
+            if health := self._driver.health(name):
+                shown = dataclasses.asdict(health) | {
+                    field: at and datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+                    for field, at in (("last_success", health.last_success), ("failing_since", health.failing_since))
+                }
+                yield {"function": name, "ready": not health.trouble, "remote": shown}
 
     def _in_hand(self) -> dict[str, int]:
         return {name: len(mapping.leases) for name, mapping in self._mappings.items()}

@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bench import peers
+
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 ELASTICMQ = "1.6.11"
@@ -172,6 +174,23 @@ def elasticmq(folder: Path, cache: Path) -> Server:
         return [java, *options, "-cp", classpath, "org.elasticmq.server.Main"]
 
     return Server("elasticmq", command, folder, path="/?Action=ListQueues")
+
+
+def interface_emulator(folder: Path, code: Path, handler: str, **environment: str) -> Server:
+    """AWS's runtime interface emulator with one Python function in it, which it starts with the first invocation."""
+    try:
+        program = peers.interface_emulator()
+    except peers.Unavailable as reason:
+        raise Unavailable(f"AWS's runtime interface emulator: {reason}") from reason
+    runtime_api = free_port()
+
+    def command(port: int) -> list[str]:
+        addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+        addresses += ["--runtime-api-address", f"127.0.0.1:{runtime_api}"]
+        return ["env", "-C", str(code), str(program), *addresses, sys.executable, "-m", "awslambdaric", handler]
+
+    variables = {"LAMBDA_TASK_ROOT": str(code), **environment}
+    return Server("emulator", command, folder, environment=lambda _port: variables)
 
 
 def _maven_classpath(group: str, artifact: str, version: str, cache: Path) -> str:

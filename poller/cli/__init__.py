@@ -19,6 +19,8 @@ VERBS = {
     "check": "check a configuration, or an event against filters",
     "init": "write a configuration and a handler to begin with",
     "invoke": "invoke a function of a configuration once",
+    "publish": "publish a version of a function",
+    "versions": "list or delete versions of a function",
     "runtimes": "list the runtimes of this host, or build one",
     "schema": "print the JSON Schema of the configuration",
     "demo": "see it work, in a minute, with nothing else installed",
@@ -27,7 +29,7 @@ VERBS = {
 
 EPILOG = """exit codes:
   0   done; run: stopped and drained
-  1   the function failed (invoke), the event does not pass (check --event), the demo did not add up
+  1   the function failed (invoke), nothing could be published or deleted, the event does not pass (check --event), the demo did not add up
   2   wrong usage
   69  the HTTP port cannot be opened
   78  the configuration cannot be used; every problem is on standard error, with file, line and column

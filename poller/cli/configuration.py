@@ -7,11 +7,16 @@ import sys
 from pathlib import Path
 
 from poller.control import preflight
+from poller.control.state import Version
+from poller.execution.contract import Driver
+from poller.execution.drivers import Drivers
 from poller.execution.process import ProcessDriver
+from poller.execution.remote import RemoteDriver
 from poller.observe.events import Emit
-from poller.settings.load import load
+from poller.settings.load import More, load
 from poller.settings.model import Settings
 from poller.settings.problems import SettingsError
+from poller.settings.references import FunctionReference, function_reference
 
 UNUSABLE = 78
 """Exit code (sysexits.h: EX_CONFIG)."""
@@ -23,12 +28,16 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help=text)
 
 
-def read(path: Path | None) -> Settings:
-    """The configuration, fit to run on this host. Else every problem goes to standard error, and the program ends with 78."""
+def read(path: Path | None, *, published: bool = True) -> Settings:
+    """The configuration, fit to run on this host. Else every problem goes to standard error, and the program ends with 78.
+
+    published: whether versions that it names have to exist; whoever is about to publish them cannot wait for that.
+    """
+    checks: list[More] = [lambda settings: preflight.runnable(settings, driver(settings, _nowhere)), preflight.filters]
+    if published:
+        checks.append(lambda settings: preflight.published(settings, driver(settings, _nowhere)))
     try:
-        return load(
-            path, [lambda settings: preflight.runnable(settings, driver(settings, _nowhere)), preflight.filters]
-        )
+        return load(path, checks)
     except SettingsError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -37,10 +46,31 @@ def read(path: Path | None) -> Settings:
         sys.exit(UNUSABLE)
 
 
-def driver(settings: Settings, emit: Emit) -> ProcessDriver:
-    """What runs the functions of a configuration."""
-    return ProcessDriver(Path(settings.state), emit, settings.sandbox)
+def driver(settings: Settings, emit: Emit) -> Driver:
+    """What runs the functions of a configuration, each by its shape."""
+    return Drivers(here=ProcessDriver(Path(settings.state), emit, settings.sandbox), elsewhere=RemoteDriver(emit))
 
 
 def _nowhere(_: object) -> None:
     """For checks, which have nothing to tell."""
+
+
+def function(text: str, settings: Settings) -> FunctionReference | None:
+    """The function that an argument names, else None: the reason is on standard error then."""
+    reference = function_reference(text)
+    if reference is not None and reference.name in settings.functions:
+        return reference
+    known = ", ".join(settings.functions) or "none"
+    print(f"there is no function {text!r}; known are {known}", file=sys.stderr)
+    return None
+
+
+def shown(version: Version) -> dict[str, str]:
+    """A published version for people and programs; its settings may hold secrets and are left out."""
+    return {
+        "function": version.function,
+        "version": str(version.number),
+        "code_sha256": version.code,
+        "description": version.description,
+        "created": version.created,
+    }

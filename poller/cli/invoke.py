@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvloop
@@ -13,10 +14,10 @@ import uvloop
 from poller.aio.clock import SystemClock
 from poller.cli import configuration
 from poller.control import assemble
-from poller.dispatch.invoker import MAX_PAYLOAD
+from poller.dispatch.invoker import MAX_PAYLOAD, UnknownFunctionError
+from poller.execution.pool import Pool
 from poller.observe.logs import Log
 from poller.settings.model import Settings
-from poller.settings.references import function_reference
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,22 +25,19 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Invoke a function once. Its answer goes to standard output, its log to standard error. Exit code 1: it failed."
     )
-    parser.add_argument("function", metavar="FUNCTION", help="name of the function")
+    parser.add_argument(
+        "function", metavar="FUNCTION", help="name of the function, as in orders, orders:live, orders:3"
+    )
     parser.add_argument("event", nargs="?", default="{}", metavar="EVENT", help="JSON, @FILE, or - for standard input")
     parser.add_argument("--config", type=Path, metavar="CONFIG", help="file or folder; default as for run")
     parser.set_defaults(call=call)
 
 
 def call(given: argparse.Namespace) -> int:
-    """0: the function answered. 1: it failed. 2: no such function, or no JSON."""
+    """0: the function answered. 1: it failed. 2: no such function, version or alias, or no JSON."""
     settings = configuration.read(given.config)
-    reference = function_reference(given.function)
-    name = reference.name if reference else ""
-    if name not in settings.functions:
-        print(
-            f"there is no function {given.function!r}; known are {', '.join(settings.functions) or 'none'}",
-            file=sys.stderr,
-        )
+    reference = configuration.function(given.function, settings)
+    if reference is None:
         return 2
     try:
         payload = _event(given.event)
@@ -47,22 +45,31 @@ def call(given: argparse.Namespace) -> int:
         print(f"the event cannot be used: {error}", file=sys.stderr)
         return 2
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_invoke(settings, name, payload))
+        return runner.run(_invoke(settings, reference.target, payload))
 
 
-async def _invoke(settings: Settings, name: str, payload: bytes) -> int:
+async def _invoke(settings: Settings, target: str, payload: bytes) -> int:
     log = Log(settings.log.format, settings.log.level)
     driver = configuration.driver(settings, log)
     pools = assemble.pools(settings, driver, log, SystemClock())
     try:
-        result = await assemble.invoker(pools, log).invoke(name, payload)
+        result = await assemble.invoker(settings, pools, log).invoke(target, payload)
+    except UnknownFunctionError:
+        print(f"Function not found: {_arn(pools, target)}", file=sys.stderr)
+        return 2
     finally:
-        await pools[name].close()
+        for pool in pools.values():
+            await pool.close()
         await driver.close()
         log.flush()
     sys.stdout.buffer.write(result.payload + b"\n")
     sys.stdout.flush()
     return 0 if result.ok else 1
+
+
+def _arn(pools: Mapping[str, Pool], target: str) -> str:
+    name, _, qualifier = target.partition(":")
+    return f"{pools[name].spec.arn}:{qualifier}"
 
 
 def _event(text: str) -> bytes:

@@ -1,48 +1,69 @@
-"""Settings -> functions and mappings that can run. No I/O but unpacking code; nothing is started here."""
+"""Settings -> functions and mappings that can run. No I/O but unpacking code and reading what is published; nothing is started here."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from connectors import registry
 from connectors.contract import Identity
 from poller.aio.clock import Clock
+from poller.control import versions
 from poller.control.code import unpacked
 from poller.dispatch.invoker import Function, Invoker
+from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
 from poller.envelope import Envelope, envelope
-from poller.execution.contract import Driver, FunctionSpec
+from poller.execution.contract import Driver, Elsewhere, FunctionSpec
 from poller.execution.pool import Pool
 from poller.execution.starts import Starts
 from poller.observe.events import Emit
 from poller.pipeline import mapping as pipeline
 from poller.pipeline.filter import compile_criteria
-from poller.settings.model import AccountSettings, FunctionSettings, MappingSettings, Settings
-from poller.settings.references import function_name
+from poller.settings.model import (
+    AccountSettings,
+    AliasSettings,
+    FunctionSettings,
+    MappingSettings,
+    RemoteSettings,
+    Settings,
+)
+from poller.settings.package import PackageError
+from poller.settings.references import LATEST, loaded_reference
 
 POLLERS_AT_MOST = 1250
 """Concurrent invocations of one mapping: the service's on-demand ceiling (Lambda DG, Configuring scaling behavior for SQS)."""
 
 
 def pools(settings: Settings, driver: Driver, emit: Emit, clock: Clock) -> dict[str, Pool]:
-    """One pool of environments a function, empty; together they start no more at once than this host bears."""
+    """One pool of environments a version, ``name`` for $LATEST and ``name:3``; together they start no more at once than this host bears.
+
+    A published version that cannot run any more has none; only preflight tells. Raises PackageError and StoreError.
+    """
+    specs = {name: spec(name, function, settings) for name, function in settings.functions.items()}
+    for version, frozen in versions.readable(settings):
+        with contextlib.suppress(PackageError):
+            specs[version.target] = spec(version.function, frozen, settings, str(version.number))
     starts = Starts()
-    return {
-        name: Pool(
-            spec(name, function, settings),
+
+    def pool(found: FunctionSpec) -> Pool:
+        function = settings.functions[found.name]
+        return Pool(
+            found,
             driver,
             emit,
             clock,
             function.idle_timeout_seconds,
             recycle_after_seconds=function.recycle_after_seconds,
-            provisioned=function.provisioned_concurrency or 0,
+            provisioned=(function.provisioned_concurrency or 0) if found.version == LATEST else 0,
             starts=starts,
         )
-        for name, function in settings.functions.items()
-    }
+
+    return {target: pool(found) for target, found in specs.items()}
 
 
 def slots(settings: Settings) -> Slots:
@@ -50,12 +71,44 @@ def slots(settings: Settings) -> Slots:
     functions = settings.functions.items()
     reserved = {name: f.reserved_concurrency for name, f in functions if f.reserved_concurrency is not None}
     provisioned = {name: f.provisioned_concurrency for name, f in functions if f.provisioned_concurrency is not None}
-    return Slots(settings.concurrency, reserved, provisioned)
+    caps = {name: f.remote.concurrency for name, f in functions if f.remote and f.remote.concurrency}
+    return Slots(settings.concurrency, reserved, provisioned, caps)
 
 
-def invoker(running: Mapping[str, Pool], emit: Emit) -> Invoker:
-    """The front door to the pools."""
-    return Invoker({name: Function(name, pool.spec.arn, pool) for name, pool in running.items()}, emit)
+def invoker(settings: Settings, running: Mapping[str, Pool], emit: Emit) -> Invoker:
+    """The front door to the pools, by all that a function's name may be qualified with."""
+    return Invoker(routes(settings, running, random.random), emit)
+
+
+def routes(settings: Settings, running: Mapping[str, Pool], draw: Callable[[], float]) -> dict[str, Function]:
+    """Target -> function: unqualified, ``$LATEST``, every version, every alias whose versions all run. draw: uniform in [0, 1)."""
+    found = {}
+    for name, function in settings.functions.items():
+        latest = running[name]
+        arn = latest.spec.arn
+        runners = {LATEST: latest} | {pool.spec.version: pool for pool in running.values() if pool.spec.name == name}
+        splits = {version: Split(version) for version in runners}
+        splits |= {alias: split(to) for alias, to in function.aliases.items()}
+        found[name] = Function(name, arn, latest)
+        for qualifier, plan in splits.items():
+            if {plan.version, plan.second or plan.version} <= set(runners):
+                found[f"{name}:{qualifier}"] = Function(name, f"{arn}:{qualifier}", Router(plan, runners, draw))
+    return found
+
+
+def split(alias: AliasSettings) -> Split:
+    """Where an alias sends invocations."""
+    [(second, share)] = alias.weights.items() or [("", 0.0)]
+    return Split(alias.version, second, share)
+
+
+def timeout(mapping: MappingSettings, settings: Settings, running: Mapping[str, Pool]) -> float:
+    """Seconds that an invocation of a mapping may take: the function's timeout, of two versions behind an alias the longer one."""
+    reference = loaded_reference(mapping.function)
+    alias = settings.functions[reference.name].aliases.get(reference.qualifier)
+    named = {alias.version, *alias.weights} if alias else {reference.qualifier or LATEST}
+    targets = [reference.name if version == LATEST else f"{reference.name}:{version}" for version in named]
+    return max(running[target].spec.timeout_seconds for target in targets)
 
 
 def mapping(
@@ -63,14 +116,15 @@ def mapping(
 ) -> pipeline.Mapping:
     """One mapping, its source built but not open. Settings are checked by then: raises nothing of the user's making.
 
-    timeout: of the function, seconds.
+    timeout: of an invocation, seconds.
     """
     source = registry.load(settings.source.type)(settings.source.options)
     capabilities = source.capabilities
-    function = function_name(settings.function)
+    reference = loaded_reference(settings.function)
+    function = reference.name
     plan = pipeline.Plan(
         name=name,
-        function=function,
+        function=reference.target,
         batch_size=settings.batch_size or min(capabilities.default_batch_size, capabilities.max_batch_size),
         window=settings.maximum_batching_window_seconds,
         timeout=timeout,
@@ -90,12 +144,13 @@ def mapping(
     )
 
 
-def spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionSpec:
+def spec(name: str, function: FunctionSettings, settings: Settings, version: str = LATEST) -> FunctionSpec:
     """What a driver needs to run the function; packages, layers and images are unpacked into the state folder. Raises PackageError."""
     account = settings.aws
+    elsewhere = _elsewhere(name, function.remote, account) if function.remote else None
     return FunctionSpec(
         name=name,
-        version="$LATEST",
+        version=version,
         arn=f"arn:aws:lambda:{_region(account)}:{account.account_id}:function:{name}",
         **unpacked(function, Path(settings.state)),
         runtime=function.runtime,
@@ -108,6 +163,21 @@ def spec(name: str, function: FunctionSettings, settings: Settings) -> FunctionS
         host_ports=(*function.host_ports, *_local_port(account.endpoint_url)),
         environment=function.environment,
         aws=_aws_variables(account),
+        elsewhere=elsewhere,
+    )
+
+
+def _elsewhere(name: str, remote: RemoteSettings, account: AccountSettings) -> Elsewhere:
+    return Elsewhere(
+        url=remote.endpoint_url.rstrip("/"),
+        function=remote.function or name,
+        qualifier=remote.qualifier,
+        region=remote.region or _region(account),
+        concurrency=remote.concurrency,
+        profile=remote.profile,
+        access_key_id=remote.access_key_id,
+        secret_access_key=remote.secret_access_key,
+        session_token=remote.session_token,
     )
 
 

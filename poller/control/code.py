@@ -24,7 +24,9 @@ class Unpacked(TypedDict):
 
 
 def unpacked(function: FunctionSettings, state: Path) -> Unpacked:
-    """Unpack package and layers, or the image; what is there already stays. Raises PackageError."""
+    """Unpack package and layers, or the image; what is there already stays, and what runs elsewhere has nothing. Raises PackageError."""
+    if function.remote is not None:
+        return Unpacked(task_root="", layers_root=None, image=None)
     if isinstance(function.code, str):
         room = Room() if function.layers else None
         task_root = resolve(Path(function.code), state, room)

@@ -1,15 +1,20 @@
-"""What must hold beyond the settings themselves: this host can run the functions, the filters compile."""
+"""What must hold beyond the settings themselves: this host can run the functions, versions that are named exist, filters compile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from poller.control import versions
 from poller.control.assemble import spec
+from poller.control.state import FrozenError, Version
+from poller.control.store import StoreError
 from poller.execution.contract import Driver
 from poller.pipeline.filter import FilterError, compile_criteria
 from poller.settings.model import Settings
+from poller.settings.nodes import Keys
 from poller.settings.package import PackageError
 from poller.settings.problems import Finding
+from poller.settings.references import LATEST, is_number, loaded_reference
 
 
 def runnable(settings: Settings, driver: Driver) -> Iterator[Finding]:
@@ -23,6 +28,23 @@ def runnable(settings: Settings, driver: Driver) -> Iterator[Finding]:
             yield from (Finding(("functions", name, "runtime"), problem) for problem in problems)
 
 
+def published(settings: Settings, driver: Driver) -> Iterator[Finding]:
+    """Versions that an alias or a mapping names and that do not exist, or that this host cannot run."""
+    try:
+        found = versions.published(settings)
+    except StoreError as error:
+        yield Finding(("state",), str(error))
+        return
+    for keys, name, number in _named(settings):
+        of_it = found.of(name)
+        version = next((version for version in of_it.values() if str(version.number) == number), None)
+        if version is None:
+            known = f"published are {', '.join(map(str, of_it))}" if of_it else "none is published"
+            yield Finding(keys, f"{name} has no version {number}", f"{known}; `pollerd publish {name}` makes the next")
+        else:
+            yield from (Finding(keys, problem) for problem in _problems(version, settings, driver))
+
+
 def filters(settings: Settings) -> Iterator[Finding]:
     """Filters that can never be applied, with AWS's own reason."""
     for name, mapping in settings.event_source_mappings.items():
@@ -30,3 +52,27 @@ def filters(settings: Settings) -> Iterator[Finding]:
             compile_criteria(mapping.filter_criteria)
         except FilterError as error:
             yield Finding(("event_source_mappings", name, "filter_criteria"), str(error))
+
+
+def _named(settings: Settings) -> Iterator[tuple[Keys, str, str]]:
+    """Where a version is named by its number, of which function, and the number."""
+    for name, function in settings.functions.items():
+        for alias, to in function.aliases.items():
+            keys = ("functions", name, "aliases", alias)
+            if to.version != LATEST:
+                yield (*keys, "version"), name, to.version
+            yield from (((*keys, "weights", second), name, second) for second in to.weights)
+    for mapping, of_it in settings.event_source_mappings.items():
+        reference = loaded_reference(of_it.function)
+        if is_number(reference.qualifier):
+            yield ("event_source_mappings", mapping, "function"), reference.name, reference.qualifier
+
+
+def _problems(version: Version, settings: Settings, driver: Driver) -> list[str]:
+    what = f"version {version.number} of {version.function}"
+    try:
+        frozen = versions.frozen_settings(version, settings)
+        problems = driver.problems(spec(version.function, frozen, settings, str(version.number)))
+    except (FrozenError, PackageError) as error:
+        problems = [str(error)]
+    return [f"{what} cannot run: {problem}" for problem in problems]

@@ -24,7 +24,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function as the invoker knows it. arn: as its mappings and callers name it, unqualified."""
+    """A function as the invoker knows it, by one of its targets. arn: as invoked, with the qualifier if there is one."""
 
     name: str
     arn: str
@@ -36,22 +36,22 @@ class UnknownFunctionError(LookupError):
 
 
 class Invoker:
-    """Runs events on functions, by name."""
+    """Runs events on functions, by target: ``name``, or ``name:`` and a version or an alias."""
 
     def __init__(self, functions: Mapping[str, Function], emit: Emit) -> None:
         self._functions = functions
         self._emit = emit
 
-    async def invoke(self, name: str, payload: bytes, *, request_id: str = "", client_context: str = "") -> Result:
+    async def invoke(self, target: str, payload: bytes, *, request_id: str = "", client_context: str = "") -> Result:
         """Run one event; the caller holds a permit in use. A function's failure is a result; only cancellation escapes.
 
         request_id: kept over the retries of an unchanged batch; "" makes a new one. payload: at most MAX_PAYLOAD bytes; the
         batcher and the API see to that. Raises UnknownFunctionError.
         """
-        function = self._functions.get(name)
+        function = self._functions.get(target)
         if function is None:
             raise UnknownFunctionError(
-                f"there is no function {name!r}; known are {', '.join(sorted(self._functions)) or 'none'}"
+                f"there is no function {target!r}; known are {', '.join(sorted(self._functions)) or 'none'}"
             )
         invocation = Invocation(
             request_id=request_id or str(uuid.uuid4()),
@@ -62,7 +62,8 @@ class Invoker:
         result = await function.runner.invoke(invocation)
         self._emit(
             InvocationEnded(
-                function=name,
+                function=function.name,
+                version=result.executed_version,
                 request_id=result.request_id,
                 status=result.status.value,
                 error_type=result.error_type,

@@ -239,10 +239,18 @@ class Slots:
     total: invocations at once over all functions. reserved: function -> its share, set aside even while it is idle; the sum is at
     most the total (checked with the settings). provisioned: function -> environments started ahead; where it has no reservation, so
     many slots are set aside for it in the shared pool, and beyond them it takes what is free like the others.
-    Source: Lambda DG, Configuring reserved concurrency; Configuring provisioned concurrency.
+    caps: function -> what the server that runs it bears; a limit of every claim by itself, and what all of them together exceed it by waits
+    at the server's door. Source: Lambda DG, Configuring reserved concurrency; Configuring provisioned concurrency.
     """
 
-    def __init__(self, total: int, reserved: Mapping[str, int], provisioned: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        total: int,
+        reserved: Mapping[str, int],
+        provisioned: Mapping[str, int] | None = None,
+        caps: Mapping[str, int] | None = None,
+    ) -> None:
+        self._caps = dict(caps or {})
         floors = {function: count for function, count in (provisioned or {}).items() if function not in reserved}
         self._unreserved = _Pool(total - sum(reserved.values()), floors)
         self._reserved = {function: _Pool(limit) for function, limit in reserved.items()}
@@ -250,11 +258,13 @@ class Slots:
     def claim(self, function: str, name: str, limit: int | None = None) -> Claim:
         """A way to the function's slots. name: for people. limit: of this claim alone; None: the pool's."""
         pool = self._pool(function)
-        return Claim(pool, pool.line(function), name, limit)
+        limits = [most for most in (limit, self._caps.get(function)) if most is not None]
+        return Claim(pool, pool.line(function), name, min(limits, default=None))
 
     def limit(self, function: str) -> int:
         """Invocations of the function at once, at most: what is set aside for others is not for it."""
-        return self._pool(function).limit_of(function)
+        limit = self._pool(function).limit_of(function)
+        return min(limit, self._caps.get(function, limit))
 
     def in_use(self) -> dict[str, int]:
         """Slots held, idle reservations included, by pool; the shared pool's name is ""."""

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"
@@ -96,6 +96,29 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """Where a function is invoked that is not run here.
+
+    url: of the server, without a path's end; "": AWS itself. function: name or ARN there. qualifier: "" for none. concurrency: at once, at
+    most; None: no limit. Keys "": unsigned, except for AWS itself, where the profile or botocore's chain has them.
+    """
+
+    url: str
+    function: str
+    region: str
+    qualifier: str = ""
+    concurrency: int | None = None
+    profile: str = ""
+    access_key_id: str = field(default="", repr=False)
+    secret_access_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
+
+
+class CredentialsError(Exception):
+    """There is nothing to sign a request with. The message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
     """All a driver needs to start environments of one function version; resolved, checked, no defaults left.
 
@@ -108,6 +131,7 @@ class FunctionSpec:
     ephemeral_storage_mb: size of /tmp. network: host-egress, none, shared, or "" for the best that this host can give.
     file_systems: path inside -> folder of the host, which the function may write to.
     host_ports: ports of the host's loopback that the function may reach in a network of its own.
+    elsewhere: where it runs, if not here; then there is no code, runtime or handler.
     """
 
     name: str
@@ -122,6 +146,7 @@ class FunctionSpec:
     aws: Mapping[str, str] = field(default_factory=dict)
     layers_root: str | None = None
     image: Image | None = None
+    elsewhere: Elsewhere | None = None
     initialization_type: str = ON_DEMAND
     ephemeral_storage_mb: int = 512
     network: str = ""
@@ -181,4 +206,23 @@ class Driver(Protocol):
 
     async def close(self) -> None:
         """Give up what the driver shares among environments; all of them are stopped by then."""
+        ...
+
+
+@dataclass(slots=True)
+class Health:
+    """How the server of a function elsewhere does. Seconds since 1970; None for never. trouble: a sentence while it fails, else ""."""
+
+    server: str
+    last_success: float | None = None
+    failing_since: float | None = None
+    trouble: str = ""
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A driver whose environments depend on others, and that knows how those do."""
+
+    def health(self, function: str) -> Health | None:
+        """Of a function's server; None for a function without one, or one that was not invoked yet."""
         ...

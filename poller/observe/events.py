@@ -74,7 +74,7 @@ class InvocationPlaced(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationEnded(Fact):
-    """One invocation and its end. status: success, error, timeout, failure (as in Telemetry's runtimeDone)."""
+    """One invocation and its end. version: executed. status: success, error, timeout, failure (as in Telemetry's runtimeDone)."""
 
     function: str
     request_id: str
@@ -82,6 +82,16 @@ class InvocationEnded(Fact):
     error_type: str
     seconds: float
     cold: bool
+    version: str = "$LATEST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFailedError(Fact):
+    """The server of a function elsewhere did not say what became of an invocation. kind: unreachable, refused, throttled, timeout."""
+
+    function: str
+    kind: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,12 @@ FLUSH_BYTES = 64 * 1024
 """What gathers at most: as much as a pipe holds."""
 
 _ERRORS = (events.DefectFoundError,)
-_WARNINGS = (events.LeaseLostError, events.RecordsUnsettledError, events.SourceFailedError)
+_WARNINGS = (
+    events.LeaseLostError,
+    events.RecordsUnsettledError,
+    events.RemoteFailedError,
+    events.SourceFailedError,
+)
 _INFOS = (
     events.FunctionLogged,
     events.SourceOpened,

@@ -152,6 +152,8 @@ def _functions(registry: CollectorRegistry) -> On:
     text = "Duration of INIT (Init Duration)."
     init = Histogram("pollerd_init_seconds", text, ["function"], buckets=SECONDS, registry=registry)
     lines = Counter("pollerd_log_lines", "Lines written by functions and about them.", ["function"], registry=registry)
+    text = "Invocations that a function's own server elsewhere did not take."
+    remote = Counter("pollerd_remote_errors", text, ["function", "kind"], registry=registry)
     defects = Counter("pollerd_defects", "Failures of pollerd itself.", ["part"], registry=registry)
 
     ended, took, logged = cache(invocations.labels), cache(seconds.labels), cache(lines.labels)
@@ -171,5 +173,6 @@ def _functions(registry: CollectorRegistry) -> On:
         e.EnvironmentAwaited: lambda fact: waits.labels(fact.function).observe(fact.seconds),
         e.InvocationPlaced: on_placed,
         e.FunctionLogged: lambda fact: logged(fact.function).inc(),
+        e.RemoteFailedError: lambda fact: remote.labels(fact.function, fact.kind).inc(),
         e.DefectFoundError: lambda fact: defects.labels(fact.part).inc(),
     }

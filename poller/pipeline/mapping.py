@@ -37,14 +37,18 @@ from poller.pipeline.settle import Settler
 class Invoke(Protocol):
     """The front door to the functions (dispatch/invoker.py)."""
 
-    async def invoke(self, name: str, payload: bytes) -> Result:
+    async def invoke(self, target: str, payload: bytes) -> Result:
         """Run one event; the caller holds a permit in use."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A mapping's settings, resolved and checked. criteria: None lets everything through. window, timeout (the function's): seconds."""
+    """A mapping's settings, resolved and checked.
+
+    function: as invoked, ``name`` or ``name:qualifier``. criteria: None lets everything through. window, timeout (the
+    function's): seconds.
+    """
 
     name: str
     function: str

@@ -48,8 +48,9 @@ class Decoder:
         fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
         values = self._defaults(fields.values()) | dict(defaults or {}) | self._given(kind, fields, node.entries, keys)
         missing = [name for name in fields if name not in values]
+        asked = [name for name, field in fields.items() if _is_missing(field, node)]
         misspelt = {closest(name, fields) for name in node.entries if name not in fields}
-        for name in missing:
+        for name in (*missing, *asked):
             if name not in misspelt and name not in node.entries:
                 self.report.add((*keys, name), "this key is required")
         for name in fields.keys() & misspelt - node.entries.keys():
@@ -66,7 +67,7 @@ class Decoder:
         values: dict[str, Any] = {}
         for field in fields:
             if field.default is not dataclasses.MISSING:
-                path = field.metadata.get("path") and isinstance(field.default, str)
+                path = field.metadata.get("path") and isinstance(field.default, str) and field.default
                 values[field.name] = str(self.folder / field.default) if path else field.default
             elif field.default_factory is not dataclasses.MISSING:
                 values[field.name] = field.default_factory()
@@ -151,6 +152,12 @@ class Decoder:
         elif isinstance(node.value, float) and not math.isfinite(node.value):
             self.report.add(keys, "JSON has no such number")
         return node.value
+
+
+def _is_missing(field: dataclasses.Field[Any], node: Table) -> bool:
+    """Whether a key has a default only because another one may stand in its place, and neither does."""
+    other = field.metadata.get("unless")
+    return other is not None and not {field.name, other} & set(node.entries)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.aws import AwsOptions
@@ -44,9 +44,8 @@ def _option(option: Option, sources: Mapping[str, type]) -> Iterator[str]:
             yield f"{option.name}:"
             yield from _indented(_block(kind, sources))
         case Shape("mapping", inner) if shape(inner).form == "table":
-            yield f"{option.name}:"
-            yield f"  {option.rules['example']}:"
-            yield from _indented(_indented(_block(inner, sources)))
+            block = [f"{option.name}:", f"  {option.rules['example']}:", *_indented(_indented(_block(inner, sources)))]
+            yield from block if option.rules.get("shown") else _comment_out(block)
         case _:
             yield _line(option)
 
@@ -63,7 +62,7 @@ def _line(option: Option) -> str:
 def _sources(sources: Mapping[str, type]) -> Iterator[str]:
     for at, (name, options) in enumerate(sources.items()):
         block = ["source:", f"  type: {name}", *_indented(_source(options))]
-        yield from block if at == 0 else (f"# {line}".rstrip() for line in block)
+        yield from block if at == 0 else _comment_out(block)
         yield ""
 
 
@@ -77,6 +76,10 @@ def _source(kind: type) -> Iterator[str]:
         yield _line(option)
     if inherited:
         yield from _comment(f"Also {', '.join(inherited)}: as under aws, for this source alone.")
+
+
+def _comment_out(lines: Sequence[str]) -> Iterator[str]:
+    return (f"# {line}".rstrip() for line in (lines if lines[-1] else lines[:-1]))
 
 
 def _comment(text: str) -> list[str]:

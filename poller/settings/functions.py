@@ -9,10 +9,12 @@ from pathlib import Path
 from poller.settings.code import contents
 from poller.settings.image import check_image
 from poller.settings.layers import check_layers
-from poller.settings.model import FunctionSettings, ImageCode
+from poller.settings.model import AliasSettings, FunctionSettings, ImageCode
 from poller.settings.nodes import Keys
 from poller.settings.package import PackageError, Room, check_python_handler
 from poller.settings.problems import Finding, nearest
+from poller.settings.references import LATEST
+from poller.settings.remotes import check_remote
 
 RUNTIMES = (
     *("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python3.15"),
@@ -42,8 +44,16 @@ MOST_ENVIRONMENT_BYTES = 4096
 
 def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
     """Findings about one function. sound: whether the value at these keys could be read."""
+    if not sound((*keys, "remote")):
+        return
+    if function.remote is not None:
+        yield from check_remote(keys, function, function.remote)
+        return
     if sound((*keys, "environment")):
         yield from _environment((*keys, "environment"), function)
+    if sound((*keys, "aliases")):
+        for name, alias in function.aliases.items():
+            yield from _alias((*keys, "aliases", name), alias)
     if sound((*keys, "code")) and isinstance(function.code, ImageCode):
         yield from check_image(keys, function.code.image, function, sound)
     else:
@@ -77,6 +87,19 @@ def _environment(keys: Keys, function: FunctionSettings) -> Iterator[Finding]:
     size = len(json.dumps(dict(function.environment), ensure_ascii=False, separators=(",", ":")).encode())
     if size > MOST_ENVIRONMENT_BYTES:
         yield Finding(keys, f"the variables take {size} bytes as JSON; {MOST_ENVIRONMENT_BYTES} are allowed")
+
+
+def _alias(keys: Keys, alias: AliasSettings) -> Iterator[Finding]:
+    """What the service refuses, in its own words (recorded in November 2025). That the versions exist is for control to say."""
+    if len(alias.weights) > 1:
+        sentence = "Number of items in AdditionalVersionWeights cannot be greater than 1"
+        yield Finding((*keys, "weights"), sentence, "an alias splits its invocations between two versions")
+    elif alias.weights and alias.version == LATEST:
+        sentence = "$LATEST is not supported for an alias pointing to more than 1 version"
+        yield Finding((*keys, "version"), sentence, "publish it, and name the version")
+    elif alias.version in alias.weights:
+        twice = f"Function version {alias.version} is already included in routing configuration"
+        yield Finding((*keys, "weights", alias.version), f"Invalid function version {alias.version}. {twice}")
 
 
 def _package(keys: Keys, function: FunctionSettings, room: Room, *, python: bool) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from poller import envelope
 from poller.settings.model import MappingSettings, Settings
 from poller.settings.nodes import Keys
 from poller.settings.problems import Finding, nearest
-from poller.settings.references import function_reference
+from poller.settings.references import LATEST, function_reference, is_number
 
 MOST_FILTERS = 10
 """AWS's raised quota; 5 without asking (Lambda quotas)."""
@@ -60,9 +60,11 @@ def _function(keys: Keys, text: str, settings: Settings, sound: Callable[[Keys],
     elif reference.name not in settings.functions and not nothing_read:
         hint = nearest(reference.name, settings.functions) or "there are no functions"
         yield Finding(keys, f"there is no function {reference.name!r}", hint)
-    elif reference.qualifier not in {"", "$LATEST"}:
-        sentence = f"versions and aliases are not supported yet, so there is no {reference.qualifier!r}"
-        yield Finding(keys, sentence, f"write {reference.name}")
+    elif reference.qualifier not in {"", LATEST} and not is_number(reference.qualifier):
+        aliases = getattr(settings.functions.get(reference.name), "aliases", {})  # none of a function that was not read
+        if reference.qualifier not in aliases and sound(("functions", reference.name, "aliases")):
+            hint = nearest(reference.qualifier, aliases)
+            yield Finding(keys, f"{reference.name} has no alias {reference.qualifier!r}", hint)
 
 
 def _filters(keys: Keys, mapping: MappingSettings) -> Iterator[Finding]:

@@ -9,9 +9,11 @@ Field metadata, enforced by decode.py and shown by render.py; connectors may use
   ``words`` saying what it asks for. All of them hold for each item of a list and each value of a mapping.
 * ``keys``, ``keys_words``: the same as pattern and words, for the keys of a mapping.
 * ``path``: the text names a file or folder, relative to the file it stands in; it becomes absolute.
+* ``unversioned``: belongs to the function as a whole; publishing a version does not freeze it.
+* ``unless``: the key may be left out only where this other key stands.
 * ``secret``: never shown, logged or rendered. Such a field also says ``repr=False``.
 * ``example``: what the rendered file shows where there is no default to show; for a mapping of dataclasses, a name.
-  ``shown``: the example stands there in force, because the file would not do without it.
+  ``shown``: the example stands there in force, because the file would not do without it, or would be empty.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.aws import AwsOptions
+from connectors.aws import SECRET, AwsOptions
 
 NAME = {
     "keys": r"[a-zA-Z0-9_-]{1,64}",
@@ -98,10 +100,61 @@ class FileSystemConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AliasSettings:
+    """A name for a published version, which can be pointed to another one without touching whoever uses it."""
+
+    version: str = field(
+        metadata={"pattern": r"\$LATEST|[1-9][0-9]{0,17}", "words": "a version number or $LATEST", "example": "3"}
+    )
+    """Number of a version that `pollerd publish` made, or $LATEST: the function as it stands here. JSON and TOML want it in quotes."""
+    weights: Mapping[str, float] = field(
+        default_factory=dict,
+        metadata={"keys": r"[1-9][0-9]{0,17}", "keys_words": "a version number", "example": {"4": 0.1}} | between(0, 1),
+    )
+    """A second version and its share of the invocations, 0 to 1; the rest goes to `version`. At most one (AWS: RoutingConfig)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteSettings:
+    """Where a function runs that is not run here: behind Lambda's Invoke operation."""
+
+    endpoint_url: str = field(default="", metadata={"example": "http://127.0.0.1:8080"})
+    """Server with the operation: an emulator in a container, another daemon, a stack of local services. Empty: AWS itself, which needs
+    allow_aws."""
+    function: str = ""
+    """Name or ARN of the function there. Empty: the name it has here. AWS's runtime interface emulator knows it as `function` only."""
+    qualifier: str = field(
+        default="",
+        metadata={
+            "pattern": r"(\$LATEST|[a-zA-Z0-9_-]{1,128})?",
+            "words": "a version number, an alias or $LATEST",
+            "example": "live",
+        },
+    )
+    """Version or alias there. Empty: what the name says, or $LATEST."""
+    concurrency: int | None = field(default=None, metadata=between(1) | {"example": 1})
+    """Invocations at once, at most. Absent: as many as the function may run. AWS's runtime interface emulator bears only 1."""
+    region: str = ""
+    """AWS region, part of AWS's address and of every signature. Empty: aws.region; then us-east-1."""
+    profile: str = ""
+    """Profile of the shared AWS configuration files, for AWS itself."""
+    access_key_id: str = field(default="", repr=False, metadata=SECRET)
+    """Access key to sign with. Empty: nothing is signed, except for AWS itself: then environment, profile, role, in botocore's order."""
+    secret_access_key: str = field(default="", repr=False, metadata=SECRET)
+    """Secret of access_key_id."""
+    session_token: str = field(default="", repr=False, metadata=SECRET)
+    """Session token, for temporary keys."""
+    allow_aws: bool = False
+    """Whether this may be real AWS. False: it is refused, so that no production function is invoked by accident."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
     """One Lambda function."""
 
-    code: str | ImageCode = field(metadata={"path": True, "example": "./examples/functions/orders"})
+    code: str | ImageCode = field(
+        default="", metadata={"path": True, "example": "./examples/functions/orders", "shown": True, "unless": "remote"}
+    )
     """Folder or .zip with the deployment package; relative to the file that names it. The handler's file lies at its root.
     Or a container image, without an engine: `{image: ./images/orders}`."""
     runtime: str = field(default="", metadata={"example": "python3.11", "shown": True})
@@ -124,7 +177,7 @@ class FunctionSettings:
     image_config: ImageConfig | None = field(default=None, metadata={"example": {"command": ["app.handler"]}})
     """What replaces an image's own entry_point, command and working_directory."""
     timeout_seconds: float = field(default=3, metadata=between(1, 900))
-    """Seconds one invocation may take; AWS's default and range."""
+    """Seconds one invocation may take; AWS's default and range. Of a remote function: until its answer is here, throttling included."""
     memory_mb: int = field(default=128, metadata=between(128, 10240))
     """MB that the function's processes may use together; AWS's default and range. Past it they are killed."""
     environment: Mapping[str, str] = field(
@@ -138,9 +191,9 @@ class FunctionSettings:
         },
     )
     """Environment variables of the function; 4 KB together. Names that AWS reserves (AWS_REGION, ...) are refused."""
-    reserved_concurrency: int | None = field(default=None, metadata=between(0) | {"example": 8})
+    reserved_concurrency: int | None = field(default=None, metadata=between(0) | {"example": 8, "unversioned": True})
     """Environments that may run this function at once, set aside from `concurrency`. Absent: what others leave. 0: never runs."""
-    provisioned_concurrency: int | None = field(default=None, metadata=between(1) | {"example": 2})
+    provisioned_concurrency: int | None = field(default=None, metadata=between(1) | {"example": 2, "unversioned": True})
     """Environments started ahead of traffic and kept whatever the traffic; invocations go to them first, and beside them when all
     are busy. At most reserved_concurrency; without one they are set aside from `concurrency`. Absent: none."""
     ephemeral_storage_mb: int = field(default=512, metadata=between(512, 10240))
@@ -155,11 +208,25 @@ class FunctionSettings:
     Absent: host-egress where this host can give it, else shared; the log says which."""
     host_ports: Sequence[int] = field(default=(), metadata=between(1, 65535) | {"example": [5432]})
     """Ports of the host's 127.0.0.1 that the function reaches under host-egress as its own 127.0.0.1."""
-    idle_timeout_seconds: float = field(default=300, metadata=between(1))
+    idle_timeout_seconds: float = field(default=300, metadata=between(1) | {"unversioned": True})
     """A warm environment that had no work for so long is stopped. AWS keeps its own figure secret ("minutes")."""
-    recycle_after_seconds: float = field(default=14400, metadata=between(1))
+    recycle_after_seconds: float = field(default=14400, metadata=between(1) | {"unversioned": True})
     """Age at which an environment is replaced, between two invocations; each up to a tenth earlier, so that not all are replaced
     together. AWS does so "every few hours"; ours are four."""
+    aliases: Mapping[str, AliasSettings] = field(
+        default_factory=dict,
+        metadata={
+            "keys": r"(?![0-9]+$)[a-zA-Z0-9_-]{1,128}",
+            "keys_words": "a name of 1 to 128 letters, digits, hyphens and underscores, not of digits alone",
+            "example": "live",
+            "unversioned": True,
+        },
+    )
+    """Names for published versions, by name. Mappings and callers write `orders:live`."""
+    remote: RemoteSettings | None = field(
+        default=None, metadata={"example": {"endpoint_url": "http://127.0.0.1:8080"}, "unversioned": True}
+    )
+    """Where the function runs, if not here; in place of code, runtime and handler."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +246,7 @@ class MappingSettings:
     source: SourceSettings
     """`type` names the connector; the other keys are its options."""
     function: str = field(metadata={"example": "orders"})
-    """Name of a function of this configuration (also name:$LATEST or its ARN)."""
+    """Function of this configuration: its name or ARN; also one alias or version of it, as in orders:live, orders:3."""
     enabled: bool = True
     """false: the source is not touched at all."""
     batch_size: int | None = field(default=None, metadata=between(1, 10000) | {"example": 10})
@@ -221,9 +288,11 @@ class Settings:
     """What is written to standard error."""
     aws: AccountSettings = field(default_factory=AccountSettings)
     """Which AWS sources and functions talk to, unless they say otherwise."""
-    functions: Mapping[str, FunctionSettings] = field(default_factory=dict, metadata=NAME | {"example": "orders"})
+    functions: Mapping[str, FunctionSettings] = field(
+        default_factory=dict, metadata=NAME | {"example": "orders", "shown": True}
+    )
     """The functions, by name."""
     event_source_mappings: Mapping[str, MappingSettings] = field(
-        default_factory=dict, metadata=NAME | {"example": "orders-queue"}
+        default_factory=dict, metadata=NAME | {"example": "orders-queue", "shown": True}
     )
     """The mappings, by name."""

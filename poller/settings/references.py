@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+LATEST = "$LATEST"
+"""Qualifier of the one version that changes."""
+
 _FORM = re.compile(
     r"(arn:(?P<partition>aws[a-zA-Z-]*)?:lambda:)?"
     r"((?P<region>(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]):)?"
@@ -24,6 +27,11 @@ class FunctionReference:
     account: str = ""
     region: str = ""
 
+    @property
+    def target(self) -> str:
+        """What an invocation goes to: ``name``, or ``name:qualifier`` as it was written. Account and region are the daemon's own."""
+        return f"{self.name}:{self.qualifier}" if self.qualifier else self.name
+
 
 def function_reference(text: str) -> FunctionReference | None:
     """Take a function's name apart; None when it has no form that AWS knows."""
@@ -38,9 +46,14 @@ def function_reference(text: str) -> FunctionReference | None:
     )
 
 
-def function_name(text: str) -> str:
-    """Return the bare name of a reference that a loaded configuration holds. Raises ``ValueError`` for what is none."""
+def loaded_reference(text: str) -> FunctionReference:
+    """Take apart a reference that a loaded configuration holds. Raises ``ValueError`` for what is none."""
     reference = function_reference(text)
     if reference is None:
         raise ValueError(f"{text!r} is no function's name or ARN")
-    return reference.name
+    return reference
+
+
+def is_number(qualifier: str) -> bool:
+    """Whether a qualifier is a version's number; aliases never are of digits alone."""
+    return qualifier.isascii() and qualifier.isdigit()

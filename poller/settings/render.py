@@ -13,12 +13,14 @@ from poller.settings.example import example
 from poller.settings.hints import Shape, shape
 from poller.settings.model import (
     AccountSettings,
+    AliasSettings,
     FunctionSettings,
     HttpSettings,
     ImageCode,
     ImageConfig,
     LogSettings,
     MappingSettings,
+    RemoteSettings,
     Settings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
@@ -34,6 +36,8 @@ _SECTIONS = (
     ("`functions`, each", FunctionSettings),
     ("`code` of a function from an image", ImageCode),
     ("`image_config`", ImageConfig),
+    ("`aliases` of a function, each", AliasSettings),
+    ("`remote` of a function", RemoteSettings),
     ("`event_source_mappings`, each", MappingSettings),
 )
 
@@ -104,6 +108,8 @@ def _row(option: Option) -> str:
 def _default(option: Option) -> str:
     if option.default is REQUIRED:
         return "required"
+    if "unless" in option.rules:
+        return f"required without `{option.rules['unless']}`"
     if isinstance(option.default, bool):
         return "`true`" if option.default else "`false`"
     return f"`{option.default}`" if isinstance(option.default, str | int | float) and option.default != "" else ""

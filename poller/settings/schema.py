@@ -29,8 +29,22 @@ def _object(kind: type, sources: Sequence[str]) -> dict[str, Any]:
         "type": "object",
         "properties": {option.name: _property(option, sources) for option in options},
         **({"required": required} if required else {}),
+        **_alternatives(options),
         "additionalProperties": False,
     }
+
+
+def _alternatives(options: Sequence[Option]) -> dict[str, Any]:
+    """Keys that are required unless another one is there."""
+    others = dict.fromkeys(option.rules["unless"] for option in options if "unless" in option.rules)
+    rules = [
+        {
+            "if": {"not": {"required": [other]}},
+            "then": {"required": [option.name for option in options if option.rules.get("unless") == other]},
+        }
+        for other in others
+    ]
+    return {"allOf": rules} if rules else {}
 
 
 def _source(name: str, options: type) -> dict[str, Any]:

@@ -152,6 +152,8 @@ class _Tree:
             scalar = self.node(node, keys)
             if isinstance(scalar, Scalar) and isinstance(scalar.value, str):
                 return scalar.value
+            if isinstance(scalar, Scalar) and type(scalar.value) is int and scalar.text == str(scalar.value):
+                return scalar.text  # the number of a version, say: whoever reads it, it is this text
             self._report.add(keys, "a key must be a text", "put it in quotes", place=self._at(node))
             return None
         self._report.add(keys, "a key must be a text, not a list or mapping", place=self._at(node))

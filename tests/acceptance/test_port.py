@@ -44,6 +44,7 @@ PROMISED = {
     "pollerd_init_seconds",
     "pollerd_log_lines",
     "pollerd_defects",
+    "pollerd_remote_errors",
     "pollerd_slots_in_use",
     "pollerd_slots_waiting",
     "pollerd_records_in_hand",

@@ -326,3 +326,10 @@ async def run(claim: Claim, name: str, order: list[str]) -> None:
     permit = await claim.acquire()
     order.append(name)
     permit.release()
+
+
+async def test_no_claim_exceeds_what_the_function_s_server_bears() -> None:
+    slots = Slots(10, {"reserved": 5}, caps={"remote": 2, "reserved": 1})
+    claims = [slots.claim("remote", "a"), slots.claim("remote", "b", 1), slots.claim("reserved", "c", 3)]
+    assert [sum(claim.try_acquire() is not None for _ in range(5)) for claim in claims] == [2, 1, 1]
+    assert [slots.limit(function) for function in ("remote", "reserved", "other")] == [2, 1, 5]

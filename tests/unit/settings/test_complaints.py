@@ -73,6 +73,40 @@ KEYS = [
         "environment: {AB: }",
         "6:19: functions.orders.environment.AB: null is no value; leave the key out to have its default",
     ),
+    (
+        "aliases: {7: {version: 3}}",
+        "6:15: functions.orders.aliases.7: expected a name of 1 to 128 letters, digits, hyphens and underscores, not of digits alone",
+    ),
+    ("aliases: {live: 3}", "6:15: functions.orders.aliases.live: expected a mapping of keys, not a single value"),
+    ("aliases: {live: {}}", "6:15: functions.orders.aliases.live.version: this key is required"),
+    (
+        "aliases: {live: {version: 0}}",
+        "6:22: functions.orders.aliases.live.version: '0' is not a version number or $LATEST",
+    ),
+    (
+        "aliases: {live: {version: prod}}",
+        "6:22: functions.orders.aliases.live.version: 'prod' is not a version number or $LATEST",
+    ),
+    (
+        "aliases: {live: {version: 3, weights: {4: 1.5}}}",
+        "6:44: functions.orders.aliases.live.weights.4: 1.5 is out of range: 0 to 1",
+    ),
+    (
+        "aliases: {live: {version: 3, weights: {$LATEST: 0.5}}}",
+        '6:44: functions.orders.aliases.live.weights."$LATEST": expected a version number',
+    ),
+    (
+        "aliases: {live: {version: 3, weights: {4: 0.1, 5: 0.1}}}",
+        "6:34: functions.orders.aliases.live.weights: Number of items in AdditionalVersionWeights cannot be greater than 1; an alias splits its invocations between two versions",
+    ),
+    (
+        "aliases: {live: {version: $LATEST, weights: {4: 0.1}}}",
+        "6:22: functions.orders.aliases.live.version: $LATEST is not supported for an alias pointing to more than 1 version; publish it, and name the version",
+    ),
+    (
+        "aliases: {live: {version: 4, weights: {4: 0.1}}}",
+        "6:44: functions.orders.aliases.live.weights.4: Invalid function version 4. Function version 4 is already included in routing configuration",
+    ),
     ("environment: {AB: [c]}", "6:19: functions.orders.environment.AB: expected a text, not a list"),
     (
         f"environment: {{AB: {'x' * 4088}}}",
@@ -138,8 +172,8 @@ def test_a_bad_option_of_a_mapping(write: Write, line: str, complaint: str) -> N
 
 FUNCTION_NAMES = [
     ("ordres", "there is no function 'ordres'; did you mean orders?"),
-    ("orders:live", "versions and aliases are not supported yet, so there is no 'live'; write orders"),
-    ("orders:3", "versions and aliases are not supported yet, so there is no '3'; write orders"),
+    ("orders:lvie", "orders has no alias 'lvie'; did you mean live?"),
+    ("orders:Beta", "orders has no alias 'Beta'; known are live"),
     ('"arn:aws:sqs:us-east-1:000000000000:orders"', "'arn:aws:sqs:us-east-1:000000000000:orders' is no function's name or ARN"),
     ('"111111111111:function:orders"', "the account of this ARN is not aws.account_id (000000000000); the name alone will do"),
     ('"arn:aws:lambda:eu-west-1:000000000000:function:orders"', "the region of this ARN is not aws.region (us-east-1); the name alone will do"),
@@ -150,6 +184,7 @@ FUNCTION_NAMES = [
 @pytest.mark.parametrize(("name", "complaint"), FUNCTION_NAMES)
 def test_a_mapping_to_a_function_that_is_not_there(write: Write, name: str, complaint: str) -> None:
     text = MAPPING.replace("function: orders", f"function: {name}").replace("aws: {", "aws: {region: us-east-1, ")
+    text = text.replace("app.handler}", "app.handler, aliases: {live: {version: 3}}}")
     assert complaints(write(text)) == [f"pollerd.yaml:7:5: event_source_mappings.q.function: {complaint}"]
 
 

@@ -183,7 +183,8 @@ def test_only_mappings_can_be_merged() -> None:
 @pytest.mark.parametrize(
     ("key", "problem"),
     [
-        ("1", "f:1:1: a key must be a text; put it in quotes"),
+        ("1.0", "f:1:1: a key must be a text; put it in quotes"),
+        ("0x1", "f:1:1: a key must be a text; put it in quotes"),
         ("null", "f:1:1: a key must be a text; put it in quotes"),
         ("true", "f:1:1: a key must be a text; put it in quotes"),
         ("? [a]\n", "f:1:3: a key must be a text, not a list or mapping"),
@@ -191,6 +192,12 @@ def test_only_mappings_can_be_merged() -> None:
 )
 def test_a_key_that_is_no_text_is_refused(key: str, problem: str) -> None:
     assert read(yaml_text.parse, f"{key}: 1")[1] == [problem]
+
+
+def test_a_key_that_is_a_plain_whole_number_is_its_text() -> None:
+    root, problems = read(yaml_text.parse, "{4: 0.1, 10: x}")
+    assert problems == []
+    assert plain(root) == {"4": 0.1, "10": "x"}
 
 
 def test_json_keeps_what_yaml_would_change() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from connectors.aws import AwsOptions
 from poller.settings.model import (
     AccountSettings,
+    AliasSettings,
     FunctionSettings,
     HttpSettings,
     ImageCode,
     ImageConfig,
     LogSettings,
     MappingSettings,
+    RemoteSettings,
     Settings,
     SourceSettings,
 )
@@ -52,7 +54,7 @@ PROMISES = {
     ImageCode: {"image": REQUIRED},
     ImageConfig: {"entry_point": None, "command": None, "working_directory": None},
     FunctionSettings: {
-        "code": REQUIRED,
+        "code": "",
         "runtime": "",
         "handler": "",
         "layers": (),
@@ -68,7 +70,22 @@ PROMISES = {
         "host_ports": (),
         "idle_timeout_seconds": 300,
         "recycle_after_seconds": 14400,
+        "aliases": {},
+        "remote": None,
     },
+    RemoteSettings: {
+        "endpoint_url": "",
+        "function": "",
+        "qualifier": "",
+        "concurrency": None,
+        "region": "",
+        "profile": "",
+        "access_key_id": "",
+        "secret_access_key": "",
+        "session_token": "",
+        "allow_aws": False,
+    },
+    AliasSettings: {"version": REQUIRED, "weights": {}},
     SourceSettings: {"type": REQUIRED, "options": REQUIRED},
     MappingSettings: {
         "source": REQUIRED,

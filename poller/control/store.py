@@ -1,0 +1,162 @@
+"""The persisted form of what outlives the daemon: one SQLite file in the state folder. Whoever changes it comes through here.
+
+What holds here:
+
+1. A change is one transaction, on the disk when the call returns. A kill or a power failure at any instant leaves it whole or not made.
+2. One writer at a time, of any process; others wait for it. Readers wait for nobody (write-ahead log).
+3. The file holds the variables of functions, so it is for its owner only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from poller.control.state import Published, Version
+
+FILE = "pollerd.sqlite3"
+LAYOUT = 1
+"""Of the tables; stands in the file as user_version. A file of a newer layout is refused."""
+PATIENCE = 30.0
+"""Seconds to wait for another writer."""
+
+_TABLES = """
+CREATE TABLE functions (name TEXT PRIMARY KEY, last_number INTEGER NOT NULL) STRICT;
+CREATE TABLE versions (
+    function TEXT NOT NULL REFERENCES functions (name),
+    number INTEGER NOT NULL,
+    configuration TEXT NOT NULL,
+    description TEXT NOT NULL,
+    created TEXT NOT NULL,
+    PRIMARY KEY (function, number)
+) STRICT;
+"""
+
+
+class StoreError(Exception):
+    """The state file cannot serve. The message is a sentence for the operator."""
+
+
+class Store:
+    """An open state file. Synchronous, for one thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def published(self) -> Published:
+        """All versions there are."""
+        rows = self._connection.execute(
+            "SELECT function, number, configuration, description, created FROM versions ORDER BY function, number"
+        )
+        return Published(tuple(_version(*row) for row in rows))
+
+    def publish(
+        self, function: str, configuration: Mapping[str, Any], description: str, unchanged: Callable[[Version], bool]
+    ) -> tuple[Version, bool]:
+        """The newest version if ``unchanged`` says so of it, else a new one under the next number; and whether it is new.
+
+        Numbers begin at 1 and are never given twice, whatever is deleted (Lambda DG, Lambda function versions).
+        """
+        with self._change() as connection:
+            newest = list(self.published().of(function).values())[-1:]
+            if newest and unchanged(newest[0]):
+                return newest[0], False
+            [number] = connection.execute(
+                "INSERT INTO functions VALUES (?, 1) ON CONFLICT DO UPDATE SET last_number = last_number + 1 RETURNING last_number",
+                [function],
+            ).fetchone()
+            created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            row = (function, number, json.dumps(configuration), description, created)
+            connection.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?)", row)
+            return _version(*row), True
+
+    def delete(self, function: str, number: int) -> bool:
+        """Forget a version; its number stays used. Whether there was one."""
+        with self._change() as connection:
+            done = connection.execute("DELETE FROM versions WHERE function = ? AND number = ?", [function, number])
+            return done.rowcount > 0
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that writes; the lock is taken at its beginning, so what it reads stays true."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def opened(state: Path) -> Iterator[Store]:
+    """The state file, made if there is none. Raises StoreError."""
+    with _explained(state):
+        state.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(state / FILE, os.O_CREAT | os.O_RDWR, 0o600))
+        with _connected(state) as store:
+            yield store
+
+
+def published(state: Path) -> Published:
+    """All versions there are, without making a file where there is none. Raises StoreError."""
+    with _explained(state):
+        if not (state / FILE).exists():
+            return Published()
+        with _connected(state) as store:
+            return store.published()
+
+
+@contextlib.contextmanager
+def _connected(state: Path) -> Iterator[Store]:
+    connection = sqlite3.connect(state / FILE, timeout=PATIENCE, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _lay_out(connection)
+        yield Store(connection)
+    finally:
+        connection.close()
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    if _layout(connection) == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        if _layout(connection) == 0:  # else another process was faster
+            for statement in _TABLES.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {LAYOUT}")
+        connection.execute("COMMIT")
+    if (found := _layout(connection)) > LAYOUT:
+        raise StoreError(f"it was written by a newer pollerd (layout {found}; this one knows {LAYOUT})")
+
+
+def _layout(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _version(function: str, number: int, configuration: str, description: str, created: str) -> Version:
+    return Version(
+        function=function,
+        number=number,
+        configuration=json.loads(configuration),
+        description=description,
+        created=created,
+    )
+
+
+@contextlib.contextmanager
+def _explained(state: Path) -> Iterator[None]:
+    """Whatever the file system or SQLite has against the file becomes a sentence that names it."""
+    try:
+        yield
+    except (OSError, sqlite3.Error, StoreError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise StoreError(f"the state file {state / FILE} cannot be used: {reason}") from error

@@ -1,0 +1,53 @@
+"""A function's shape tells its driver."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from poller.execution.contract import Driver, Elsewhere, Environment, FunctionSpec, Health, Reporting
+from poller.execution.drivers import Drivers
+
+HERE = FunctionSpec(
+    name="f", version="1", arn="a", task_root="/", runtime="r", handler="h", timeout_seconds=3, memory_mb=128
+)
+THERE = replace(HERE, elsewhere=Elsewhere(url="http://127.0.0.1:1", function="f", region="us-east-1"))
+
+
+class Named(Driver):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.closed = False
+
+    def problems(self, spec: FunctionSpec) -> list[str]:
+        return [self.name]
+
+    def environment(self, spec: FunctionSpec) -> Environment:
+        raise LookupError(self.name)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Telling(Named, Reporting):
+    def health(self, function: str) -> Health | None:
+        return Health(f"server of {function}") if function == "f" else None
+
+
+def environment_of(drivers: Drivers, spec: FunctionSpec) -> str:
+    try:
+        drivers.environment(spec)
+    except LookupError as error:
+        return str(error)
+    raise AssertionError
+
+
+async def test_code_runs_here_and_what_is_elsewhere_runs_there() -> None:
+    here, there = Named("here"), Telling("there")
+    drivers = Drivers(here=here, elsewhere=there)
+    assert (drivers.problems(HERE), drivers.problems(THERE)) == (["here"], ["there"])
+    assert (environment_of(drivers, HERE), environment_of(drivers, THERE)) == ("here", "there")
+    assert drivers.health("f") == Health("server of f")
+    assert drivers.health("g") is None
+    await drivers.close()
+    assert here.closed
+    assert there.closed
