@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from poller.execution import image
 from poller.execution.contract import Image
 from poller.execution.package import resolve
 from poller.execution.package.layers import merged
@@ -34,6 +33,8 @@ def unpacked(function: FunctionSettings, state: Path) -> Unpacked:
         return Unpacked(
             task_root=str(task_root), layers_root=None if layers_root is None else str(layers_root), image=None
         )
+    from poller.execution import image  # noqa: PLC0415  # archives and their compressions take megabytes that few daemons need
+
     found = image.load(function.code.image, state)
     configured = _configured(found, function.image_config or ImageConfig())
     if not configured.argv:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
+import stat
 from pathlib import Path
 
 from poller.execution.contract import Driver, Environment, FunctionSpec
@@ -41,6 +43,11 @@ class ProcessDriver(Driver):
             found.append(f"sandbox: bubblewrap cannot be had: {self.isolation.description}")
         if problem := self.isolation.problem(self.isolation.network(spec.network)):
             found.append(problem)
+        if self.isolation.sandboxed and (folder := _closed(spec.task_root, spec.layers_root)):
+            found.append(
+                f"functions of a daemon that runs as root run as users of their own, and those may not read {folder}: "
+                f"chmod -R o+rX {folder}, or run the daemon as its owner"
+            )
         if spec.file_systems and not self.isolation.sandboxed:
             found.append(f"file_system_configs take a sandbox, and there is none ({self.isolation.description})")
         if spec.image is not None:
@@ -75,6 +82,13 @@ class ProcessDriver(Driver):
             await asyncio.sleep(WATCH_SECONDS)
             for environment in list(self._busy):
                 environment.check_memory()
+
+
+def _closed(*folders: str | None) -> str:
+    """The first folder that only its owner may read, where functions are not its owner; "" without any."""
+    if os.geteuid() != 0:
+        return ""
+    return next((name for name in folders if name and not Path(name).stat().st_mode & stat.S_IXOTH), "")
 
 
 def _rootless(what: str, isolation: Isolation) -> str:

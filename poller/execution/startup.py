@@ -96,9 +96,12 @@ def _image(spec: FunctionSpec) -> Launch:
 
 
 def _extensions(opt: Path | None, seen_at: str) -> dict[str, str]:
-    """Every file directly in /opt/extensions (Lambda DG, Lambda Extensions API)."""
-    if opt is None or (opt / DISABLE_EXTENSIONS).exists():
+    """Every file directly in /opt/extensions (Lambda DG, Lambda Extensions API).
+
+    We look from outside, where a link in a layer or an image would lead to folders of the host: none is followed.
+    """
+    if opt is None or opt.is_symlink() or (opt / DISABLE_EXTENSIONS).exists():
         return {}
     folder = opt / "extensions"
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.name: f"{seen_at}/extensions/{path.name}" for path in found if not path.is_dir()}
+    found = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+    return {path.name: f"{seen_at}/extensions/{path.name}" for path in found if path.is_symlink() or not path.is_dir()}

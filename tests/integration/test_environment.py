@@ -365,3 +365,17 @@ def test_an_unknown_runtime_is_a_problem_with_its_remedy(tmp_path: Path) -> None
     assert driver.problems(spec) == [
         "the runtime nodejs22.x is not installed; `pollerd runtimes install nodejs22.x` builds it"
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or bool(unavailable()), reason="only functions of root run as somebody else")
+def test_a_folder_that_functions_may_not_read_is_a_problem_with_its_remedy(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir(mode=0o700)
+    scene = Scene(tmp_path, "auto")
+    spec = FunctionSpec(
+        name="f", version="$LATEST", arn="", task_root=str(tmp_path / "code"), runtime=own.IDENTIFIER, handler="app.handler",
+        timeout_seconds=3, memory_mb=128,
+    )  # fmt: skip
+    (problem,) = scene.driver.problems(spec)
+    assert "chmod" in problem
+    (tmp_path / "code").chmod(0o755)
+    assert scene.driver.problems(spec) == []
