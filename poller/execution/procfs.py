@@ -36,6 +36,17 @@ def marked(mark: bytes) -> Iterator[int]:
                     yield int(name)
 
 
+def neighbours(pid: int) -> Iterator[int]:
+    """Processes of the same process namespace; none when it is gone."""
+    with contextlib.suppress(OSError):
+        namespace = os.readlink(f"/proc/{pid}/ns/pid")
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"/proc/{name}/ns/pid") == namespace:
+                        yield int(name)
+
+
 def memory(pid: int) -> int:
     """Resident bytes of the process and its descendants; 0 when it is gone."""
     total = 0

@@ -120,7 +120,9 @@ class Sandbox(Box):
         """In a network of its own nobody else can connect; in the host's the connection must belong to one of ours."""
         if self.listener is not None:
             return True
-        return procfs.owns_connection(self._members(), server_port, client_port)
+        # a quick program connects before the spawner has told its process id: then it is known by where it lives
+        ours = itertools.chain(self._members(), procfs.neighbours(self._holder.pid))
+        return procfs.owns_connection(ours, server_port, client_port)
 
     def memory(self) -> int:
         """Of all in the sandbox, orphans included: those become the holder's children."""

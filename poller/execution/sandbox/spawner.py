@@ -76,6 +76,7 @@ class Setup:
         self.request = request
         self.since = time.monotonic()
         self.holder = 0
+        self.said = b""
         words, say = os.pipe()
         os.write(say, b"".join(word.encode() + b"\0" for word in request["args"]))
         os.close(say)
@@ -110,11 +111,13 @@ class Setup:
         os.close(self.errors)
 
     def _told(self) -> int:
+        """The holder's process id; 0 before bubblewrap has said it, which it does in several writes."""
         with contextlib.suppress(BlockingIOError):
-            text = os.read(self.told, 4096)
-            if text:
-                return int(json.loads(text)["child-pid"])
-        return 0
+            self.said += os.read(self.told, 4096)
+        try:
+            return int(json.loads(self.said)["child-pid"])
+        except ValueError:
+            return 0
 
     def _over(self) -> bool:
         return os.waitid(os.P_PID, self.parent, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -248,7 +251,9 @@ def settled(holder: int) -> bool:
             points = [line.split(" ", 5)[4] for line in file]
     except OSError:
         return False
-    return "/proc" in points and not any(point.startswith(("/newroot", "/oldroot")) for point in points)
+    # for a moment the root that it built the new one in lies on top of it: whoever enters then finds that one
+    own_root = points.count("/") == 1
+    return own_root and "/proc" in points and not any(point.startswith(("/newroot", "/oldroot")) for point in points)
 
 
 def enter(holder: int, names: Sequence[str]) -> None:
