@@ -70,6 +70,14 @@ class Scene:
         """What function/app.py needs in its environment."""
         return {MARKER: str(self._folder), "JOURNAL": f"{self.shared}/{self.journal.path.name}"}
 
+    def noting(self, *, partial: bool = False) -> dict[str, Any]:
+        """What makes a function that of function/app.py: its code, and its way to the journal."""
+        variables = self.variables() | ({"PARTIAL": "1"} if partial else {})
+        function: dict[str, Any] = {"code": str(FUNCTION), "runtime": RUNTIME, "environment": variables}
+        if not unavailable():
+            function["file_system_configs"] = [{"path": str(self._shared), "local_mount_path": self.shared}]
+        return function
+
     @property
     def shared(self) -> str:
         """Where functions see the folder that they share with the test."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.faults.scene import FUNCTION, RUNTIME, Scene
+from tests.faults.scene import Scene
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -29,7 +29,7 @@ def test_ten_thousand_messages_are_each_handled_once(scene: Scene) -> None:
     """Only what a reader would adapt is adapted: server, queue, and the function's code."""
     queue = scene.queue(visibility=30, max_receives=3)
     shown = readme_configuration()
-    shown["functions"]["orders"] |= {"code": str(FUNCTION), "runtime": RUNTIME, "environment": scene.variables()}
+    shown["functions"]["orders"] |= scene.noting()
     shown["event_source_mappings"]["orders-queue"]["source"]["queue"] = queue.name
     queue.send(10_000, status="paid")
     daemon = scene.daemon(functions=shown["functions"], event_source_mappings=shown["event_source_mappings"])
