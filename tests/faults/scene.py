@@ -89,21 +89,8 @@ class Scene:
 
     def function(self, name: str = "worker", *, partial: bool = False, **settings: Any) -> None:
         """The function of function/app.py. partial: it names failed records instead of raising."""
-        variables = self.variables() | ({"PARTIAL": "1"} if partial else {})
-        basic: dict[str, Any] = {
-            "code": str(FUNCTION),
-            "runtime": RUNTIME,
-            "handler": "app.handler",
-            "timeout_seconds": 60,
-        }
-        shared = {"path": str(self._shared), "local_mount_path": self.shared}
-        if not unavailable():
-            basic["file_system_configs"] = [shared]
-        self._functions[name] = {**basic, "memory_mb": 256, "environment": variables, **settings}
-
-    def elsewhere(self, remote: dict[str, Any], name: str = "worker", **settings: Any) -> None:
-        """A function that a server of the test's runs."""
-        self._functions[name] = {"remote": remote, "timeout_seconds": 60, **settings}
+        basic = {"handler": "app.handler", "timeout_seconds": 60, "memory_mb": 256, **self.noting(partial=partial)}
+        self._functions[name] = {**basic, **settings}
 
     def mapping(self, name: str, queue: str, function: str = "worker", **settings: Any) -> None:
         """A mapping from a queue, by whatever name, to a function."""
