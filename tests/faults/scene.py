@@ -92,6 +92,10 @@ class Scene:
         basic = {"handler": "app.handler", "timeout_seconds": 60, "memory_mb": 256, **self.noting(partial=partial)}
         self._functions[name] = {**basic, **settings}
 
+    def elsewhere(self, remote: dict[str, Any], name: str = "worker", **settings: Any) -> None:
+        """A function that a server of the test's runs."""
+        self._functions[name] = {"remote": remote, "timeout_seconds": 60, **settings}
+
     def mapping(self, name: str, queue: str, function: str = "worker", **settings: Any) -> None:
         """A mapping from a queue, by whatever name, to a function."""
         source = {"type": "sqs", "queue": queue, **settings.pop("source", {})}
