@@ -11,12 +11,13 @@ import dataclasses
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from poller.aio.backoff import Backoff
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
-from poller.control import assemble, gauges
+from poller.control import assemble, gauges, shelves
 from poller.control.port import Port
 from poller.execution.contract import Driver, Reporting
 from poller.observe.events import DefectFoundError, Emit, Fact, MappingStarted, PortOpened, StopBegan, StopEnded
@@ -56,6 +57,10 @@ class Daemon:
 
         Raises PortError when the port cannot be opened; nothing was started then.
         """
+        with shelves.kept(Path(self._settings.state), (pool.spec for pool in self._pools.values())):
+            return await self._run(stop)
+
+    async def _run(self, stop: Stop) -> int:
         self._stop = stop
         url = await self._port.open(self._settings.http.listen)
         self._emit(PortOpened(url=url))
