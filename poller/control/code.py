@@ -33,15 +33,20 @@ def unpacked(function: FunctionSettings, state: Path) -> Unpacked:
         return Unpacked(
             task_root=str(task_root), layers_root=None if layers_root is None else str(layers_root), image=None
         )
-    from poller.execution import image  # noqa: PLC0415  # archives and their compressions take megabytes that few daemons need
-
-    found = image.load(function.code.image, state)
+    found = loaded(function.code.image, state)
     configured = _configured(found, function.image_config or ImageConfig())
     if not configured.argv:
         raise PackageError("the image has neither ENTRYPOINT nor CMD", "name what to start in image_config")
     environment = {**found.environment, **function.environment}
     configured = dataclasses.replace(configured, environment=environment)
     return Unpacked(task_root=str(found.root), layers_root=None, image=configured)
+
+
+def loaded(reference: str, state: Path) -> Image:
+    """The image that a reference names, unpacked. Raises PackageError."""
+    from poller.execution import image  # noqa: PLC0415  # archives and their compressions take megabytes that few daemons need
+
+    return image.load(reference, state)
 
 
 def _configured(found: Image, config: ImageConfig) -> Image:

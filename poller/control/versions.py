@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from poller.control import store
+from poller.control.code import loaded
 from poller.control.state import FrozenError, Published, Version, freeze, thaw
-from poller.execution import image
 from poller.execution.package import SHELF
 from poller.execution.package.snapshot import fingerprint, snapshot
 from poller.settings.image import image_reference
@@ -82,7 +82,7 @@ def digest(name: str, settings: Settings) -> str:
     function, state = settings.functions[name], Path(settings.state)
     _refuse_elsewhere(name, function)
     if isinstance(function.code, ImageCode):
-        return image.load(function.code.image, state).digest.rpartition(":")[2]
+        return loaded(function.code.image, state).digest.rpartition(":")[2]
     return fingerprint(Path(function.code)).digest
 
 
@@ -108,7 +108,7 @@ def code_of(settings: Settings) -> Path:
 def _pinned(reference: str, state: Path) -> str:
     """The image by its digest: it can be gone some day, as from a registry, but never be another one."""
     path, _ = image_reference(reference)
-    return f"{path}@{image.load(reference, state).digest}"
+    return f"{path}@{loaded(reference, state).digest}"
 
 
 def _users(target: str, settings: Settings) -> Iterator[str]:
