@@ -103,7 +103,8 @@ async def test_every_runtime_answers_fails_and_is_timed_out_in_the_best_sandbox_
 
 
 def test_a_runtime_that_is_not_there_is_told_with_its_remedy(tmp_path: Path) -> None:
-    assert ProcessDriver(tmp_path, lambda _: None).problems(spec(tmp_path, "nodejs22.x")) == [
+    (tmp_path / "task").mkdir()
+    assert ProcessDriver(tmp_path, lambda _: None).problems(spec(tmp_path / "task", "nodejs22.x")) == [
         "the runtime nodejs22.x is not installed; `pollerd runtimes install nodejs22.x` builds it"
     ]
 
