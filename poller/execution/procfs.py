@@ -56,6 +56,16 @@ def memory(pid: int) -> int:
     return total
 
 
+def own_memory(pid: int) -> int:
+    """The same, each page that several have counted once in all: exact, and a hundred times the work."""
+    total = 0
+    for member in children(pid):
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
 def kill_marked(mark: bytes) -> None:
     """SIGKILL to every process with the mark, until none is left."""
     for _ in range(10):  # a fork under way may be one generation ahead

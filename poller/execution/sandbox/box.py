@@ -6,11 +6,12 @@ import asyncio
 import itertools
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
 from poller.execution import procfs
+from poller.execution.sandbox import egress
 from poller.execution.sandbox.cgroup import Group
 from poller.execution.sandbox.processes import Command, Process, Spawner
 
@@ -49,16 +50,30 @@ class Box(Protocol):
         ...
 
     def memory(self) -> int:
-        """Resident bytes of all processes together."""
+        """Bytes that all processes together use now."""
+        ...
+
+    def gone(self) -> bool:
+        """Whether it has ended by itself: the next box is a new one."""
         ...
 
     def out_of_memory(self) -> bool:
-        """Whether the kernel has killed here because the limit was passed."""
+        """Whether the kernel has killed here for want of memory since this was last asked."""
         ...
 
 
+def _memory(pids: Iterable[int], limit: int) -> int:
+    """Of processes and their descendants. What they share (forks do) is looked into only when it decides about the limit."""
+    pids = list(pids)
+    resident = sum(map(procfs.memory, pids))
+    return resident if resident <= limit else sum(map(procfs.own_memory, pids))
+
+
 class Sandbox(Box):
-    """A bubblewrap's. The holder is process 1 in it; when it ends, all end."""
+    """A bubblewrap's. The holder is process 1 in it; when it ends, all end.
+
+    user: of its processes, None: the holder's. limit: bytes of memory. system_calls: filter. closed: called at the end.
+    """
 
     def __init__(
         self,
@@ -68,23 +83,27 @@ class Sandbox(Box):
         *,
         user: int | None,
         group: Group | None,
-        network: Process | None,
-        gone: Callable[[], None],
+        limit: int,
+        system_calls: bytes,
+        closed: Callable[[], None],
     ) -> None:
         self.listener = listener
         self._spawner = spawner
         self._holder = holder
         self._user = user
         self._group = group
-        self._network = network
-        self._gone = gone
+        self._filter = system_calls
+        self._limit = limit
+        self._network: Process | None = None
+        self._when_closed = closed
         self._processes: set[Process] = set()
         self._closed = False
 
     async def start(self, command: Command) -> Process:
         """Beside the holder, as the sandbox's user, in its control group."""
         cgroup = str(self._group.folder) if self._group else ""
-        process = await self._spawner.start(replace(command, user=self._user, cgroup=cgroup), self._holder)
+        command = replace(command, user=self._user, cgroup=cgroup, filter=self._filter)
+        process = await self._spawner.start(command, self._holder)
         self._processes.add(process)
         process.ended.add_done_callback(lambda _: self._processes.discard(process))
         return process
@@ -104,13 +123,19 @@ class Sandbox(Box):
         if self._closed:
             return
         self._closed = True
-        if self._network is not None:
-            self._spawner.signal(self._network, signal.SIGKILL)
-        self._spawner.signal(self._holder, signal.SIGKILL)
-        await asyncio.wait({process.ended for process in (self._holder, *self._processes)})
+        ours = [self._holder, *self._processes] + ([self._network] if self._network else [])
+        for process in (self._holder, self._network):
+            if process is not None:
+                self._spawner.signal(process, signal.SIGKILL)
+        await asyncio.wait({process.ended for process in ours})
         if self._group:
             self._group.remove()
-        self._gone()
+        self._when_closed()
+
+    async def connect_network(self, ports: tuple[int, ...]) -> None:
+        """Give its network a way out. Raises OSError."""
+        self._network = await self._spawner.start(egress.command(self._holder.pid, ports))
+        await egress.up(self._holder.pid, self._network)
 
     async def dial(self, port: int) -> socket.socket:
         """Made in the sandbox's network."""
@@ -125,8 +150,13 @@ class Sandbox(Box):
         return procfs.owns_connection(ours, server_port, client_port)
 
     def memory(self) -> int:
-        """Of all in the sandbox, orphans included: those become the holder's children."""
-        return sum(procfs.memory(pid) for pid in self._members())
+        """Of all in the sandbox, orphans included: those become the holder's children. The control group knows better."""
+        counted = self._group.memory() if self._group else None
+        return _memory(self._members(), self._limit) if counted is None else counted
+
+    def gone(self) -> bool:
+        """Its holder was killed, or the spawner with it."""
+        return not self._holder.running
 
     def out_of_memory(self) -> bool:
         """Told by the control group."""
@@ -144,8 +174,9 @@ class Beside(Box):
 
     listener = None
 
-    def __init__(self, spawner: Spawner, mark: Callable[[], bytes]) -> None:
+    def __init__(self, spawner: Spawner, mark: Callable[[], bytes], limit: int) -> None:
         self._spawner = spawner
+        self._limit = limit
         self._mark = mark
         self._processes: set[Process] = set()
 
@@ -190,7 +221,11 @@ class Beside(Box):
 
     def memory(self) -> int:
         """Of what still descends from the processes that were started."""
-        return sum(procfs.memory(process.pid) for process in self._processes)
+        return _memory((process.pid for process in self._processes), self._limit)
+
+    def gone(self) -> bool:
+        """There is nothing that could."""
+        return False
 
     def out_of_memory(self) -> bool:
         """Nobody tells."""

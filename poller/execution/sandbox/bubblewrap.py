@@ -7,7 +7,8 @@ Inside there is what the service shows (Lambda DG, execution environment): the p
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +17,8 @@ USER, GROUP = 993, 990
 HOST_NAME = "sandbox"
 TEMPORARY = "/tmp"  # noqa: S108  # the service's
 DEVICES = ("null", "zero", "full", "random", "urandom")
+BYTES_PER_FILE = 4096
+"""Of /tmp's size, one file: with anything in it, it takes a page anyway, so only empty ones are fewer than they might be."""
 HOST_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 HOST_ETC = (
     "alternatives",
@@ -99,20 +102,27 @@ def _host(points: Iterable[str]) -> Iterator[str]:
 def _grafted(root: Path, points: Iterable[str]) -> list[str]:
     """A root file system with room for mount points that it lacks.
 
-    A read-only folder cannot be given a new entry, so the folder is made anew and what it has is mounted into it.
+    A read-only folder cannot be given a new entry, so the folder is made anew and what it has is mounted into it. A link where a mount
+    point or a folder on the way to one should be is left out: it would be followed on the host, and lead out of the root.
     """
-    wanted = [PurePosixPath(point) for point in points]
+    wanted = {PurePosixPath(point) for point in points}
+    above = {parent for point in wanted for parent in point.parents}
+    missing = {parent for parent in above if not _has(root, parent, stat.S_ISDIR)}
     anew = {PurePosixPath("/")}
     for point in wanted:
-        if not _on_host(root, point).exists():
-            anew.update(parent for parent in point.parents if _on_host(root, parent).is_dir())
-    return [word for folder in sorted(anew) for word in _entries(root, folder, {*anew, *wanted})]
+        if not _has(root, point, lambda mode: not stat.S_ISLNK(mode)):
+            anew.update(point.parents)
+    words = []
+    for folder in sorted(anew):
+        if folder != PurePosixPath("/"):
+            words += ["--perms", "0755", "--dir", str(folder)]
+        if folder not in missing:
+            words += _entries(root, folder, {*wanted, *anew, *missing})
+    return words
 
 
 def _entries(root: Path, folder: PurePosixPath, others: Collection[PurePosixPath]) -> Iterator[str]:
-    """The folder, made anew, with what it has but for the others, which are seen to elsewhere."""
-    if folder != PurePosixPath("/"):
-        yield from ("--dir", str(folder))
+    """What the folder has but for the others, which are seen to elsewhere."""
     for entry in sorted(_on_host(root, folder).iterdir()):
         inside = folder / entry.name
         if inside in others:
@@ -121,6 +131,15 @@ def _entries(root: Path, folder: PurePosixPath, others: Collection[PurePosixPath
             yield from ("--symlink", os.readlink(entry), str(inside))
         else:
             yield from ("--ro-bind", str(entry), str(inside))
+
+
+def _has(root: Path, point: PurePosixPath, kind: Callable[[int], bool]) -> bool:
+    """Whether the entry is of that kind, and below folders only."""
+    try:
+        above = [_on_host(root, parent).lstat().st_mode for parent in point.parents]
+        return all(map(stat.S_ISDIR, above)) and kind(_on_host(root, point).lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _on_host(root: Path, inside: PurePosixPath) -> Path:

@@ -7,7 +7,6 @@ processes, so the daemon moves into a leaf of its own first. Where nothing was d
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 
 FULL_CORE_MB = 1769
@@ -18,24 +17,36 @@ CONTROLLERS = ("memory", "cpu", "pids")
 LEAF = "daemon"
 
 
-@dataclass(frozen=True, slots=True)
+OWN = {"anon", "kernel_stack", "sock"}
+"""What counts as a function's memory, of memory.stat."""
+
+
 class Group:
-    """One environment's group."""
+    """One environment's group. folder: where it is."""
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._kills = 0
 
-    def memory_peak(self) -> int | None:
-        """Bytes, most at once since the group was made; None where the kernel does not say (before 5.19)."""
-        with contextlib.suppress(OSError, ValueError):
-            return int((self.folder / "memory.peak").read_text())
-        return None
+    def memory(self) -> int | None:
+        """Bytes in use that are the processes' own; None where the kernel does not tell.
+
+        Neither what was read of files nor what lies in /tmp, which is a disk on the service and has its own limit: both are in memory.peak,
+        which is of no use for a report because of it.
+        """
+        counts = self._counts("memory.stat")
+        return sum(counts[name] for name in OWN) if counts.keys() >= OWN else None
 
     def out_of_memory(self) -> bool:
-        """Whether the kernel has killed for want of memory."""
-        with contextlib.suppress(OSError):
-            events = dict(line.split() for line in (self.folder / "memory.events").read_text().splitlines())
-            return int(events.get("oom_kill", 0)) > 0
-        return False
+        """Whether the kernel has killed here for want of memory since this was last asked."""
+        before, self._kills = self._kills, self._counts("memory.events").get("oom_kill", 0)
+        return self._kills > before
+
+    def _counts(self, name: str) -> dict[str, int]:
+        with contextlib.suppress(OSError, ValueError):
+            pairs = (line.split() for line in (self.folder / name).read_text().splitlines())
+            return {key: int(value) for key, value in pairs}
+        return {}
 
     def remove(self) -> None:
         """The group must be empty of processes; one that is not yet is left for the next start."""
@@ -49,23 +60,30 @@ class Groups:
     def __init__(self, parent: Path) -> None:
         self._parent = parent
 
-    def group(self, name: str, *, memory_mb: int, processes: int) -> Group:
-        """Make a group: memory with nothing swapped out, all killed together past it; a share of processors as on AWS. Raises OSError."""
+    def group(self, name: str, *, memory_mb: int, temporary_mb: int, processes: int) -> Group:
+        """Make a group: memory with nothing swapped out, all killed together past it; a share of processors as on AWS. Raises OSError.
+
+        Files in /tmp are memory to the kernel, so there must be room for them: what is past memory_mb, and not past both together, is
+        left to those who watch (environment.py).
+        """
         folder = self._parent / f"environment-{name}"
         folder.mkdir()
         quota = max(1000, round(PERIOD * memory_mb / FULL_CORE_MB))  # 1 ms is the least the kernel takes
         limits = {
-            "memory.max": memory_mb * 1024 * 1024,
+            "memory.max": (memory_mb + temporary_mb) * 1024 * 1024,
             "memory.swap.max": 0,
             "memory.oom.group": 1,
             "cpu.max": f"{quota} {PERIOD}",
             "pids.max": processes,
         }
-        for file, value in limits.items():
-            if (
-                file != "memory.swap.max" or (folder / file).exists()
-            ):  # absent where the kernel was built without swap accounting
-                (folder / file).write_text(str(value))
+        try:
+            for file, value in limits.items():
+                # memory.swap.max is absent where the kernel was built without swap accounting
+                if file != "memory.swap.max" or (folder / file).exists():
+                    (folder / file).write_text(str(value))
+        except OSError:
+            folder.rmdir()
+            raise
         return Group(folder)
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import os
+import platform
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from poller.execution.sandbox import cgroup, egress
+from poller.execution.sandbox import cgroup, egress, seccomp
 from poller.execution.sandbox.box import Beside, Box, Sandbox
-from poller.execution.sandbox.bubblewrap import GROUP, HOST_NAME, USER, Layout, arguments
-from poller.execution.sandbox.processes import Process, Spawner
+from poller.execution.sandbox.bubblewrap import BYTES_PER_FILE, GROUP, HOST_NAME, USER, Layout, arguments
+from poller.execution.sandbox.processes import Spawner
 
 PROCESSES = 1024
 """Lambda quotas: processes and threads of an environment."""
@@ -65,7 +67,8 @@ class Bubblewrap(Isolation):
         self._spawner = spawner
         self._folder = state / "sandbox"
         self._privileged = os.geteuid() == 0
-        self._users: set[int] = set()
+        self._users: set[int | None] = set()
+        self._filter = seccomp.program(platform.machine())
 
     @functools.cached_property
     def _groups(self) -> cgroup.Groups | str:
@@ -84,7 +87,8 @@ class Bubblewrap(Isolation):
             else f"memory is watched: {self._groups}"
         )
         network = "egress by pasta" if not self._egress else f"network shared with the host: {self._egress}"
-        return f"bubblewrap; {limits}; {network}"
+        filtered = "" if self._filter else f"; system calls are not filtered on {platform.machine()}"
+        return f"bubblewrap; {limits}; {network}{filtered}"
 
     def network(self, wanted: str) -> str:
         """Egress where pasta can give it, else the host's network."""
@@ -96,27 +100,44 @@ class Bubblewrap(Isolation):
 
     async def box(self, demand: Demand, mark: Callable[[], bytes]) -> Box:  # noqa: ARG002  # processes cannot leave a sandbox
         """A sandbox, with its control group and its way out."""
-        user = self._take_user() if self._privileged else None
-        layout = self._with_files(demand.layout, user, demand.network)
-        words = arguments(layout, own_user=not self._privileged, own_network=demand.network != "shared")
-        group = None
-        if isinstance(self._groups, cgroup.Groups):
-            group = self._groups.group(demand.name, memory_mb=demand.memory_mb, processes=PROCESSES)
-        holder, listener = await self._spawner.create(self._program, words, own_network=demand.network != "shared")
-        try:
-            network = await self._connected(holder, demand)
-        except BaseException:
-            self._spawner.signal(holder, signal.SIGKILL)
-            raise
-        gone = functools.partial(self._users.discard, user)
-        return Sandbox(self._spawner, holder, listener, user=user, group=group, network=network, gone=gone)
+        async with contextlib.AsyncExitStack() as undo:
+            user = self._take_user() if self._privileged else None
+            undo.callback(self._users.discard, user)
+            group = self._group(demand)
+            if group is not None:
+                undo.callback(group.remove)
+            layout = self._with_files(demand.layout, user, demand.network)
+            own_network = demand.network != "shared"
+            words = arguments(layout, own_user=not self._privileged, own_network=own_network)
+            holder, listener = await self._spawner.create(
+                self._program, words, own_network=own_network, files=layout.temporary_bytes // BYTES_PER_FILE
+            )
+            undo.pop_all()
+            box = Sandbox(
+                self._spawner,
+                holder,
+                listener,
+                user=user,
+                group=group,
+                limit=demand.memory_mb * 1024 * 1024,
+                system_calls=self._filter,
+                closed=functools.partial(self._users.discard, user),
+            )
+        if demand.network == "host-egress":
+            try:
+                await box.connect_network(demand.ports)
+            except BaseException:
+                await asyncio.shield(box.close())
+                if listener is not None:
+                    listener.close()
+                raise
+        return box
 
-    async def _connected(self, holder: Process, demand: Demand) -> Process | None:
-        if demand.network != "host-egress":
+    def _group(self, demand: Demand) -> cgroup.Group | None:
+        if not isinstance(self._groups, cgroup.Groups):
             return None
-        process = await self._spawner.start(egress.command(holder.pid, demand.ports))
-        await egress.up(holder.pid, process)
-        return process
+        megabytes = demand.layout.temporary_bytes // (1024 * 1024)
+        return self._groups.group(demand.name, memory_mb=demand.memory_mb, temporary_mb=megabytes, processes=PROCESSES)
 
     def _take_user(self) -> int:
         user = next(
@@ -168,9 +189,9 @@ class NoIsolation(Isolation):
             "" if network == "shared" else f"network: {network} takes a sandbox, and there is none ({self.description})"
         )
 
-    async def box(self, demand: Demand, mark: Callable[[], bytes]) -> Box:  # noqa: ARG002  # there is nothing to lay out
+    async def box(self, demand: Demand, mark: Callable[[], bytes]) -> Box:
         """Nothing is made."""
-        return Beside(self._spawner, mark)
+        return Beside(self._spawner, mark, demand.memory_mb * 1024 * 1024)
 
 
 def unavailable() -> str:

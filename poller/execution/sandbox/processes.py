@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -15,12 +17,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PROGRAM = Path(__file__).with_name("spawner.py")
+PROGRAM = (
+    "import sys; sys.path.append(sys.argv.pop(1)); from poller.execution.sandbox.spawner import service; service.main()"
+)
+ROOT = Path(__file__).parents[3]
 LARGEST = 1 << 20
+UNFIT = {errno.EMSGSIZE, errno.ETOOMANYREFS}
+"""The fault of one message: too long, as an image's command may be; too many descriptors under way."""
 
 
 class SpawnError(OSError):
-    """A process or a sandbox could not be started; errno and strerror are the kernel's where it was the kernel."""
+    """A process or a sandbox could not be started; errno and strerror are the kernel's where it was the kernel.
+
+    folder: the working directory, if it is that which cannot be had; else "".
+    """
+
+    folder = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +40,7 @@ class Command:
     """A program to start. argv[0]: a path, as seen from inside. environment: all of it. folder: to start in.
 
     descriptors: number inside -> ours, kept open by the caller; 0 is always empty. limits: RLIMIT_... -> value. user: number to become,
-    None: stay. cgroup: folder of the group to join, "" for none.
+    None: stay. cgroup: folder of the group to join, "" for none. filter: of system calls, for seccomp; b"" for none.
     """
 
     argv: Sequence[str]
@@ -38,6 +50,7 @@ class Command:
     limits: Mapping[str, int] = field(default_factory=dict)
     user: int | None = None
     cgroup: str = ""
+    filter: bytes = b""
 
 
 class Process:
@@ -59,17 +72,21 @@ class Spawner:
     def __init__(self) -> None:
         self._control: socket.socket | None = None
         self._program: subprocess.Popen[bytes] | None = None
+        self._former: list[subprocess.Popen[bytes]] = []
         self._replies: dict[int, asyncio.Future[tuple[dict[str, Any], list[int]]]] = {}
         self._living: dict[int, Process] = {}
-        self._unsent: deque[tuple[bytes, Sequence[int]]] = deque()
+        self._unsent: deque[tuple[int, bytes, Sequence[int]]] = deque()
         self._last_id = 0
 
     async def create(
-        self, program: str, arguments: Sequence[str], *, own_network: bool
+        self, program: str, arguments: Sequence[str], *, own_network: bool, files: int
     ) -> tuple[Process, socket.socket | None]:
-        """Set up a sandbox. Returns its holder, and a socket listening at 127.0.0.1:9001 inside. Raises SpawnError."""
+        """Set up a sandbox. Returns its holder, and a socket listening at 127.0.0.1:9001 inside. Raises SpawnError.
+
+        files: most in its /tmp.
+        """
         network = "own" if own_network else "host"
-        said, fds = await self._ask("create", program=program, args=list(arguments), network=network)
+        said, fds = await self._ask("create", program=program, args=list(arguments), network=network, files=files)
         return said["process"], socket.socket(fileno=fds[0]) if fds else None
 
     async def start(self, command: Command, holder: Process | None = None) -> Process:
@@ -85,15 +102,21 @@ class Spawner:
             limits=dict(command.limits),
             cgroup=command.cgroup,
             user=command.user,
+            filter=command.filter.hex(),
         )
         process: Process = said["process"]
         return process
 
     async def connect(self, holder: Process, port: int) -> socket.socket:
-        """A connection to 127.0.0.1:port made inside a sandbox; does not block. Raises SpawnError."""
-        _, fds = await self._ask("connect", holder=holder.pid, port=port)
+        """A connection to 127.0.0.1:port made inside a sandbox; does not block. Raises OSError."""
+        _, fds = await self._ask("socket", holder=holder.pid)
         client = socket.socket(fileno=fds[0])
         client.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+        except BaseException:
+            client.close()
+            raise
         return client
 
     async def clear(self, holder: Process) -> None:
@@ -108,9 +131,10 @@ class Spawner:
 
     async def close(self) -> None:
         """Hang up: what still runs is killed."""
-        if self._control is not None and self._program is not None:
-            self._hang_up()
-            await asyncio.get_running_loop().run_in_executor(None, self._program.wait)
+        self._hang_up()
+        for program in self._former:
+            await asyncio.get_running_loop().run_in_executor(None, program.wait)
+        self._former.clear()
 
     async def _ask(self, do: str, fds: Sequence[int] = (), **more: Any) -> tuple[dict[str, Any], list[int]]:
         self._open()
@@ -120,7 +144,9 @@ class Spawner:
         self._send({"id": self._last_id, "do": do, **more}, kept)
         said, received = await reply
         if "error" in said:
-            raise SpawnError(said["errno"], said["error"])
+            error = SpawnError(said["errno"], said["error"])
+            error.folder = said["at"]
+            raise error
         return said, received
 
     def _open(self) -> None:
@@ -130,7 +156,9 @@ class Spawner:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
         ours.setblocking(False)
-        command = [os.path.realpath(sys.executable), "-I", "-S", str(PROGRAM), str(theirs.fileno())]
+        self._former = [program for program in self._former if program.poll() is None]
+        _raise_descriptors()
+        command = [os.path.realpath(sys.executable), "-I", "-S", "-c", PROGRAM, str(ROOT), str(theirs.fileno())]
         with theirs:
             self._program = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env={})
         self._control = ours
@@ -138,7 +166,7 @@ class Spawner:
 
     def _send(self, message: Mapping[str, Any], fds: Sequence[int]) -> None:
         first = not self._unsent
-        self._unsent.append((json.dumps(message).encode(), fds))
+        self._unsent.append((message["id"], json.dumps(message).encode(), fds))
         if first:
             self._writable()
 
@@ -148,15 +176,17 @@ class Spawner:
             return
         loop = asyncio.get_running_loop()
         while self._unsent:
-            message, fds = self._unsent[0]
+            number, message, fds = self._unsent[0]
             try:
                 socket.send_fds(self._control, [message], fds)
             except BlockingIOError:
                 loop.add_writer(self._control, self._writable)
                 return
-            except (BrokenPipeError, ConnectionResetError):
-                self._hang_up()
-                return
+            except OSError as error:
+                if error.errno not in UNFIT:
+                    self._hang_up()
+                    return
+                self._received({"id": number, "error": error.strerror, "errno": error.errno, "at": ""}, [])
             self._unsent.popleft()
             for fd in fds:
                 os.close(fd)
@@ -168,7 +198,7 @@ class Spawner:
                 message, fds, _, _ = socket.recv_fds(self._control, LARGEST, 16)
             except BlockingIOError:
                 return
-            except ConnectionResetError:
+            except OSError:
                 message, fds = b"", []
             if not message:
                 self._hang_up()
@@ -206,11 +236,13 @@ class Spawner:
         loop.remove_writer(self._control)
         self._control.close()
         self._control = None
-        for _, fds in self._unsent:
+        if self._program is not None:
+            self._former.append(self._program)
+        for _, _, fds in self._unsent:
             for fd in fds:
                 os.close(fd)
         self._unsent.clear()
-        gone = {"error": "the spawner ended", "errno": 0}
+        gone = {"error": "the spawner ended", "errno": errno.ECONNRESET, "at": ""}
         replies, self._replies = self._replies, {}
         for reply in replies.values():
             if not reply.done():
@@ -218,3 +250,12 @@ class Spawner:
         living, self._living = self._living, {}
         for process in living.values():
             process.ended.set_result(-int(signal.SIGKILL))
+
+
+def _raise_descriptors() -> None:
+    """As many descriptors as we may have: each environment takes a few. Functions have a limit of their own.
+
+    Nor could we else send any while a function of our own user keeps that many under way in its sockets (unix(7), ETOOMANYREFS).
+    """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
