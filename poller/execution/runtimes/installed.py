@@ -26,7 +26,8 @@ class Build:
     folder: where it lies. version: of the language. client: name and version of the runtime interface client, and of the SDK.
     interpreter: relative to prefix; without one, an absolute path on the system it runs on. prefix: the folder that functions see as
     /var/lang, absolute or relative to the build; "" for an interpreter under /usr. rooted: it has a root file system, root/.
-    seen: host paths beyond /usr that it needs at their own places. parts: (name, host path) of what its client's folder only has links to.
+    seen: host paths beyond /usr that it needs at their own places. parts: (name, host path) of what sandboxes see in place of its client's
+    folder, "" for the folder itself.
     """
 
     identifier: str

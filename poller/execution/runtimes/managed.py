@@ -73,7 +73,7 @@ def _mounts(build: Build, prefix: Path | None, places: Places) -> Iterator[tuple
     if not places.runtime:
         return
     if build.parts:
-        yield from ((Path(path), f"{places.runtime}/{name}") for name, path in build.parts)
+        yield from ((Path(path), f"{places.runtime}/{name}".rstrip("/")) for name, path in build.parts)
     else:
         yield build.client_folder, places.runtime
     if prefix is not None:

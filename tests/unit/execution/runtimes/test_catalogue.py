@@ -68,6 +68,18 @@ def test_the_daemons_own_interpreter_needs_no_build(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "runtimes/own").iterdir()} == {own.own_build(tmp_path).folder.name}
 
 
+def test_sandboxes_see_what_is_linked_for_the_host(tmp_path: Path) -> None:
+    """What is mounted is a place to mount to, all else is there."""
+    build = own.own_build(tmp_path)
+    (_, mounted), *packages = build.parts
+    linked = {path.name: path for path in build.client_folder.iterdir()}
+    seen = {path.name: path for path in Path(mounted).iterdir()}
+    assert set(seen) == set(linked)
+    assert {name for name, path in seen.items() if path.is_dir() and not any(path.iterdir())} == set(dict(packages))
+    assert all(seen[name].read_bytes() == path.read_bytes() for name, path in linked.items() if path.is_file())
+    assert all(Path(path) == linked[name].resolve() for name, path in packages)
+
+
 def test_a_build_is_found_and_wins_over_the_daemons_own(tmp_path: Path) -> None:
     build(tmp_path, own.IDENTIFIER)
     assert find(own.IDENTIFIER, tmp_path).description == "3.8.1, c 1, /bin/sh"

@@ -96,10 +96,10 @@ def test_a_root_file_system_belongs_to_the_launch() -> None:
 def test_parts_of_a_client_are_mounted_one_by_one() -> None:
     build = Build(
         identifier="python3.11", folder=Path("/b"), version="1", client="c", interpreter="/usr/bin/python3.11",
-        parts=(("boto3", "/site/boto3"),),
+        parts=(("", "/b/mounted"), ("boto3", "/site/boto3")),
     )  # fmt: skip
     launch = in_sandbox(ManagedRuntime(build, "3.11", STARTS["python"]))
-    assert launch.mounts == ((Path("/site/boto3"), "/var/runtime/boto3"),)
+    assert launch.mounts == ((Path("/b/mounted"), "/var/runtime"), (Path("/site/boto3"), "/var/runtime/boto3"))
 
 
 def test_node_finds_layers_then_its_own_modules() -> None:
