@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from poller.execution.runtimes.building import debian
 from poller.execution.runtimes.building.install import Order, install
 from poller.execution.runtimes.building.workshop import BuildError, need, workshop
 from poller.execution.runtimes.installed import installed
+from tests.faults.until import until
 
 
 def refused(order: Order, state: Path) -> str:
@@ -59,14 +61,18 @@ def test_nothing_is_left_of_a_build_that_fails_or_is_terminated(tmp_path: Path) 
     assert list((tmp_path / "runtimes").iterdir()) == []
 
 
+def _over(pid: str) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().split()[2] == "Z"
+
+
 def test_what_a_step_started_ends_with_a_build_that_is_terminated(tmp_path: Path) -> None:
     note = tmp_path / "pids"
     script = f"sleep 600 & echo $$ $! > {note}.part; mv {note}.part {note}; kill -TERM {os.getpid()}; wait"
     with pytest.raises(KeyboardInterrupt), workshop(tmp_path, print) as site:
         site.run("a step", ["/bin/sh", "-c", script])
     for pid in note.read_text().split():
-        status = Path(f"/proc/{pid}/stat")
-        assert not status.exists() or status.read_text().split()[2] == "Z"
+        until(partial(_over, pid), f"{pid} has ended")
 
 
 def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None:
