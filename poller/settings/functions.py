@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from poller.settings.code import contents
 from poller.settings.image import check_image
 from poller.settings.layers import check_layers
-from poller.settings.model import AliasSettings, FunctionSettings, ImageCode
+from poller.settings.model import AliasSettings, FileSystemConfig, FunctionSettings, ImageCode
 from poller.settings.nodes import Keys
 from poller.settings.package import PackageError, Room, check_python_handler
 from poller.settings.problems import Finding, nearest
@@ -54,6 +54,8 @@ def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys
     if sound((*keys, "aliases")):
         for name, alias in function.aliases.items():
             yield from _alias((*keys, "aliases", name), alias)
+    if sound((*keys, "file_system_configs")):
+        yield from _file_systems((*keys, "file_system_configs"), function.file_system_configs)
     if sound((*keys, "code")) and isinstance(function.code, ImageCode):
         yield from check_image(keys, function.code.image, function, sound)
     else:
@@ -87,6 +89,20 @@ def _environment(keys: Keys, function: FunctionSettings) -> Iterator[Finding]:
     size = len(json.dumps(dict(function.environment), ensure_ascii=False, separators=(",", ":")).encode())
     if size > MOST_ENVIRONMENT_BYTES:
         yield Finding(keys, f"the variables take {size} bytes as JSON; {MOST_ENVIRONMENT_BYTES} are allowed")
+
+
+def _file_systems(keys: Keys, configs: Sequence[FileSystemConfig]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for at, config in enumerate(configs):
+        if not Path(config.path).is_dir():
+            yield Finding(
+                (*keys, at, "path"),
+                f"there is no folder {config.path}",
+                "make it; functions must be able to write there",
+            )
+        if config.local_mount_path in seen:
+            yield Finding((*keys, at, "local_mount_path"), f"{config.local_mount_path} is taken", "name another one")
+        seen.add(config.local_mount_path)
 
 
 def _alias(keys: Keys, alias: AliasSettings) -> Iterator[Finding]:
