@@ -68,7 +68,7 @@ class ManagedRuntime:
             mounts=tuple(_mounts(build, prefix, places)),
             root=build.root,
             framed=True,
-            version=f"{self._language}:{build.version}",
+            version=f"{self._language}:{build.version.partition(' ')[0]}",  # a Debian may be named behind it
             digest=hashlib.sha256(f"{self.identifier}, {self.description}".encode()).hexdigest(),
         )
 
