@@ -18,7 +18,7 @@ from poller.dispatch.invoker import Function, Invoker
 from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
 from poller.envelope import Envelope, envelope
-from poller.execution.contract import Driver, Elsewhere, FunctionSpec
+from poller.execution.contract import Driver, Elsewhere, FunctionSpec, Logging
 from poller.execution.pool import Pool
 from poller.execution.starts import Starts
 from poller.observe.events import Emit
@@ -28,6 +28,7 @@ from poller.settings.model import (
     AccountSettings,
     AliasSettings,
     FunctionSettings,
+    LoggingSettings,
     MappingSettings,
     RemoteSettings,
     Settings,
@@ -161,6 +162,7 @@ def spec(name: str, function: FunctionSettings, settings: Settings, version: str
         file_systems={each.local_mount_path: each.path for each in function.file_system_configs},
         network=function.network or "",
         host_ports=(*function.host_ports, *_local_port(account.endpoint_url)),
+        logging=log_of(function.logging),
         environment=function.environment,
         aws=_aws_variables(account),
         elsewhere=elsewhere,
@@ -178,6 +180,18 @@ def _elsewhere(name: str, remote: RemoteSettings, account: AccountSettings) -> E
         access_key_id=remote.access_key_id,
         secret_access_key=remote.secret_access_key,
         session_token=remote.session_token,
+    )
+
+
+def log_of(settings: LoggingSettings) -> Logging:
+    """Levels have a default in JSON format only (Lambda API reference, LoggingConfig)."""
+    if settings.log_format != "JSON":
+        return Logging(group=settings.log_group or "")
+    return Logging(
+        json=True,
+        application_level=settings.application_log_level or "INFO",
+        system_level=settings.system_log_level or "INFO",
+        group=settings.log_group or "",
     )
 
 

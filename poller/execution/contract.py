@@ -119,6 +119,20 @@ class CredentialsError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Logging:
+    """How a function logs (Lambda API, LoggingConfig).
+
+    json: the format, JSON or text. application_level, system_level: the least that is logged; "" in text format, which has no levels.
+    group: "" for the function's own, /aws/lambda/NAME.
+    """
+
+    json: bool = False
+    application_level: str = ""
+    system_level: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
     """All a driver needs to start environments of one function version; resolved, checked, no defaults left.
 
@@ -131,6 +145,7 @@ class FunctionSpec:
     ephemeral_storage_mb: size of /tmp. network: host-egress, none, shared, or "" for the best that this host can give.
     file_systems: path inside -> folder of the host, which the function may write to.
     host_ports: ports of the host's loopback that the function may reach in a network of its own.
+    logging: format and levels of its log.
     elsewhere: where it runs, if not here; then there is no code, runtime or handler.
     """
 
@@ -152,6 +167,7 @@ class FunctionSpec:
     network: str = ""
     file_systems: Mapping[str, str] = field(default_factory=dict)
     host_ports: tuple[int, ...] = ()
+    logging: Logging = field(default_factory=Logging)
 
     @property
     def init_seconds(self) -> float:

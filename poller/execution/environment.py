@@ -27,7 +27,7 @@ from typing import Any
 from poller.execution import failures
 from poller.execution.companions import Companions
 from poller.execution.contract import Environment, FunctionSpec, Invocation, Result, Status
-from poller.execution.logs import Capture, init_report
+from poller.execution.logs import Capture, init
 from poller.execution.package import temporary_folder
 from poller.execution.runtime_api import MAX_ANSWER, Answer, RuntimeApi
 from poller.execution.runtimes.contract import InvalidEntrypoint
@@ -38,7 +38,7 @@ from poller.execution.startup import Startup, startup
 from poller.execution.states import State
 from poller.observe.events import Emit, EnvironmentStarted
 
-TIMED_OUT = "Sandbox.Timedout"
+TIMED_OUT = init.TIMED_OUT
 NOT_READY = frozenset({State.STARTED, State.INIT_ERROR})
 LOOK_SECONDS = 1.0
 """Between two looks at the memory of an environment for REPORT: a look costs as much as a short invocation."""
@@ -70,7 +70,8 @@ class ProcessEnvironment(Environment):
             None  # done when the extensions are back from the event they were told of
         )
         self._finishing: asyncio.Task[None] | None = None  # of an invocation that has its answer
-        self._capture = Capture(spec.name, self._stream, emit)
+        self._capture = Capture(spec.name, self._stream, emit, spec.logging)
+        self._companions.telemetry.subscribed = self._capture.subscribed
         self._temporary: Path | None = None
         self._box: Box | None = None
         self._runtime: Process | None = None
@@ -107,9 +108,8 @@ class ProcessEnvironment(Environment):
 
     async def start(self) -> None:
         """INIT; a failure is remembered by the runtime not being there, and repeated in the first invocation."""
-        failure, took = await self._init(self._spec.init_seconds)
+        failure, took = await self._init(self._spec.init_seconds, "init")
         if failure:
-            self._log_init(failure, took, "init")
             await self._reset(_reason(failure))
         else:
             self._init_ms = took
@@ -161,14 +161,15 @@ class ProcessEnvironment(Environment):
         began = time.monotonic()
         init_ms, self._init_ms = self._init_ms, None
         if not (self.warm and self._there()):
-            failure, took = await self._init(self._spec.timeout_seconds)
+            failure, took = await self._init(self._spec.timeout_seconds, "invoke")
             if failure:
                 return await self._init_failed(invocation, failure, took)
-        self._capture.begin(invocation.request_id, self._spec.version, tail=invocation.tail)
+        self._log_start(invocation)
         deadline = began + self._spec.timeout_seconds
         answer = await self._deliver(invocation, deadline)
         result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
         result.init_ms, result.max_memory_mb = init_ms, self._high_water()
+        self._capture.runtime_done(result)
         reset = "" if answer is not None else _reason(result.error_type)
         if not self._companions.some:  # there is nobody to wait for: no task is needed
             if reset:
@@ -205,7 +206,7 @@ class ProcessEnvironment(Environment):
         """
         answer = await self._answer(invocation, deadline)
         if answer is None and not self._running and self._api.waiting and not self._killed:
-            failure, _ = await self._init(deadline - time.monotonic())
+            failure, _ = await self._init(deadline - time.monotonic(), "invoke")
             if not failure:
                 answer = await self._answer(invocation, deadline)
         return answer
@@ -241,8 +242,7 @@ class ProcessEnvironment(Environment):
     async def _init_failed(self, invocation: Invocation, failure: str, took: float) -> Result:
         """The answer of an invocation whose INIT failed: the runtime's own words if it had any."""
         request_id = invocation.request_id
-        self._log_init(failure, took, "invoke")
-        self._capture.begin(request_id, self._spec.version, tail=invocation.tail)
+        self._log_start(invocation)
         if failure == TIMED_OUT:
             payload, kind = failures.timed_out(request_id, self._spec.timeout_seconds), Status.TIMEOUT
         elif self._api.init_error is not None:
@@ -256,35 +256,56 @@ class ProcessEnvironment(Environment):
             payload, kind = failures.exited(request_id, code), Status.FAILURE
         await self._reset(_reason(failure))
         result = Result(request_id=request_id, status=kind, payload=payload, error_type=failure, duration_ms=took)
+        self._capture.runtime_done(result)
         result.log_tail = self._capture.end(result, self._spec.memory_mb)
         return result
 
-    def _log_init(self, failure: str, took: float, phase: str) -> None:
-        """INIT_REPORT, which only a failed INIT has on demand."""
-        self._capture.drain()
-        status = "timeout" if failure == TIMED_OUT else "error"
-        self._capture.platform(init_report(took, phase, status, "" if status == "timeout" else failure))
+    def _log_start(self, invocation: Invocation) -> None:
+        self._capture.begin(
+            invocation.request_id,
+            self._spec.version,
+            tail=invocation.tail,
+            trace=invocation.trace_id,
+            tenant_id=invocation.tenant_id,
+        )
 
-    async def _init(self, seconds: float) -> tuple[str, float]:
-        """Start the processes and wait until the runtime asks for an event. Returns the error type, "" when ready, and milliseconds."""
+    def _log_init(self, failure: str, took: float, phase: str) -> None:
+        """How INIT went. From now on telemetry is made only for who has subscribed."""
+        if not self._api.ready.done():
+            self._capture.note(init.runtime_done(self._spec, phase, failure))
+        for seen in init.extensions_seen(self._companions.api.extensions):
+            self._capture.note(seen)
+        self._capture.note(init.report(self._spec, phase, failure, took))
+        if not self._companions.telemetry.listening:
+            self._capture.tell = None
+
+    async def _init(self, seconds: float, phase: str) -> tuple[str, float]:
+        """Start the processes and wait until the runtime asks for an event. Returns the error type, "" when ready, and milliseconds.
+
+        phase: init, or invoke on an invocation's time.
+        """
         began = time.monotonic()
         self._refused = None
         await self._reset("failure")
         try:
             async with asyncio.timeout(seconds):
-                failure = await self._begin()
+                failure = await self._begin(phase)
         except TimeoutError:
             failure = TIMED_OUT
         except InvalidEntrypoint as refused:
             self._refused = refused
             failure = refused.error_type
-        return failure, (time.monotonic() - began) * 1000
+        took = (time.monotonic() - began) * 1000
+        self._log_init(failure, took, phase)
+        return failure, took
 
-    async def _begin(self) -> str:
+    async def _begin(self, phase: str) -> str:
         """The error type, "" when the runtime is ready. Raises InvalidEntrypoint."""
         plan = self._plan()
         box = await self._placed(plan)
         self._api.reset()
+        self._capture.tell = self._companions.telemetry.tell
+        self._capture.note(plan.init_start(phase, self._stream))
         self._killed, self._peak, self._told = False, 0, None
         await self._companions.launch(box, self._extensions(plan))
         if self._companions.error is None:
@@ -294,6 +315,7 @@ class ProcessEnvironment(Environment):
             if not self._runtime.running:
                 error = self._api.init_error
                 return "Runtime.ExitError" if error is None else failures.error_type(error)
+            self._capture.note(init.runtime_done(self._spec, phase, ""))
             await self._companions.ready()
         return "" if self._companions.error is None else self._companions.error[0]
 
@@ -320,22 +342,28 @@ class ProcessEnvironment(Environment):
         return self._box
 
     async def _launched(self, box: Box, plan: Startup) -> Process:
-        argv = plan.launch.argv
+        argv, variables = plan.launch.argv, plan.runtime_variables(self._address, self._stream)
+        descriptors = self._capture.descriptors(framed=plan.launch.framed)
         try:
-            return await box.start(self._command(plan, argv, plan.runtime_variables(self._address, self._stream)))
+            return await box.start(self._command(plan, argv, variables, descriptors))
         except SpawnError as error:
             raise InvalidEntrypoint.of(argv[0], error) from error
 
     def _extensions(self, plan: Startup) -> dict[str, Command]:
         variables = plan.extension_variables(self._address, self._stream)
-        return {name: self._command(plan, (path,), variables) for name, path in plan.extensions.items()}
+        return {
+            name: self._command(plan, (path,), variables, self._capture.extension_descriptors(name))
+            for name, path in plan.extensions.items()
+        }
 
-    def _command(self, plan: Startup, argv: tuple[str, ...], variables: Mapping[str, str]) -> Command:
+    def _command(
+        self, plan: Startup, argv: tuple[str, ...], variables: Mapping[str, str], descriptors: Mapping[int, int]
+    ) -> Command:
         return Command(
             argv=argv,
             environment=variables,
             folder=plan.launch.directory,
-            descriptors={1: self._capture.write_end, 2: self._capture.write_end},
+            descriptors=descriptors,
             limits=plan.limits(),
         )
 

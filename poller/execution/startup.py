@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poller.execution.contract import FunctionSpec
+from poller.execution.logs import LOG_FD
 from poller.execution.runtimes import catalogue
 from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Places, RuntimeUnavailable
 from poller.execution.sandbox.bubblewrap import Layout
 from poller.execution.sandbox.isolation import PROCESSES
+from poller.execution.telemetry.facts import InitStart
 from poller.execution.variables import for_extensions, variables
 
 DESCRIPTORS = 1024
@@ -37,11 +39,30 @@ class Startup:
 
     def runtime_variables(self, address: str, log_stream: str) -> dict[str, str]:
         """Of the runtime's process."""
-        return variables(self.spec, self.launch, address=address, log_stream=log_stream, temporary=self.temporary)
+        channel = {"_LAMBDA_TELEMETRY_LOG_FD": str(LOG_FD)} if self.launch.framed else {}
+        return channel | variables(
+            self.spec, self.launch, address=address, log_stream=log_stream, temporary=self.temporary
+        )
 
     def extension_variables(self, address: str, log_stream: str) -> dict[str, str]:
         """Of an extension's process."""
         return for_extensions(self.runtime_variables(address, log_stream), self.spec.environment)
+
+    def init_start(self, phase: str, log_stream: str) -> InitStart:
+        """What is told when these processes are about to start. phase: init, or invoke on an invocation's time."""
+        spec, launch = self.spec, self.launch
+        region = spec.arn.split(":")[3]
+        return InitStart(
+            initialization_type=spec.initialization_type,
+            phase=phase,
+            runtime_version=launch.version,
+            runtime_version_arn=f"arn:aws:lambda:{region}::runtime:{launch.digest}" if launch.version else "",
+            function_name=spec.name,
+            function_version=spec.version,
+            function_arn=spec.arn,
+            instance_id=log_stream,
+            instance_max_memory=spec.memory_mb * 1024 * 1024,
+        )
 
     def limits(self) -> dict[str, int]:
         """Of each process; processes are counted only where the environment has its own user."""

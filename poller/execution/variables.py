@@ -27,12 +27,14 @@ def variables(spec: FunctionSpec, launch: Launch, *, address: str, log_stream: s
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": spec.initialization_type,
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.logging.group or f"/aws/lambda/{spec.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": address,
     }
     given = {"TMPDIR": temporary} if temporary else {}
-    return {**launch.environment, **customer, **spec.aws, **given, **kept, **platform}
+    logging = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": spec.logging.application_level}
+    open_to_customers = {**launch.environment, **(logging if spec.logging.json else {})}
+    return {**open_to_customers, **customer, **spec.aws, **given, **kept, **platform}
 
 
 NOT_FOR_EXTENSIONS = frozenset(

@@ -21,9 +21,10 @@ Emit = Callable[[Fact], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionLogged(Fact):
-    """One line of an environment's log: the platform's own (START, END, REPORT, INIT_REPORT) or the function's output.
+    """One record of an environment's log: the platform's own (START, END, REPORT, INIT_REPORT), or output of the function or an extension.
 
-    request_id: "" outside an invocation. line: without its newline; undecodable bytes replaced.
+    request_id: "" outside an invocation. line: without its last newline, of several lines where the runtime's client says that they
+    belong together; undecodable bytes replaced. platform: in the function's log format, text or a JSON object.
     """
 
     function: str

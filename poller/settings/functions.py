@@ -42,6 +42,10 @@ MOST_ENVIRONMENT_BYTES = 4096
 """All variables of a function as a JSON object (Lambda quotas: 4 KB)."""
 
 
+LEVEL_WITHOUT_JSON = 'LogLevel is not supported when LogFormat is set to "Text"'
+"""The service's own sentence."""
+
+
 def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
     """Findings about one function. sound: whether the value at these keys could be read."""
     if not sound((*keys, "remote")):
@@ -56,6 +60,12 @@ def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys
             yield from _alias((*keys, "aliases", name), alias)
     if sound((*keys, "file_system_configs")):
         yield from _file_systems((*keys, "file_system_configs"), function.file_system_configs)
+    if sound((*keys, "logging")) and function.logging.log_format == "Text":
+        yield from (
+            Finding((*keys, "logging", name), LEVEL_WITHOUT_JSON, "leave it out, or log_format: JSON")
+            for name in ("application_log_level", "system_log_level")
+            if getattr(function.logging, name) is not None
+        )
     if sound((*keys, "code")) and isinstance(function.code, ImageCode):
         yield from check_image(keys, function.code.image, function, sound)
     else:

@@ -149,6 +149,32 @@ class RemoteSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoggingSettings:
+    """How a function logs (Lambda API reference, LoggingConfig)."""
+
+    log_format: str = field(default="Text", metadata={"choices": ("Text", "JSON")})
+    """JSON: the platform's lines, and what the runtimes' own loggers write, are JSON objects."""
+    application_log_level: str | None = field(
+        default=None, metadata={"choices": ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"), "example": "INFO"}
+    )
+    """Least level of the function's lines that are JSON objects with a `level`; one without counts as INFO, other lines pass. Only with
+    JSON; absent: INFO."""
+    system_log_level: str | None = field(
+        default=None, metadata={"choices": ("DEBUG", "INFO", "WARN"), "example": "INFO"}
+    )
+    """Least level of the platform's lines. Only with JSON; absent: INFO."""
+    log_group: str | None = field(
+        default=None,
+        metadata={
+            "pattern": r"[.\-_/#A-Za-z0-9]{1,512}",
+            "words": "1 to 512 letters, digits and . - _ / #",
+            "example": "/aws/lambda/shared",
+        },
+    )
+    """What the function finds in AWS_LAMBDA_LOG_GROUP_NAME. Absent: /aws/lambda/ and its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
     """One Lambda function."""
 
@@ -200,6 +226,8 @@ class FunctionSettings:
     """Size of the function's /tmp in MB; AWS's default and range. Under a sandbox it is memory; without one nobody keeps the limit."""
     file_system_configs: Sequence[FileSystemConfig] = ()
     """Folders of the host that outlive the function's environments, as EFS does on AWS. They take a sandbox."""
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+    """Format and levels of its log."""
     network: str | None = field(
         default=None, metadata={"choices": ("host-egress", "none", "shared"), "example": "none"}
     )

@@ -44,7 +44,7 @@ def find(identifier: str, state: Path) -> Runtime:
     if found is None:
         raise RuntimeUnavailable(_no_language(identifier))
     build = _build(identifier, state)
-    return ManagedRuntime(build, found.version, STARTS[found.name])
+    return ManagedRuntime(build, found.name, found.version, STARTS[found.name])
 
 
 def _build(identifier: str, state: Path) -> Build:

@@ -71,6 +71,9 @@ class Launch:
     argv: argv[0] is a path. directory: its working directory. environment: the variables that follow from the runtime; customers may
     override all but ``LAMBDA_*``, ``AWS_*`` and ``PWD``. mounts: (host path, path inside), read-only, beyond the package, the layers and
     the /usr and /etc/ssl of the system it runs on. root: a root file system of its own, which only a sandbox can use; None: the host's.
+    framed: its client writes logs into a channel of its own, if it finds _LAMBDA_TELEMETRY_LOG_FD.
+    version, digest: for INIT_START, which on AWS has ``python:3.11.v11`` and a hash in an ARN. Ours are the language's own version,
+    ``python:3.11.7``, and a hash of all that the runtime is made of: equal hashes are equal runtimes. "" for an image.
     """
 
     argv: tuple[str, ...]
@@ -78,6 +81,9 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
     mounts: tuple[tuple[Path, str], ...] = ()
     root: Path | None = None
+    framed: bool = False
+    version: str = ""
+    digest: str = ""
 
 
 class Runtime(Protocol):

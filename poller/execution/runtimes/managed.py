@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,9 @@ Start = Callable[[Seen, FunctionSpec], tuple[tuple[str, ...], Mapping[str, str]]
 class ManagedRuntime:
     """Starts a build in its language's way."""
 
-    def __init__(self, build: Build, version: str, start: Start) -> None:
+    def __init__(self, build: Build, language: str, version: str, start: Start) -> None:
         self._build = build
+        self._language = language
         self._version = version
         self._start = start
 
@@ -65,6 +67,9 @@ class ManagedRuntime:
             environment={**common(build.identifier, places, runtime=runtime, lang=lang), **variables},
             mounts=tuple(_mounts(build, prefix, places)),
             root=build.root,
+            framed=True,
+            version=f"{self._language}:{build.version.partition(' ')[0]}",  # a Debian may be named behind it
+            digest=hashlib.sha256(f"{self.identifier}, {self.description}".encode()).hexdigest(),
         )
 
 

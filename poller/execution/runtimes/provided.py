@@ -6,6 +6,7 @@ a binary built for Amazon Linux 2023 needs a C library of 2.34 or newer, or none
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class ProvidedRuntime:
             argv=(f"{found.inside}/bootstrap",),
             directory=places.task.inside,
             environment=common(self.identifier, places, runtime="", lang=""),
+            version=self.identifier.replace(".", ":"),
+            digest=hashlib.sha256(f"{self.identifier}, {self.description}".encode()).hexdigest(),
         )
 
 

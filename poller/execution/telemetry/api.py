@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from poller.execution.extensions_api import ExtensionsApi
 from poller.execution.replies import JSON, not_found, refuse
@@ -37,6 +38,8 @@ class TelemetryApi:
         self._dial = dial
         self._subscribers: dict[str, Subscriber] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self.subscribed: Callable[[Subscribed, str], None] | None = None
+        """Called with each new subscription and its schema: the environment's log has a line for it."""
         self.logs = LogsApi(self)
         self.reset()
 
@@ -51,9 +54,14 @@ class TelemetryApi:
     def runtime_ready(self) -> None:
         """INIT goes on until the extensions are ready too."""
 
+    @property
+    def listening(self) -> bool:
+        """Whether anything told is kept: somebody has subscribed, or still may."""
+        return self._open or bool(self._subscribers)
+
     def tell(self, fact: Fact, at: float | None = None) -> None:
         """Something has happened. at: seconds since the epoch; now, if not given. Never waits, never raises."""
-        if not (self._open or self._subscribers):
+        if not self.listening:
             return
         at = time.time() if at is None else at
         if self._open and len(self._init) < REPLAYED:
@@ -124,7 +132,10 @@ class TelemetryApi:
         self._subscribers[subscriber.name] = subscriber
         for fact, at in self._init:
             subscriber.tell(fact, at)
-        self.tell(Subscribed(name=subscriber.name, types=list(subscriber.subscription.types)))
+        fact = Subscribed(name=subscriber.name, types=list(subscriber.subscription.types))
+        self.tell(fact)
+        if self.subscribed is not None:
+            self.subscribed(fact, subscriber.subscription.schema)
 
     def _close_soon(self, subscriber: Subscriber) -> None:
         task = asyncio.get_running_loop().create_task(subscriber.close(), name=f"end of telemetry to {subscriber.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from poller.aio.clock import SystemClock
-from poller.execution.contract import FunctionSpec, Invocation, Result, Status
+from poller.execution.contract import FunctionSpec, Invocation, Logging, Result, Status
 from poller.execution.pool import Pool
 from poller.execution.process import ProcessDriver
 from poller.execution.runtimes.contract import Runtime
+from poller.observe.events import Fact, FunctionLogged
 from tests.integration.runtimes.cases import CASES, Case
 from tests.integration.runtimes.conftest import ROOTED
 from tests.integration.runtimes.rig import ARN, Function
@@ -100,6 +102,26 @@ async def test_every_runtime_answers_fails_and_is_timed_out_in_the_best_sandbox_
         assert (result.status, result.error_type) == (Status.TIMEOUT, "Sandbox.Timedout")
     finally:
         await driver.close()
+
+
+@pytest.mark.slow
+async def test_nodes_client_keeps_a_record_of_several_lines_together(
+    tmp_path: Path, state: Path, runtime_of: Callable[[str], Runtime]
+) -> None:
+    runtime_of("nodejs20.x")
+    (tmp_path / "app.js").write_text(
+        "exports.handler = async () => { console.warn('one\\ntwo'); console.debug('quiet') }"
+    )
+    told: list[Fact] = []
+    driver = ProcessDriver(state, told.append)
+    logging = Logging(json=True, application_level="INFO", system_level="WARN")
+    wanted = dataclasses.replace(spec(tmp_path, "nodejs20.x", "app.handler"), logging=logging)
+    try:
+        assert (await invoke(driver, wanted, "echo")).ok
+    finally:
+        await driver.close()
+    [record] = [json.loads(fact.line) for fact in told if isinstance(fact, FunctionLogged)]
+    assert (record["level"], record["message"]) == ("WARN", "one\ntwo")
 
 
 def test_a_runtime_that_is_not_there_is_told_with_its_remedy(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from poller.execution.contract import FunctionSpec, Image
+from poller.execution.contract import FunctionSpec, Image, Logging
+from poller.execution.runtimes import own
 from poller.execution.runtimes.contract import InvalidEntrypoint
 from poller.execution.startup import DISABLE_EXTENSIONS, Startup, startup
 
@@ -49,6 +51,34 @@ def test_a_sandbox_shows_package_and_layers_at_the_services_places(task: Path, t
     assert found.launch.argv[0] == "/var/task/bootstrap"
     assert "TMPDIR" not in found.runtime_variables("127.0.0.1:9001", "s")
     assert found.limits()["RLIMIT_NPROC"] == 1024
+
+
+def test_the_log_is_described_in_variables_that_customers_may_override(task: Path, tmp_path: Path) -> None:
+    text = plan(spec(task), tmp_path).runtime_variables("a", "s")
+    assert text["AWS_LAMBDA_LOG_GROUP_NAME"] == "/aws/lambda/f"
+    assert not {"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "_LAMBDA_TELEMETRY_LOG_FD"} & set(text)
+    logging = Logging(json=True, application_level="WARN", system_level="INFO", group="g")
+    found = plan(spec(task, logging=logging, environment={"AWS_LAMBDA_LOG_LEVEL": "DEBUG"}), tmp_path)
+    json = found.runtime_variables("a", "s")
+    assert (json["AWS_LAMBDA_LOG_FORMAT"], json["AWS_LAMBDA_LOG_LEVEL"]) == ("JSON", "DEBUG")
+    assert json["AWS_LAMBDA_LOG_GROUP_NAME"] == "g"
+
+
+def test_the_log_channel_is_told_to_clients_that_use_it_and_to_no_extension(task: Path, tmp_path: Path) -> None:
+    found = plan(spec(task, runtime=own.IDENTIFIER), tmp_path)
+    assert found.runtime_variables("a", "s")["_LAMBDA_TELEMETRY_LOG_FD"] == "62"
+    assert "_LAMBDA_TELEMETRY_LOG_FD" not in found.extension_variables("a", "s")
+
+
+def test_an_init_is_told_with_the_runtime_that_it_starts(task: Path, tmp_path: Path) -> None:
+    start = plan(spec(task), tmp_path).init_start("invoke", "stream")
+    assert (start.phase, start.instance_id, start.instance_max_memory) == ("invoke", "stream", 128 << 20)
+    assert start.runtime_version == "provided:al2023"
+    assert re.fullmatch("arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}", start.runtime_version_arn)
+    root = tmp_path / "root"
+    root.mkdir()
+    of_image = plan(spec(root, runtime="", image=image(root, "/run")), tmp_path).init_start("init", "stream")
+    assert (of_image.runtime_version, of_image.runtime_version_arn) == ("", "")
 
 
 def test_without_a_sandbox_paths_are_the_hosts(task: Path, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def managed(identifier: str, interpreter: str, prefix: str = "", *, rooted: bool
     )
     taken_apart = language(identifier)
     assert taken_apart is not None
-    return ManagedRuntime(build, taken_apart.version, STARTS[taken_apart.name])
+    return ManagedRuntime(build, taken_apart.name, taken_apart.version, STARTS[taken_apart.name])
 
 
 def in_sandbox(runtime: ManagedRuntime, opt: Path | None = OPT) -> Launch:
@@ -98,7 +98,7 @@ def test_parts_of_a_client_are_mounted_one_by_one() -> None:
         identifier="python3.11", folder=Path("/b"), version="1", client="c", interpreter="/usr/bin/python3.11",
         parts=(("", "/b/mounted"), ("boto3", "/site/boto3")),
     )  # fmt: skip
-    launch = in_sandbox(ManagedRuntime(build, "3.11", STARTS["python"]))
+    launch = in_sandbox(ManagedRuntime(build, "python", "3.11", STARTS["python"]))
     assert launch.mounts == ((Path("/b/mounted"), "/var/runtime"), (Path("/site/boto3"), "/var/runtime/boto3"))
 
 
@@ -207,3 +207,12 @@ def test_the_customer_overrides_search_paths_and_never_the_platform() -> None:
     assert (seen["LAMBDA_TASK_ROOT"], seen["AWS_EXECUTION_ENV"]) == ("/var/task", "AWS_Lambda_python3.12")
     assert (seen["_HANDLER"], seen["AWS_LAMBDA_RUNTIME_API"]) == ("app.handler", "127.0.0.1:9001")
     assert not {"_HIDDEN", "TMPDIR"} & set(seen)
+
+
+def test_a_runtime_says_what_it_is_made_of() -> None:
+    launch = in_sandbox(managed("python3.12", "bin/python3.12", "/home/python"))
+    assert (launch.version, launch.framed) == ("python:1", True)
+    again, other = (
+        in_sandbox(managed("python3.12", path, "/home/python")) for path in ("bin/python3.12", "bin/python")
+    )
+    assert again.digest == launch.digest != other.digest
