@@ -19,12 +19,14 @@ LOOKS = 5
 
 
 def children(pid: int) -> Iterator[int]:
-    """The process and all its descendants, as far as they are still attached to it."""
-    yield pid
-    with contextlib.suppress(OSError, ValueError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
-                yield from children(int(child))
+    """The process and all its descendants, as far as they are still attached to it; a chain of them may be long."""
+    ahead = [pid]
+    while ahead:
+        member = ahead.pop()
+        yield member
+        with contextlib.suppress(OSError, ValueError):
+            for task in os.listdir(f"/proc/{member}/task"):
+                ahead += map(int, Path(f"/proc/{member}/task/{task}/children").read_text().split())
 
 
 def marked(mark: bytes) -> Iterator[int]:
