@@ -109,13 +109,13 @@ async def test_nodes_client_keeps_a_record_of_several_lines_together(
     tmp_path: Path, state: Path, runtime_of: Callable[[str], Runtime]
 ) -> None:
     runtime_of("nodejs20.x")
-    (tmp_path / "app.js").write_text(
-        "exports.handler = async () => { console.warn('one\\ntwo'); console.debug('quiet') }"
-    )
+    task = tmp_path / "task"
+    task.mkdir()
+    (task / "app.js").write_text("exports.handler = async () => { console.warn('one\\ntwo'); console.debug('quiet') }")
     told: list[Fact] = []
     driver = ProcessDriver(state, told.append)
     logging = Logging(json=True, application_level="INFO", system_level="WARN")
-    wanted = dataclasses.replace(spec(tmp_path, "nodejs20.x", "app.handler"), logging=logging)
+    wanted = dataclasses.replace(spec(task, "nodejs20.x", "app.handler"), logging=logging)
     try:
         assert (await invoke(driver, wanted, "echo")).ok
     finally:
