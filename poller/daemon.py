@@ -19,7 +19,7 @@ from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import assemble, gauges, shelves
 from poller.control.port import Port
-from poller.execution.contract import Driver, Reporting
+from poller.execution.contract import Driver, Preparing, Reporting
 from poller.observe.events import DefectFoundError, Emit, Fact, MappingStarted, PortOpened, StopBegan, StopEnded
 from poller.observe.metrics import Metrics
 from poller.pipeline.mapping import Mapping
@@ -51,6 +51,9 @@ class Daemon:
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._in_hand)
         gauges.watch(self._metrics, self._pools)
+        if isinstance(self._driver, Preparing):
+            text = "Execution environments prepared ahead, INIT not begun; none of the others."
+            self._metrics.watch("environments_spare", text, "function", self._driver.spares)
 
     async def run(self, stop: Stop) -> int:
         """Run until the stop, then drain. Returns records cut in flight, which may be delivered twice; 0 when all was finished.

@@ -146,6 +146,7 @@ class FunctionSpec:
     file_systems: path inside -> folder of the host, which the function may write to.
     host_ports: ports of the host's loopback that the function may reach in a network of its own.
     logging: format and levels of its log.
+    prefork: environments to have prepared ahead, once the function has run.
     elsewhere: where it runs, if not here; then there is no code, runtime or handler.
     """
 
@@ -168,6 +169,7 @@ class FunctionSpec:
     file_systems: Mapping[str, str] = field(default_factory=dict)
     host_ports: tuple[int, ...] = ()
     logging: Logging = field(default_factory=Logging)
+    prefork: int = 0
 
     @property
     def init_seconds(self) -> float:
@@ -241,4 +243,13 @@ class Reporting(Protocol):
 
     def health(self, function: str) -> Health | None:
         """Of a function's server; None for a function without one, or one that was not invoked yet."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A driver that has environments prepared ahead of need."""
+
+    def spares(self) -> dict[str, int]:
+        """Those that are ready, by function; no pool counts them."""
         ...

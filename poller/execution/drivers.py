@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from poller.execution.contract import Driver, Environment, FunctionSpec, Health, Reporting
+from poller.execution.contract import Driver, Environment, FunctionSpec, Health, Preparing, Reporting
 
 
-class Drivers(Driver, Reporting):
+class Drivers(Driver, Reporting, Preparing):
     """here: runs code on this host. elsewhere: invokes it where it is."""
 
     def __init__(self, here: Driver, elsewhere: Driver) -> None:
@@ -24,6 +24,11 @@ class Drivers(Driver, Reporting):
         """From the first driver that knows."""
         reports = (driver.health(function) for driver in (self._elsewhere, self._here) if isinstance(driver, Reporting))
         return next((report for report in reports if report), None)
+
+    def spares(self) -> dict[str, int]:
+        """Of those that prepare any."""
+        ready = (driver.spares() for driver in (self._elsewhere, self._here) if isinstance(driver, Preparing))
+        return {name: number for numbers in ready for name, number in numbers.items()}
 
     async def close(self) -> None:
         """Close all."""

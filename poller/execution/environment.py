@@ -26,14 +26,16 @@ from typing import Any
 
 from poller.execution import failures
 from poller.execution.companions import Companions
-from poller.execution.contract import Environment, FunctionSpec, Invocation, Result, Status
+from poller.execution.contract import FunctionSpec, Invocation, Result, Status
+from poller.execution.held import Held
 from poller.execution.logs import Capture, init
 from poller.execution.package import temporary_folder
 from poller.execution.runtime_api import MAX_ANSWER, Answer, RuntimeApi
-from poller.execution.runtimes.contract import InvalidEntrypoint
+from poller.execution.runtimes.contract import GATE, InvalidEntrypoint
 from poller.execution.sandbox.box import Box
 from poller.execution.sandbox.isolation import Demand, Isolation
 from poller.execution.sandbox.processes import Command, Process, SpawnError
+from poller.execution.spares import Spare
 from poller.execution.startup import Startup, startup
 from poller.execution.states import State
 from poller.observe.events import Emit, EnvironmentStarted
@@ -44,8 +46,11 @@ LOOK_SECONDS = 1.0
 """Between two looks at the memory of an environment for REPORT: a look costs as much as a short invocation."""
 
 
-class ProcessEnvironment(Environment):
-    """One environment; see the module. busy: told when it begins and ends to run an event."""
+class ProcessEnvironment(Spare):
+    """One environment; see the module. busy: told when it begins and ends to run an event.
+
+    started: told when an INIT ahead of any event went well.
+    """
 
     def __init__(
         self,
@@ -53,13 +58,16 @@ class ProcessEnvironment(Environment):
         isolation: Isolation,
         state: Path,
         emit: Emit,
+        *,
         busy: Callable[[ProcessEnvironment, bool], None],
+        started: Callable[[FunctionSpec], None] = lambda _: None,
     ) -> None:
         self._spec = spec
         self._isolation = isolation
         self._state = state
         self._emit = emit
         self._set_busy = busy
+        self._started = started
         self._id = uuid.uuid4().hex
         self._stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{spec.version}]{self._id}"
         self._api = RuntimeApi(self._admits)
@@ -73,7 +81,9 @@ class ProcessEnvironment(Environment):
         self._capture = Capture(spec.name, self._stream, emit, spec.logging)
         self._companions.telemetry.subscribed = self._capture.subscribed
         self._temporary: Path | None = None
+        self._startup: Startup | None = None
         self._box: Box | None = None
+        self._held: Held | None = None
         self._runtime: Process | None = None
         self._refused: InvalidEntrypoint | None = None
         self._init_ms: float | None = None
@@ -106,6 +116,21 @@ class ProcessEnvironment(Environment):
     def _running(self) -> bool:
         return self._runtime is not None and self._runtime.running and not self._killed
 
+    @property
+    def prepared(self) -> bool:
+        """Whether ``prepare`` has done its work, and it is all still there."""
+        return self._box is not None and not self._stopped and (self._held is None or self._held.waits)
+
+    async def prepare(self) -> None:
+        """Make the sandbox and, if the runtime can wait, start it as far as it goes without the function. INIT has not begun.
+
+        Called once at most, before ``start``. Raises OSError and InvalidEntrypoint; ``stop`` is to follow then.
+        """
+        plan = self._plan()
+        box = await self._placed(plan)
+        if plan.launch.held:
+            self._held = await Held.start(box, self._runtime_command(plan, plan.launch.held), GATE)
+
     async def start(self) -> None:
         """INIT; a failure is remembered by the runtime not being there, and repeated in the first invocation."""
         failure, took = await self._init(self._spec.init_seconds, "init")
@@ -113,6 +138,7 @@ class ProcessEnvironment(Environment):
             await self._reset(_reason(failure))
         else:
             self._init_ms = took
+            self._started(self._spec)
         self._emit(
             EnvironmentStarted(
                 function=self._spec.name, environment=self._id, init_seconds=took / 1000, error_type=failure
@@ -141,6 +167,8 @@ class ProcessEnvironment(Environment):
             self._finishing.cancel()
             await asyncio.wait({self._finishing})
         await self._companions.shut_down(self._runtime, "spindown")
+        if self._held is not None:
+            self._held.close()
         if self._box is not None:
             await self._box.close()
         await self._companions.close()
@@ -320,10 +348,13 @@ class ProcessEnvironment(Environment):
         return "" if self._companions.error is None else self._companions.error[0]
 
     def _plan(self) -> Startup:
-        if self._temporary is None and not self._isolation.sandboxed:
-            self._temporary = temporary_folder(self._state, self._id)
-        temporary = self._temporary or Path("/tmp")  # noqa: S108  # a sandbox has its own there
-        return startup(self._spec, self._state, sandboxed=self._isolation.sandboxed, temporary=temporary)
+        """Made once: what starts in the box later must find there what the box was made for."""
+        if self._startup is None:
+            if self._temporary is None and not self._isolation.sandboxed:
+                self._temporary = temporary_folder(self._state, self._id)
+            temporary = self._temporary or Path("/tmp")  # noqa: S108  # a sandbox has its own there
+            self._startup = startup(self._spec, self._state, sandboxed=self._isolation.sandboxed, temporary=temporary)
+        return self._startup
 
     async def _placed(self, plan: Startup) -> Box:
         """The environment's box, made with the first INIT, and its Runtime API, listening in it."""
@@ -342,12 +373,19 @@ class ProcessEnvironment(Environment):
         return self._box
 
     async def _launched(self, box: Box, plan: Startup) -> Process:
-        argv, variables = plan.launch.argv, plan.runtime_variables(self._address, self._stream)
-        descriptors = self._capture.descriptors(framed=plan.launch.framed)
+        if self._held is not None:
+            held, self._held = self._held, None
+            if process := held.release():
+                return process
+        argv = plan.launch.argv
         try:
-            return await box.start(self._command(plan, argv, variables, descriptors))
+            return await box.start(self._runtime_command(plan, argv))
         except SpawnError as error:
             raise InvalidEntrypoint.of(argv[0], error) from error
+
+    def _runtime_command(self, plan: Startup, argv: tuple[str, ...]) -> Command:
+        variables = plan.runtime_variables(self._address, self._stream)
+        return self._command(plan, argv, variables, self._capture.descriptors(framed=plan.launch.framed))
 
     def _extensions(self, plan: Startup) -> dict[str, Command]:
         variables = plan.extension_variables(self._address, self._stream)
@@ -389,7 +427,7 @@ class ProcessEnvironment(Environment):
 
     async def _reset(self, reason: str) -> None:
         """End every process of the environment; its files stay. reason: as extensions are told."""
-        if self._box is None or (self._killed and not self._running):
+        if self._box is None or self._held is not None or (self._killed and not self._running):
             return
         await self._companions.shut_down(self._runtime, reason)
         self._killed = True

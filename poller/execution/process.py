@@ -8,19 +8,20 @@ import os
 import stat
 from pathlib import Path
 
-from poller.execution.contract import Driver, Environment, FunctionSpec
+from poller.execution.contract import Driver, Environment, FunctionSpec, Preparing
 from poller.execution.environment import ProcessEnvironment
 from poller.execution.runtimes import catalogue
 from poller.execution.runtimes.contract import RuntimeUnavailable
 from poller.execution.sandbox.isolation import Isolation, isolation
 from poller.execution.sandbox.processes import Spawner
+from poller.execution.spares import Spares
 from poller.observe.events import Emit
 
 WATCH_SECONDS = 0.2
 """Between two looks at the memory of busy environments."""
 
 
-class ProcessDriver(Driver):
+class ProcessDriver(Driver, Preparing):
     """state: folder for runtimes and temporary files. sandbox: auto, bubblewrap or none."""
 
     def __init__(self, state: Path, emit: Emit, sandbox: str = "auto") -> None:
@@ -30,6 +31,7 @@ class ProcessDriver(Driver):
         self._spawner = Spawner()
         self._busy: set[ProcessEnvironment] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._spares = Spares(self._new, emit)
 
     @functools.cached_property
     def isolation(self) -> Isolation:
@@ -61,15 +63,25 @@ class ProcessDriver(Driver):
         return found
 
     def environment(self, spec: FunctionSpec) -> Environment:
-        """A new environment, not yet started."""
-        return ProcessEnvironment(spec, self.isolation, self._state, self._emit, self._busy_now)
+        """A new environment, not yet started, or a spare."""
+        return self._spares.take(spec) or self._new(spec)
+
+    def spares(self) -> dict[str, int]:
+        """Those that are ready."""
+        return self._spares.counts()
 
     async def close(self) -> None:
         """Watch memory no longer; whatever still runs is killed."""
+        await self._spares.close()
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
         await self._spawner.close()
+
+    def _new(self, spec: FunctionSpec) -> ProcessEnvironment:
+        return ProcessEnvironment(
+            spec, self.isolation, self._state, self._emit, busy=self._busy_now, started=self._spares.want
+        )
 
     def _busy_now(self, environment: ProcessEnvironment, busy: bool) -> None:
         (self._busy.add if busy else self._busy.discard)(environment)

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PAGE = resource.getpagesize()
+SCARCE = 0.1
+"""Memory is short when less than this share is available."""
 LOOKS = 5
 """At the table of TCP sockets, which is not read in one piece: an entry can be missed while others come and go."""
 
@@ -66,6 +68,13 @@ def own_memory(pid: int) -> int:
             lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
             total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
     return total
+
+
+def memory_is_short() -> bool:
+    """Whether the host could hardly start anything new without swapping (MemAvailable, proc(5))."""
+    sizes = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    total, available = (int(sizes[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+    return available < SCARCE * total
 
 
 def kill_marked(mark: bytes) -> None:

@@ -15,6 +15,8 @@ from poller.settings.problems import nearest
 
 STARTS: dict[str, Start] = {"python": python.start, "nodejs": node.start, "java": java.start, "ruby": ruby.start}
 """Language -> how its runtimes start."""
+WAITING = frozenset({"python"})
+"""Languages whose interpreter can be up, client loaded, before it is told to go on."""
 
 _FORM = re.compile(r"(python|nodejs(?!16)|java|ruby)(\d+(?:\.\d+)?)(?:\.x|\.al2|\.al2023)?")
 
@@ -44,7 +46,8 @@ def find(identifier: str, state: Path) -> Runtime:
     if found is None:
         raise RuntimeUnavailable(_no_language(identifier))
     build = _build(identifier, state)
-    return ManagedRuntime(build, found.name, found.version, STARTS[found.name])
+    waits = found.name in WAITING
+    return ManagedRuntime(build, found.name, found.version, STARTS[found.name], waits=waits)
 
 
 def _build(identifier: str, state: Path) -> Build:

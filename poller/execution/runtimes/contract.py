@@ -12,6 +12,9 @@ from typing import Protocol
 
 from poller.execution.contract import FunctionSpec
 
+GATE = 3
+"""The descriptor at which a runtime waits that was started ahead."""
+
 
 class RuntimeUnavailable(Exception):
     """This host cannot run the identifier as things are. The message is a sentence with its remedy."""
@@ -74,6 +77,8 @@ class Launch:
     framed: its client writes logs into a channel of its own, if it finds _LAMBDA_TELEMETRY_LOG_FD.
     version, digest: for INIT_START, which on AWS has ``python:3.11.v11`` and a hash in an ARN. Ours are the language's own version,
     ``python:3.11.7``, and a hash of all that the runtime is made of: equal hashes are equal runtimes. "" for an image.
+    held: the same as argv, but it waits for a byte from descriptor GATE before anything of the function's own is loaded, and ends if none
+    comes; () for what cannot wait.
     """
 
     argv: tuple[str, ...]
@@ -84,6 +89,7 @@ class Launch:
     framed: bool = False
     version: str = ""
     digest: str = ""
+    held: tuple[str, ...] = ()
 
 
 class Runtime(Protocol):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poller.execution.contract import FunctionSpec
-from poller.execution.runtimes.contract import Launch, Places
+from poller.execution.runtimes.contract import GATE, Launch, Places
 from poller.execution.runtimes.installed import Build
-from poller.execution.runtimes.search_path import common, wrapped
+from poller.execution.runtimes.search_path import WRAPPER, common, wrapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +27,20 @@ Start = Callable[[Seen, FunctionSpec], tuple[tuple[str, ...], Mapping[str, str]]
 """The command, and the variables of the language."""
 
 
-class ManagedRuntime:
-    """Starts a build in its language's way."""
+EARLY = ("LD_", "PYTHON")
+"""Beginnings of variables that may bring code of the function into an interpreter before its client is loaded."""
+HARMLESS = frozenset(
+    {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONUTF8", "PYTHONIOENCODING"}
+)
 
-    def __init__(self, build: Build, language: str, version: str, start: Start) -> None:
+
+class ManagedRuntime:
+    """Starts a build in its language's way. waits: its start takes the number of a descriptor to wait at as a last argument."""
+
+    def __init__(self, build: Build, language: str, version: str, start: Start, *, waits: bool = False) -> None:
         self._build = build
         self._language = language
+        self._waits = waits
         self._version = version
         self._start = start
 
@@ -61,8 +69,10 @@ class ManagedRuntime:
         argv, variables = self._start(
             Seen(interpreter=interpreter, version=self._version, runtime=runtime, places=places), spec
         )
+        waits = self._waits and not any(map(_is_early, spec.environment))
         return Launch(
             argv=wrapped(spec, argv),
+            held=(*argv, str(GATE)) if waits else (),
             directory=places.task.inside,
             environment={**common(build.identifier, places, runtime=runtime, lang=lang), **variables},
             mounts=tuple(_mounts(build, prefix, places)),
@@ -71,6 +81,10 @@ class ManagedRuntime:
             version=f"{self._language}:{build.version.partition(' ')[0]}",  # a Debian may be named behind it
             digest=hashlib.sha256(f"{self.identifier}, {self.description}".encode()).hexdigest(),
         )
+
+
+def _is_early(name: str) -> bool:
+    return name == WRAPPER or (name.startswith(EARLY) and name not in HARMLESS)
 
 
 def _mounts(build: Build, prefix: Path | None, places: Places) -> Iterator[tuple[Path, str]]:

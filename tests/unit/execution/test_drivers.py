@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from poller.execution.contract import Driver, Elsewhere, Environment, FunctionSpec, Health, Reporting
+from poller.execution.contract import Driver, Elsewhere, Environment, FunctionSpec, Health, Preparing, Reporting
 from poller.execution.drivers import Drivers
 
 HERE = FunctionSpec(
@@ -33,6 +33,11 @@ class Telling(Named, Reporting):
         return Health(f"server of {function}") if function == "f" else None
 
 
+class Ahead(Named, Preparing):
+    def spares(self) -> dict[str, int]:
+        return {"f": 2}
+
+
 def environment_of(drivers: Drivers, spec: FunctionSpec) -> str:
     try:
         drivers.environment(spec)
@@ -51,3 +56,8 @@ async def test_code_runs_here_and_what_is_elsewhere_runs_there() -> None:
     await drivers.close()
     assert here.closed
     assert there.closed
+
+
+def test_spares_are_told_by_who_has_any() -> None:
+    assert Drivers(here=Ahead("here"), elsewhere=Named("there")).spares() == {"f": 2}
+    assert Drivers(here=Named("here"), elsewhere=Named("there")).spares() == {}

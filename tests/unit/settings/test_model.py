@@ -71,6 +71,7 @@ PROMISES = {
         "network": None,
         "host_ports": (),
         "idle_timeout_seconds": 300,
+        "prefork": 1,
         "recycle_after_seconds": 14400,
         "aliases": {},
         "remote": None,

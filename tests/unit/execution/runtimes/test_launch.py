@@ -9,7 +9,7 @@ import pytest
 
 from poller.execution.contract import FunctionSpec
 from poller.execution.runtimes import java
-from poller.execution.runtimes.catalogue import STARTS, language
+from poller.execution.runtimes.catalogue import STARTS, WAITING, language
 from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Places
 from poller.execution.runtimes.installed import Build
 from poller.execution.runtimes.managed import ManagedRuntime
@@ -42,7 +42,8 @@ def managed(identifier: str, interpreter: str, prefix: str = "", *, rooted: bool
     )
     taken_apart = language(identifier)
     assert taken_apart is not None
-    return ManagedRuntime(build, taken_apart.name, taken_apart.version, STARTS[taken_apart.name])
+    waits = taken_apart.name in WAITING
+    return ManagedRuntime(build, taken_apart.name, taken_apart.version, STARTS[taken_apart.name], waits=waits)
 
 
 def in_sandbox(runtime: ManagedRuntime, opt: Path | None = OPT) -> Launch:
@@ -72,6 +73,25 @@ def test_python_in_a_sandbox_is_at_awss_places() -> None:
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "PYTHONPATH": "/var/runtime",
     }
+
+
+def test_python_can_wait_before_the_function() -> None:
+    launch = in_sandbox(managed("python3.12", "bin/python3.12", "/home/python"))
+    assert launch.held == (*launch.argv, "3")
+    assert in_sandbox(managed("nodejs22.x", "bin/node", "lang")).held == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "waits"),
+    [
+        *(("LD_PRELOAD", False), ("PYTHONPATH", False), ("PYTHONHOME", False), ("AWS_LAMBDA_EXEC_WRAPPER", False)),
+        *(("PYTHONUNBUFFERED", True), ("TABLE", True)),
+    ],
+)
+def test_python_does_not_wait_where_it_would_have_loaded_code_of_the_function(variable: str, *, waits: bool) -> None:
+    spec = dataclasses.replace(SPEC, environment={variable: "x"})
+    launch = managed("python3.12", "bin/python3.12").launch(spec, Places.sandboxed(TASK))
+    assert bool(launch.held) is waits
 
 
 def test_without_a_sandbox_every_path_is_the_hosts() -> None:
