@@ -31,10 +31,10 @@ from poller.execution.held import Held
 from poller.execution.logs import Capture, init
 from poller.execution.package import temporary_folder
 from poller.execution.runtime_api import MAX_ANSWER, Answer, RuntimeApi
-from poller.execution.runtimes.contract import GATE, InvalidEntrypoint
+from poller.execution.runtimes.contract import GATE, InvalidEntrypoint, InvalidWorkingDir
 from poller.execution.sandbox.box import Box
 from poller.execution.sandbox.isolation import Demand, Isolation
-from poller.execution.sandbox.processes import Command, Process, SpawnError
+from poller.execution.sandbox.processes import Command, Process, SpawnerLost, SpawnError
 from poller.execution.spares import Spare
 from poller.execution.startup import Startup, startup
 from poller.execution.states import State
@@ -317,7 +317,7 @@ class ProcessEnvironment(Spare):
         await self._reset("failure")
         try:
             async with asyncio.timeout(seconds):
-                failure = await self._begin(phase)
+                failure = await self._begun(phase)
         except TimeoutError:
             failure = TIMED_OUT
         except InvalidEntrypoint as refused:
@@ -326,6 +326,13 @@ class ProcessEnvironment(Spare):
         took = (time.monotonic() - began) * 1000
         self._log_init(failure, took, phase)
         return failure, took
+
+    async def _begun(self, phase: str) -> str:
+        """``_begin``, anew if the spawner was killed meanwhile, and with it all there was."""
+        try:
+            return await self._begin(phase)
+        except SpawnerLost:
+            return await self._begin(phase)
 
     async def _begin(self, phase: str) -> str:
         """The error type, "" when the runtime is ready. Raises InvalidEntrypoint."""
@@ -357,7 +364,11 @@ class ProcessEnvironment(Spare):
         return self._startup
 
     async def _placed(self, plan: Startup) -> Box:
-        """The environment's box, made with the first INIT, and its Runtime API, listening in it."""
+        """The environment's box, made with the first INIT, or when the former was killed, and its Runtime API, listening in it."""
+        if self._box is not None and self._box.gone():
+            await self._box.close()
+            await self._api.close()
+            self._box = None
         if self._box is None:
             spec = self._spec
             network = self._isolation.network(spec.network)
@@ -380,7 +391,11 @@ class ProcessEnvironment(Spare):
         argv = plan.launch.argv
         try:
             return await box.start(self._runtime_command(plan, argv))
+        except SpawnerLost:
+            raise
         except SpawnError as error:
+            if error.folder:
+                raise InvalidWorkingDir.of(error.folder, error) from error
             raise InvalidEntrypoint.of(argv[0], error) from error
 
     def _runtime_command(self, plan: Startup, argv: tuple[str, ...]) -> Command:

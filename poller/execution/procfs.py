@@ -31,12 +31,12 @@ def children(pid: int) -> Iterator[int]:
                 ahead += map(int, Path(f"/proc/{member}/task/{task}/children").read_text().split())
 
 
-def marked(mark: bytes) -> Iterator[int]:
-    """Processes with the mark among their environment variables."""
+def marked(mark: bytes, where: str = "environ") -> Iterator[int]:
+    """Processes with the mark among their environment variables, or in their command line."""
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError):
-                if mark in Path(f"/proc/{name}/environ").read_bytes():
+                if mark in Path(f"/proc/{name}/{where}").read_bytes():
                     yield int(name)
 
 
@@ -77,10 +77,10 @@ def memory_is_short() -> bool:
     return available < SCARCE * total
 
 
-def kill_marked(mark: bytes) -> None:
+def kill_marked(mark: bytes, where: str = "environ") -> None:
     """SIGKILL to every process with the mark, until none is left."""
     for _ in range(10):  # a fork under way may be one generation ahead
-        stragglers = [straggler for straggler in marked(mark) if not _is_zombie(straggler)]
+        stragglers = [straggler for straggler in marked(mark, where) if not _is_zombie(straggler)]
         if not stragglers:
             return
         for straggler in stragglers:

@@ -34,6 +34,17 @@ class InvalidEntrypoint(Exception):
         return cls(f"fork/exec {path}: {(error.strerror or str(error)).lower()}")
 
 
+class InvalidWorkingDir(InvalidEntrypoint):
+    """The image's working directory is not there."""
+
+    error_type = "Runtime.InvalidWorkingDir"
+
+    @classmethod
+    def of(cls, path: str, error: OSError) -> InvalidWorkingDir:
+        """For a chdir that the kernel refused."""
+        return cls(f"chdir {path}: {(error.strerror or str(error)).lower()}")
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A folder, on the host and as the function's process sees it."""

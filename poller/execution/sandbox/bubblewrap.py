@@ -58,7 +58,10 @@ class Layout:
 def arguments(layout: Layout, *, own_user: bool, own_network: bool) -> list[str]:
     """Arguments up to the program. own_user: a user namespace, for a daemon without privileges."""
     words = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", HOST_NAME]
-    words += ["--die-with-parent"]
+    words += [
+        "--die-with-parent",
+        "--as-pid-1",
+    ]  # a holder that goes on, because the spawner was killed, ends at once and not after its orphans
     if own_user:
         words += ["--unshare-user", "--uid", str(USER), "--gid", str(GROUP)]
     if own_network:

@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from poller.execution import procfs
+
 PROGRAM = (
     "import sys; sys.path.append(sys.argv.pop(1)); from poller.execution.sandbox.spawner import service; service.main()"
 )
 ROOT = Path(__file__).parents[3]
 LARGEST = 1 << 20
+GONE = {"error": "the spawner ended", "errno": errno.ECONNRESET, "at": ""}
 UNFIT = {errno.EMSGSIZE, errno.ETOOMANYREFS}
 """The fault of one message: too long, as an image's command may be; too many descriptors under way."""
 
@@ -33,6 +36,10 @@ class SpawnError(OSError):
     """
 
     folder = ""
+
+
+class SpawnerLost(SpawnError):
+    """The spawner ended meanwhile, and with it all that it had started. The next start brings a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,7 @@ class Spawner:
     def __init__(self) -> None:
         self._control: socket.socket | None = None
         self._program: subprocess.Popen[bytes] | None = None
-        self._former: list[subprocess.Popen[bytes]] = []
+        self._burials: list[asyncio.Future[None]] = []
         self._replies: dict[int, asyncio.Future[tuple[dict[str, Any], list[int]]]] = {}
         self._living: dict[int, Process] = {}
         self._unsent: deque[tuple[int, bytes, Sequence[int]]] = deque()
@@ -86,7 +93,16 @@ class Spawner:
         files: most in its /tmp.
         """
         network = "own" if own_network else "host"
-        said, fds = await self._ask("create", program=program, args=list(arguments), network=network, files=files)
+        self._open()
+        assert self._program is not None  # noqa: S101  # it was opened
+        said, fds = await self._ask(
+            "create",
+            program=program,
+            name=_bubblewraps(self._program.pid).decode().rstrip("\0"),
+            args=list(arguments),
+            network=network,
+            files=files,
+        )
         return said["process"], socket.socket(fileno=fds[0]) if fds else None
 
     async def start(self, command: Command, holder: Process | None = None) -> Process:
@@ -132,9 +148,8 @@ class Spawner:
     async def close(self) -> None:
         """Hang up: what still runs is killed."""
         self._hang_up()
-        for program in self._former:
-            await asyncio.get_running_loop().run_in_executor(None, program.wait)
-        self._former.clear()
+        burials, self._burials = self._burials, []
+        await asyncio.gather(*burials)
 
     async def _ask(self, do: str, fds: Sequence[int] = (), **more: Any) -> tuple[dict[str, Any], list[int]]:
         self._open()
@@ -144,7 +159,8 @@ class Spawner:
         self._send({"id": self._last_id, "do": do, **more}, kept)
         said, received = await reply
         if "error" in said:
-            error = SpawnError(said["errno"], said["error"])
+            kind = SpawnerLost if said is GONE else SpawnError
+            error = kind(said["errno"], said["error"])
             error.folder = said["at"]
             raise error
         return said, received
@@ -156,7 +172,6 @@ class Spawner:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
         ours.setblocking(False)
-        self._former = [program for program in self._former if program.poll() is None]
         _raise_descriptors()
         command = [os.path.realpath(sys.executable), "-I", "-S", "-c", PROGRAM, str(ROOT), str(theirs.fileno())]
         with theirs:
@@ -237,19 +252,29 @@ class Spawner:
         self._control.close()
         self._control = None
         if self._program is not None:
-            self._former.append(self._program)
+            self._burials.append(loop.run_in_executor(None, _bury, self._program))
         for _, _, fds in self._unsent:
             for fd in fds:
                 os.close(fd)
         self._unsent.clear()
-        gone = {"error": "the spawner ended", "errno": errno.ECONNRESET, "at": ""}
         replies, self._replies = self._replies, {}
         for reply in replies.values():
             if not reply.done():
-                reply.set_result((gone, []))
+                reply.set_result((GONE, []))
         living, self._living = self._living, {}
         for process in living.values():
             process.ended.set_result(-int(signal.SIGKILL))
+
+
+def _bury(spawner: subprocess.Popen[bytes]) -> None:
+    """Wait for its end, and see to what it could not: a bubblewrap killed with it, when it had hardly begun, leaves a child that waits."""
+    spawner.wait()
+    procfs.kill_marked(_bubblewraps(spawner.pid), "cmdline")
+
+
+def _bubblewraps(spawner: int) -> bytes:
+    """How those of a spawner begin their command lines, which everybody may read."""
+    return b"bwrap for spawner %d\0" % spawner
 
 
 def _raise_descriptors() -> None:

@@ -18,7 +18,12 @@ from poller.execution.sandbox.isolation import unavailable
 
 FUNCTIONS = Path(__file__).with_name("functions")
 NONE, SHARED, OWN, EGRESS = "none", "sandbox, the host's network", "sandbox, no network", "sandbox, egress"
-KINDS = {NONE: ("none", ""), SHARED: ("bubblewrap", "shared"), OWN: ("bubblewrap", "none"), EGRESS: ("bubblewrap", "host-egress")}  # fmt: skip
+KINDS = {
+    NONE: ("none", ""),
+    SHARED: ("bubblewrap", "shared"),
+    OWN: ("bubblewrap", "none"),
+    EGRESS: ("bubblewrap", "host-egress"),
+}
 if os.geteuid() == 0:  # pasta does not serve root
     del KINDS[EGRESS]
 SECRET = "the victim's secret"

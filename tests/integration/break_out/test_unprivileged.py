@@ -45,7 +45,8 @@ def interpreter() -> str | Path:
 @pytest.mark.parametrize("file", ["test_break_out.py", "test_robustness.py"])
 def test_as_an_ordinary_user(home: Path, file: str) -> None:
     packages = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
-    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": f"{CHECKOUT}{os.pathsep}{packages}", "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["PYTHONPATH"] = f"{CHECKOUT}{os.pathsep}{packages}"
     options = ["-q", "-p", "no:cacheprovider", f"--basetemp={home}/tests"]
     done = subprocess.run(
         as_user(interpreter(), "-m", "pytest", *options, HERE / file),

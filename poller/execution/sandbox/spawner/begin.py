@@ -30,10 +30,11 @@ class Start(Job):
         self._deadline = time.monotonic() + SECONDS
         self._said = b""
         self.wake, tell = os.pipe()
+        spawner = os.getpid()
         try:
             self._first = os.fork()
             if self._first == 0:
-                begin(request, fds, tell)
+                begin(request, fds, tell, spawner)
         except OSError:
             os.close(self.wake)
             raise
@@ -78,7 +79,7 @@ class Start(Job):
             os.kill(pid or self._first, signal.SIGKILL)
 
 
-def begin(request: Mapping[str, Any], fds: list[int], tell: int) -> NoReturn:
+def begin(request: Mapping[str, Any], fds: list[int], tell: int, spawner: int) -> NoReturn:
     """In a new process: enter the sandbox and start the program from there; its number in our own namespace is told first."""
     at = ""
     try:
@@ -102,7 +103,7 @@ def begin(request: Mapping[str, Any], fds: list[int], tell: int) -> NoReturn:
                 kernel.enter([("user", user)])
         else:
             os.write(tell, b"%d\n" % os.getpid())
-            kernel.end_with_parent()
+            kernel.end_with_parent(spawner)
         prepare(request)
         at = request["folder"]
         os.chdir(at)

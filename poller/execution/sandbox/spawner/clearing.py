@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from poller.execution.sandbox.spawner import kernel
 from poller.execution.sandbox.spawner.begin import close_all_but, reset_signals
-from poller.execution.sandbox.spawner.job import Job, Reply
+from poller.execution.sandbox.spawner.job import Job, Reply, held
 
 SECONDS = 5.0
 """A sandbox that does not let itself be cleared for so long is ended altogether."""
@@ -38,12 +38,16 @@ class Clearing(Job):
         """Nothing to say but that it is done."""
         with contextlib.suppress(BlockingIOError):
             if os.read(self.wake, 1) == b"":
-                os.kill(self.request["holder"], signal.SIGKILL)  # the helper was killed
+                self._end()  # the helper was killed
             return {}, []
         if time.monotonic() < self._deadline:
             return None
-        os.kill(self.request["holder"], signal.SIGKILL)
+        self._end()
         return {}, []
+
+    def _end(self) -> None:
+        if self.request["holder"] in held:
+            held[self.request["holder"]].kill()
 
     def close(self) -> None:
         """The pipe."""

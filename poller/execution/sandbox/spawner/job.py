@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
@@ -40,18 +41,25 @@ class Job(Protocol):
 
 
 class Held(NamedTuple):
-    """A sandbox. parent: the bubblewrap that watches over its holder. block: our end of the pipe that the holder waits in.
+    """A sandbox. parent: the bubblewrap that has made its holder. block: our end of the pipe that the holder waits in.
 
-    user: the namespace of its processes, below the holder's; -1: that of the daemon.
+    watch: the holder's pidfd, readable when all in the sandbox are gone. user: the namespace of its processes, below the holder's; -1:
+    that of the daemon.
     """
 
     parent: int
     block: int
+    watch: int
     user: int
+
+    def kill(self) -> None:
+        """The holder's end is everybody's."""
+        signal.pidfd_send_signal(self.watch, signal.SIGKILL)
 
     def close(self) -> None:
         """It has ended."""
         os.close(self.block)
+        os.close(self.watch)
         if self.user >= 0:
             os.close(self.user)
 

@@ -40,9 +40,11 @@ def prctl(option: int, *values: int) -> bool:
     return bool(libc.prctl(option, *four) == 0)
 
 
-def end_with_parent() -> None:
-    """SIGKILL when the parent ends; to be said again after a change of user."""
+def end_with_parent(parent: int) -> None:
+    """SIGKILL when the parent ends, and now if it has."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def opened(holder: int, names: Sequence[str]) -> list[tuple[str, int]]:

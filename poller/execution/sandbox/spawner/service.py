@@ -29,8 +29,9 @@ PATIENT_MS = 500
 def main() -> None:
     """Serve the daemon until it hangs up; then everything that was started ends with us."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    control.set_inheritable(False)
-    kernel.end_with_parent()
+    control.set_inheritable(
+        False
+    )  # nobody else has the daemon's end: it closes with the daemon, and there is time to end what was started
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # two descriptors a sandbox
@@ -55,17 +56,12 @@ class Service:
 
     def run(self) -> NoReturn:
         """One turn a message, a job's progress, a child's end."""
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
         while True:
-            for job in self._jobs:
-                if job.wake >= 0:
-                    poll.register(job.wake, select.POLLIN)
+            poll = select.poll()
+            jobs = [job.wake for job in self._jobs if job.wake >= 0]
+            for fd in (self._control.fileno(), self._wake, *jobs, *(each.watch for each in held.values())):
+                poll.register(fd, select.POLLIN)
             ready = dict(poll.poll(self._patience()))
-            for job in self._jobs:
-                if job.wake >= 0:
-                    poll.unregister(job.wake)
             if self._control.fileno() in ready:
                 self._take()
             if self._wake in ready:
@@ -74,6 +70,8 @@ class Service:
                 self._bury()
             for job in self._jobs[:]:
                 self._look(job)
+            for holder in [holder for holder, each in held.items() if each.watch in ready]:
+                self._end(holder)
             self._tell_ends()
 
     def _patience(self) -> float | None:
@@ -131,15 +129,23 @@ class Service:
             os.close(fd)
         return True
 
+    def _end(self, holder: int) -> None:
+        """Of a sandbox. Its bubblewrap need not notice: it is told that its children are no business of its."""
+        ended = held.pop(holder)
+        if ended.parent:
+            os.kill(ended.parent, signal.SIGKILL)
+        ended.close()
+        self._say({"ended": holder, "status": -int(signal.SIGKILL)})
+
     def _bury(self) -> None:
-        """Children that have ended; of a sandbox, its bubblewrap's own end counts."""
-        watchers = {each.parent: holder for holder, each in held.items()}
+        """Children that have ended. A bubblewrap that was killed takes its sandbox along."""
+        parents = {each.parent: holder for holder, each in held.items()}
         with contextlib.suppress(ChildProcessError):
             while (buried := os.waitpid(-1, os.WNOHANG))[0]:
                 pid, status = buried
-                if pid in watchers:
-                    held.pop(watchers[pid]).close()
-                    self._say({"ended": watchers[pid], "status": -int(signal.SIGKILL)})
+                if pid in parents:
+                    held[parents[pid]].kill()
+                    held[parents[pid]] = held[parents[pid]]._replace(parent=0)
                 else:
                     self._ends[pid] = os.waitstatus_to_exitcode(status)
 
@@ -163,7 +169,7 @@ class Service:
 def send_signal(pid: int, number: int) -> None:
     """To the process and its group. A holder takes its whole sandbox along."""
     if pid in held:
-        os.kill(pid, number)
+        signal.pidfd_send_signal(held[pid].watch, number)
     elif pid in started:
         try:
             os.killpg(pid, number)
@@ -173,9 +179,9 @@ def send_signal(pid: int, number: int) -> None:
 
 def end_all() -> NoReturn:
     """The daemon is gone, however it went: nothing of it stays. What has left its parents has become a child of ours."""
-    for holder in held:
+    for each in held.values():
         with contextlib.suppress(OSError):
-            os.kill(holder, signal.SIGKILL)
+            each.kill()
     for pid in started:
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)

@@ -36,11 +36,12 @@ class Setup(Job):
         os.lseek(words, 0, os.SEEK_SET)
         self._told, tell = os.pipe()
         self._errors, complain = os.pipe()
+        spawner = os.getpid()
         block, self._block = os.pipe()  # our end is kept, and never written to: see the package
         try:
             self._parent = os.fork()
             if self._parent == 0:
-                become_bubblewrap(request, words=words, tell=tell, block=block, complain=complain)
+                become_bubblewrap(request, spawner, words=words, tell=tell, block=block, complain=complain)
         except OSError:
             for fd in (self._told, self._errors, self._block):
                 os.close(fd)
@@ -57,7 +58,7 @@ class Setup(Job):
             self._holder = self._told_holder()
         if self._holder and settled(self._holder):
             return self._ready()
-        if self._over():
+        if self._over() or (self._holder and not os.path.exists(f"/proc/{self._holder}")):
             raise Refused(self._complaint() or "bubblewrap ended without a word")
         if time.monotonic() > self._deadline:
             raise Refused(f"bubblewrap did not set the sandbox up within {SECONDS:.0f} s")
@@ -80,7 +81,8 @@ class Setup(Job):
             ("user", "net", "mnt") if own_network else ("user", "mnt"),
             functools.partial(furnish, files=self.request["files"], own_network=own_network, separate=separate),
         )
-        held[self._holder] = Held(self._parent, self._block, made.pop() if separate else -1)
+        user = made.pop() if separate else -1
+        held[self._holder] = Held(self._parent, self._block, os.pidfd_open(self._holder), user)
         return {"pid": self._holder}, made
 
     def _told_holder(self) -> int:
@@ -104,16 +106,21 @@ class Setup(Job):
             return True
 
 
-def become_bubblewrap(request: Mapping[str, Any], *, words: int, tell: int, block: int, complain: int) -> NoReturn:
+def become_bubblewrap(
+    request: Mapping[str, Any], spawner: int, *, words: int, tell: int, block: int, complain: int
+) -> NoReturn:
     """In a new process: exec. Its arguments do not stand in its command line, so that nobody inside can read them off process 1."""
     try:
+        kernel.end_with_parent(spawner)
         reset_signals()
+        # the holder adopts orphans and never waits for any: the kernel buries them
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         for fd in (words, tell, block):
             os.set_inheritable(fd, True)
         os.dup2(complain, 2)
         os.dup2(os.open(os.devnull, os.O_RDWR), 0)
         os.dup2(0, 1)
-        argv = ["bwrap", "--args", str(words), "--info-fd", str(tell), "--block-fd", str(block), "--", "/none"]
+        argv = [request["name"], "--args", str(words), "--info-fd", str(tell), "--block-fd", str(block), "--", "/none"]
         os.execve(request["program"], argv, {})
     finally:
         os._exit(127)
