@@ -34,6 +34,7 @@ PROMISED = {
     "pollerd_cold_starts",
     "pollerd_environments",
     "pollerd_environments_busy",
+    "pollerd_environments_spare",
     "pollerd_environments_starting",
     "pollerd_environment_wait_seconds",
     "pollerd_invocations_waiting",
