@@ -195,6 +195,8 @@ class ProcessEnvironment(Environment):
             os.kill(self._runtime.pid if self._runtime else 0, 0)
         except ProcessLookupError:
             return False
+        except PermissionError:  # it is there, as a user of its own
+            return True
         return True
 
     async def _deliver(self, invocation: Invocation, deadline: float) -> Answer | None:
@@ -282,8 +284,7 @@ class ProcessEnvironment(Environment):
 
     async def _begin(self) -> str:
         """The error type, "" when the runtime is ready. Raises InvalidEntrypoint."""
-        plan = self._plan()
-        box = await self._placed(plan)
+        box, plan = await self._place()
         self._api.reset()
         self._killed, self._peak, self._told = False, 0, None
         await self._companions.launch(box, self._extensions(plan))
@@ -296,6 +297,11 @@ class ProcessEnvironment(Environment):
                 return "Runtime.ExitError" if error is None else failures.error_type(error)
             await self._companions.ready()
         return "" if self._companions.error is None else self._companions.error[0]
+
+    async def _place(self) -> tuple[Box, Startup]:
+        """Where the processes live, and what starts there. Raises InvalidEntrypoint."""
+        plan = self._plan()
+        return await self._placed(plan), plan
 
     def _plan(self) -> Startup:
         if self._temporary is None and not self._isolation.sandboxed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 import stat
@@ -10,14 +9,12 @@ from pathlib import Path
 
 from poller.execution.contract import Driver, Environment, FunctionSpec
 from poller.execution.environment import ProcessEnvironment
+from poller.execution.memory_watch import MemoryWatch
 from poller.execution.runtimes import catalogue
 from poller.execution.runtimes.contract import RuntimeUnavailable
 from poller.execution.sandbox.isolation import Isolation, isolation
 from poller.execution.sandbox.processes import Spawner
 from poller.observe.events import Emit
-
-WATCH_SECONDS = 0.2
-"""Between two looks at the memory of busy environments."""
 
 
 class ProcessDriver(Driver):
@@ -28,8 +25,7 @@ class ProcessDriver(Driver):
         self._emit = emit
         self._sandbox = sandbox
         self._spawner = Spawner()
-        self._busy: set[ProcessEnvironment] = set()
-        self._watch: asyncio.Task[None] | None = None
+        self._watch = MemoryWatch()
 
     @functools.cached_property
     def isolation(self) -> Isolation:
@@ -62,26 +58,12 @@ class ProcessDriver(Driver):
 
     def environment(self, spec: FunctionSpec) -> Environment:
         """A new environment, not yet started."""
-        return ProcessEnvironment(spec, self.isolation, self._state, self._emit, self._busy_now)
+        return ProcessEnvironment(spec, self.isolation, self._state, self._emit, self._watch.busy_now)
 
     async def close(self) -> None:
         """Watch memory no longer; whatever still runs is killed."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._watch.close()
         await self._spawner.close()
-
-    def _busy_now(self, environment: ProcessEnvironment, busy: bool) -> None:
-        (self._busy.add if busy else self._busy.discard)(environment)
-        if self._watch is None or self._watch.done():
-            self._watch = asyncio.get_running_loop().create_task(self._watch_memory(), name="memory watch")
-
-    async def _watch_memory(self) -> None:
-        """Look at busy environments until there are none; one task for all of them."""
-        while self._busy:
-            await asyncio.sleep(WATCH_SECONDS)
-            for environment in list(self._busy):
-                environment.check_memory()
 
 
 def _closed(*folders: str | None) -> str:

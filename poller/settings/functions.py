@@ -54,8 +54,14 @@ def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys
     if sound((*keys, "aliases")):
         for name, alias in function.aliases.items():
             yield from _alias((*keys, "aliases", name), alias)
+    if not sound((*keys, "driver")):
+        return
     if sound((*keys, "code")) and isinstance(function.code, ImageCode):
-        yield from check_image(keys, function.code.image, function, sound)
+        yield from check_image(keys, function.code, function, sound)
+    elif function.driver == "container":
+        yield Finding(
+            (*keys, "code"), "a container engine runs images only", "code: {image: ghcr.io/team/orders:1}, for example"
+        )
     else:
         yield from _archive(keys, function, sound)
 
