@@ -19,7 +19,7 @@ from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import assemble, gauges, shelves
 from poller.control.port import Port
-from poller.execution.contract import Driver, Preparing, Reporting
+from poller.execution.contract import Driver, Preparing, Reporting, Stocked
 from poller.observe.events import DefectFoundError, Emit, Fact, MappingStarted, PortOpened, StopBegan, StopEnded
 from poller.observe.metrics import Metrics
 from poller.pipeline.mapping import Mapping
@@ -51,7 +51,7 @@ class Daemon:
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._in_hand)
         gauges.watch(self._metrics, self._pools)
-        if isinstance(self._driver, Preparing):
+        if isinstance(self._driver, Stocked):
             text = "Execution environments prepared ahead, INIT not begun; none of the others."
             self._metrics.watch("environments_spare", text, "function", self._driver.spares)
 
@@ -67,6 +67,7 @@ class Daemon:
         self._stop = stop
         url = await self._port.open(self._settings.http.listen)
         self._emit(PortOpened(url=url))
+        preparing = asyncio.create_task(self._prepare(), name="preparation")
         for name in self._with_provisioned():
             self._pools[name].provision()
         mappings = [
@@ -78,13 +79,20 @@ class Daemon:
             await stop.wait()
             return await self._drain(mappings, stop)
         finally:
-            await self._close(mappings)
+            await self._close([*mappings, preparing])
 
     def readiness(self) -> dict[str, list[dict[str, Any]]]:
         """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency or elsewhere."""
         mappings = [self._mapping_readiness(name) for name in self._settings.event_source_mappings]
         functions = [self._provisioned(name) for name in self._with_provisioned()]
         return {"mappings": mappings, "functions": functions + list(self._remotes())}
+
+    async def _prepare(self) -> None:
+        if isinstance(self._driver, Preparing):
+            try:
+                await self._driver.prepare([pool.spec for pool in self._pools.values()])
+            except Exception as error:  # noqa: BLE001  # ours; functions try for themselves
+                self._found_defect("preparation", error, 0.0)
 
     async def _keep_running(self, name: str, stop: Stop) -> None:
         settings = self._settings.event_source_mappings[name]
@@ -125,10 +133,10 @@ class Daemon:
         self._emit(StopEnded(unfinished=unfinished, seconds=self._clock.now() - began))
         return unfinished
 
-    async def _close(self, mappings: list[asyncio.Task[None]]) -> None:
-        for task in mappings:
+    async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*mappings, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         await self._driver.close()
         await self._port.close()

@@ -33,6 +33,15 @@ def go(cache: Path) -> list[str]:
     return [str(program)]
 
 
+def container(cache: Path) -> Path:
+    """The program in clients/container, on aws-lambda-go, linked statically: all that an image from scratch needs."""
+    folder = SOURCES / "container"
+    program = cache / f"container-{_digest(folder)}" / "function"
+    if not program.exists():
+        _run([_tool("go"), "build", "-tags", "netgo,osusergo", "-ldflags", "-s -w", "-o", str(program), "."], folder)
+    return program
+
+
 def rust(cache: Path, program: str) -> list[str]:
     """A program of clients/rust, on lambda_runtime and lambda-extension."""
     target = cache / "rust"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from poller.control import preflight
 from poller.control.state import Version
+from poller.execution.container.driver import ContainerDriver
 from poller.execution.contract import Driver
 from poller.execution.drivers import Drivers
 from poller.execution.process import ProcessDriver
@@ -48,7 +49,12 @@ def read(path: Path | None, *, published: bool = True) -> Settings:
 
 def driver(settings: Settings, emit: Emit) -> Driver:
     """What runs the functions of a configuration, each by its shape."""
-    return Drivers(here=ProcessDriver(Path(settings.state), emit, settings.sandbox), elsewhere=RemoteDriver(emit))
+    state = Path(settings.state)
+    return Drivers(
+        here=ProcessDriver(state, emit, settings.sandbox),
+        elsewhere=RemoteDriver(emit),
+        containers=ContainerDriver(state, emit, settings.container.endpoint_url, settings.container.network),
+    )
 
 
 def _nowhere(_: object) -> None:

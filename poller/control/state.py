@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from poller.settings.containers import named
 from poller.settings.decode import Decoder
 from poller.settings.model import FunctionSettings, ImageCode
 from poller.settings.nodes import Place, from_value
@@ -75,7 +76,8 @@ def thaw(frozen: Mapping[str, Any], code: Path) -> FunctionSettings:
     """Settings of a version, with defaults for what is not versioned. code: the folder of the copies. Raises FrozenError."""
     report = Report()
     place = Place(code / "version")  # paths are relative to it, as they are to a file they stand in
-    settings = Decoder(report, code).dataclass(FunctionSettings, from_value(dict(frozen), place), ())
+    node = from_value(dict(frozen), place)
+    settings = named(Decoder(report, code).dataclass(FunctionSettings, node, ()), node)
     if report:
         raise FrozenError("; ".join(str(problem) for problem in report.problems(from_value({}, place))))
     return settings  # type: ignore[no-any-return]  # the decoder returns what it was asked for

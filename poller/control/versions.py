@@ -17,6 +17,7 @@ from poller.control.code import loaded
 from poller.control.state import FrozenError, Published, Version, freeze, thaw
 from poller.execution.package import SHELF
 from poller.execution.package.snapshot import fingerprint, snapshot
+from poller.settings.containers import fixed_digest
 from poller.settings.image import image_reference
 from poller.settings.model import FunctionSettings, ImageCode, Settings
 from poller.settings.package import PackageError
@@ -46,7 +47,7 @@ def publish(name: str, settings: Settings, description: str = "") -> Publication
         frozen = freeze(
             settings.functions[name],
             package=lambda code: snapshot(Path(code), state).root.name,
-            image=lambda reference: _pinned(reference, state),
+            image=lambda reference: _pinned(name, settings.functions[name], reference, state),
         )
         as_settings = thaw(frozen, code_of(settings))
 
@@ -82,6 +83,8 @@ def digest(name: str, settings: Settings) -> str:
     function, state = settings.functions[name], Path(settings.state)
     _refuse_elsewhere(name, function)
     if isinstance(function.code, ImageCode):
+        if function.driver == "container":
+            return _fixed(name, function.code.image)
         return loaded(function.code.image, state).digest.rpartition(":")[2]
     return fingerprint(Path(function.code)).digest
 
@@ -105,8 +108,21 @@ def code_of(settings: Settings) -> Path:
     return Path(settings.state) / SHELF
 
 
-def _pinned(reference: str, state: Path) -> str:
+def _fixed(name: str, reference: str) -> str:
+    """Digest of an image that an engine runs: the name has to hold it, or the same version could become another one."""
+    if digest := fixed_digest(reference):
+        return digest
+    raise PackageError(
+        f"{reference} may be another image tomorrow, and a version of {name} never is",
+        "name the image by its digest: name@sha256:...",
+    )
+
+
+def _pinned(name: str, function: FunctionSettings, reference: str, state: Path) -> str:
     """The image by its digest: it can be gone some day, as from a registry, but never be another one."""
+    if function.driver == "container":
+        _fixed(name, reference)
+        return reference
     path, _ = image_reference(reference)
     return f"{path}@{loaded(reference, state).digest}"
 

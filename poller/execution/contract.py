@@ -7,7 +7,7 @@ returns. What escapes as an exception is a defect of ours.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -96,6 +96,20 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineImage:
+    """A container image that an engine has, or fetches.
+
+    name: as engines understand it, with tag or digest. pull: missing, always or never. The rest replaces the image's own; None: it stays.
+    """
+
+    name: str
+    pull: str = "missing"
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    working_directory: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
     """Where a function is invoked that is not run here.
 
@@ -141,6 +155,7 @@ class FunctionSpec:
     aws: region, endpoint and credentials that the function is to see, as AWS_* variables.
     layers_root: folder with all layers merged, the function's /opt, read only to it; None without layers.
     image: for a function from a container image; then runtime and handler are "", and task_root is the image's root.
+    engine_image: for a function that a container engine runs; then task_root is "", too.
     initialization_type: AWS_LAMBDA_INITIALIZATION_TYPE, ``on-demand`` or ``provisioned-concurrency``.
     ephemeral_storage_mb: size of /tmp. network: host-egress, none, shared, or "" for the best that this host can give.
     file_systems: path inside -> folder of the host, which the function may write to.
@@ -162,6 +177,7 @@ class FunctionSpec:
     aws: Mapping[str, str] = field(default_factory=dict)
     layers_root: str | None = None
     image: Image | None = None
+    engine_image: EngineImage | None = None
     elsewhere: Elsewhere | None = None
     initialization_type: str = ON_DEMAND
     ephemeral_storage_mb: int = 512
@@ -227,6 +243,15 @@ class Driver(Protocol):
         ...
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A driver that has something to do before the first environments are asked for."""
+
+    async def prepare(self, specs: Iterable[FunctionSpec]) -> None:
+        """Called once, when the daemon starts; tells of what fails by itself. Functions may be invoked meanwhile."""
+        ...
+
+
 @dataclass(slots=True)
 class Health:
     """How the server of a function elsewhere does. Seconds since 1970; None for never. trouble: a sentence while it fails, else ""."""
@@ -247,7 +272,7 @@ class Reporting(Protocol):
 
 
 @runtime_checkable
-class Preparing(Protocol):
+class Stocked(Protocol):
     """A driver that has environments prepared ahead of need."""
 
     def spares(self) -> dict[str, int]:

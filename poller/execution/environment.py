@@ -224,6 +224,8 @@ class ProcessEnvironment(Spare):
             os.kill(self._runtime.pid if self._runtime else 0, 0)
         except ProcessLookupError:
             return False
+        except PermissionError:  # it is there, as a user of its own
+            return True
         return True
 
     async def _deliver(self, invocation: Invocation, deadline: float) -> Answer | None:
@@ -336,8 +338,7 @@ class ProcessEnvironment(Spare):
 
     async def _begin(self, phase: str) -> str:
         """The error type, "" when the runtime is ready. Raises InvalidEntrypoint."""
-        plan = self._plan()
-        box = await self._placed(plan)
+        box, plan = await self._place()
         self._api.reset()
         self._capture.tell = self._companions.telemetry.tell
         self._capture.note(plan.init_start(phase, self._stream))
@@ -353,6 +354,11 @@ class ProcessEnvironment(Spare):
             self._capture.note(init.runtime_done(self._spec, phase, ""))
             await self._companions.ready()
         return "" if self._companions.error is None else self._companions.error[0]
+
+    async def _place(self) -> tuple[Box, Startup]:
+        """Where the processes live, and what starts there. Raises InvalidEntrypoint."""
+        plan = self._plan()
+        return await self._placed(plan), plan
 
     def _plan(self) -> Startup:
         """Made once: what starts in the box later must find there what the box was made for."""

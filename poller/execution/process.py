@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 import stat
 from pathlib import Path
 
-from poller.execution.contract import Driver, Environment, FunctionSpec, Preparing
+from poller.execution.contract import Driver, Environment, FunctionSpec, Stocked
 from poller.execution.environment import ProcessEnvironment
+from poller.execution.memory_watch import MemoryWatch
 from poller.execution.runtimes import catalogue
 from poller.execution.runtimes.contract import RuntimeUnavailable
 from poller.execution.sandbox.isolation import Isolation, isolation
@@ -17,11 +17,8 @@ from poller.execution.sandbox.processes import Spawner
 from poller.execution.spares import Spares
 from poller.observe.events import Emit
 
-WATCH_SECONDS = 0.2
-"""Between two looks at the memory of busy environments."""
 
-
-class ProcessDriver(Driver, Preparing):
+class ProcessDriver(Driver, Stocked):
     """state: folder for runtimes and temporary files. sandbox: auto, bubblewrap or none."""
 
     def __init__(self, state: Path, emit: Emit, sandbox: str = "auto") -> None:
@@ -29,8 +26,7 @@ class ProcessDriver(Driver, Preparing):
         self._emit = emit
         self._sandbox = sandbox
         self._spawner = Spawner()
-        self._busy: set[ProcessEnvironment] = set()
-        self._watch: asyncio.Task[None] | None = None
+        self._watch = MemoryWatch()
         self._spares = Spares(self._new, emit)
 
     @functools.cached_property
@@ -73,27 +69,13 @@ class ProcessDriver(Driver, Preparing):
     async def close(self) -> None:
         """Watch memory no longer; whatever still runs is killed."""
         await self._spares.close()
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._watch.close()
         await self._spawner.close()
 
     def _new(self, spec: FunctionSpec) -> ProcessEnvironment:
         return ProcessEnvironment(
-            spec, self.isolation, self._state, self._emit, busy=self._busy_now, started=self._spares.want
+            spec, self.isolation, self._state, self._emit, busy=self._watch.busy_now, started=self._spares.want
         )
-
-    def _busy_now(self, environment: ProcessEnvironment, busy: bool) -> None:
-        (self._busy.add if busy else self._busy.discard)(environment)
-        if self._watch is None or self._watch.done():
-            self._watch = asyncio.get_running_loop().create_task(self._watch_memory(), name="memory watch")
-
-    async def _watch_memory(self) -> None:
-        """Look at busy environments until there are none; one task for all of them."""
-        while self._busy:
-            await asyncio.sleep(WATCH_SECONDS)
-            for environment in list(self._busy):
-                environment.check_memory()
 
 
 def _closed(*folders: str | None) -> str:

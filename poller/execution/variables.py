@@ -21,7 +21,7 @@ def variables(spec: FunctionSpec, launch: Launch, *, address: str, log_stream: s
     kept = {n: v for n, v in launch.environment.items() if n.startswith(RESERVED) and n not in OPEN}
     platform = {
         **(
-            {} if spec.image else {"_HANDLER": spec.handler}
+            {"_HANDLER": spec.handler} if spec.handler else {}
         ),  # an image's own business (runtime fact sheet, section 10)
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,

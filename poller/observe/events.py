@@ -96,6 +96,22 @@ class RemoteFailedError(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageResolved(Fact):
+    """A function's image is known, and stays the same until the daemon is started anew. digest: of its manifest."""
+
+    image: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFailedError(Fact):
+    """A container engine did not do what it was asked. verb: image, remove, sweep."""
+
+    verb: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOpened(Fact):
     """A mapping's source is connected. label: account, region, queue."""
 

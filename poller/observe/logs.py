@@ -33,6 +33,7 @@ FLUSH_BYTES = 64 * 1024
 
 _ERRORS = (events.DefectFoundError,)
 _WARNINGS = (
+    events.EngineFailedError,
     events.LeaseLostError,
     events.RecordsUnsettledError,
     events.RemoteFailedError,
@@ -40,6 +41,7 @@ _WARNINGS = (
 )
 _INFOS = (
     events.FunctionLogged,
+    events.ImageResolved,
     events.SourceOpened,
     events.StopBegan,
     events.StopEnded,

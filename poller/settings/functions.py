@@ -53,6 +53,21 @@ def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys
     if function.remote is not None:
         yield from check_remote(keys, function, function.remote)
         return
+    yield from _beside_code(keys, function, sound)
+    if not sound((*keys, "driver")):
+        return
+    if sound((*keys, "code")) and isinstance(function.code, ImageCode):
+        yield from check_image(keys, function.code, function, sound)
+    elif function.driver == "container":
+        yield Finding(
+            (*keys, "code"), "a container engine runs images only", "code: {image: ghcr.io/team/orders:1}, for example"
+        )
+    else:
+        yield from _archive(keys, function, sound)
+
+
+def _beside_code(keys: Keys, function: FunctionSettings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
+    """Findings about what every function that runs here may have, whatever its code is."""
     if sound((*keys, "environment")):
         yield from _environment((*keys, "environment"), function)
     if sound((*keys, "aliases")):
@@ -66,10 +81,6 @@ def check_function(keys: Keys, function: FunctionSettings, sound: Callable[[Keys
             for name in ("application_log_level", "system_log_level")
             if getattr(function.logging, name) is not None
         )
-    if sound((*keys, "code")) and isinstance(function.code, ImageCode):
-        yield from check_image(keys, function.code.image, function, sound)
-    else:
-        yield from _archive(keys, function, sound)
 
 
 def _archive(keys: Keys, function: FunctionSettings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:

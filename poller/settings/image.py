@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from poller.settings.model import FunctionSettings, ImageConfig
+from poller.settings.containers import check_container
+from poller.settings.model import FunctionSettings, ImageCode, ImageConfig
 from poller.settings.nodes import Keys
 from poller.settings.package import PackageError
 from poller.settings.problems import Finding
@@ -32,21 +33,33 @@ def image_reference(text: str) -> tuple[Path, str]:
             return Path(text[:end]), text[end + 1 :]
     raise PackageError(
         f"there is no {text}; an image is an OCI layout or a saved archive on this machine",
-        "`skopeo copy docker://NAME oci:FOLDER:TAG` makes one of an image in a registry; the container driver runs those as they are",
+        "`skopeo copy docker://NAME oci:FOLDER:TAG` makes one of an image in a registry; "
+        "with `driver: container` an engine runs those as they are",
     )
 
 
-def check_image(keys: Keys, image: str, function: FunctionSettings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
-    """Findings about a function whose code is the image that ``image`` refers to."""
+def check_image(
+    keys: Keys, code: ImageCode, function: FunctionSettings, sound: Callable[[Keys], bool]
+) -> Iterator[Finding]:
+    """Findings about a function whose code is an image."""
     for name in ("runtime", "handler", "layers"):
         if sound((*keys, name)) and getattr(function, name):
             yield Finding((*keys, name), NOT_FOR_IMAGES, "leave it out")
-    try:
-        image_reference(image)
-    except PackageError as error:
-        yield Finding((*keys, "code", "image"), str(error), error.hint)
+    if function.driver == "container":
+        yield from check_container(keys, function)
+    else:
+        yield from _on_this_machine((*keys, "code"), code)
     if sound((*keys, "image_config")) and function.image_config is not None:
         yield from _overrides((*keys, "image_config"), function.image_config)
+
+
+def _on_this_machine(keys: Keys, code: ImageCode) -> Iterator[Finding]:
+    try:
+        image_reference(code.image)
+    except PackageError as error:
+        yield Finding((*keys, "image"), str(error), error.hint)
+    if code.pull != "missing":
+        yield Finding((*keys, "pull"), "only an engine fetches images", "driver: container has one do it")
 
 
 def _overrides(keys: Keys, config: ImageConfig) -> Iterator[Finding]:

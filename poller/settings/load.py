@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from poller.settings.check import check
+from poller.settings.containers import read_function
 from poller.settings.decode import BAD, Decoder, Special
 from poller.settings.files import folder_of, locate, read
-from poller.settings.model import AccountSettings, Settings, SourceSettings
+from poller.settings.model import AccountSettings, FunctionSettings, Settings, SourceSettings
 from poller.settings.nodes import Place, Scalar, Table
 from poller.settings.problems import Finding, Report, SettingsError
 from poller.settings.sources import read_source
@@ -47,7 +48,10 @@ def _settings(root: Table, decoder: Decoder) -> Settings:
     if "aws" in root.entries:  # read ahead, for the sources; the same findings come once
         own = decoder.value(AccountSettings, root.entries["aws"].node, ("aws",), {})
         aws = aws if own is BAD else own
-    special: Special = {SourceSettings: partial(read_source, decoder=decoder, aws=aws)}
+    special: Special = {
+        SourceSettings: partial(read_source, decoder=decoder, aws=aws),
+        FunctionSettings: partial(read_function, decoder=decoder),
+    }
     settings: Settings = Decoder(report, decoder.folder, special).dataclass(Settings, root, (), partial=True)
     for finding in list(check(settings, report.sound)):
         report.add(finding.keys, finding.sentence, finding.hint)

@@ -68,7 +68,11 @@ class ImageCode:
 
     image: str = field(metadata={"path": True, "example": "./images/orders"})
     """OCI image layout (folder or .tar) or archive of `docker save` or `podman save`; `:tag` or `@digest` after it where it holds
-    several images. Of an image for several architectures this host's is taken."""
+    several images. Of an image for several architectures this host's is taken. With driver: container: the name of an image as engines
+    understand it, e.g. ghcr.io/team/orders:1."""
+    pull: str = field(default="missing", metadata={"choices": ("missing", "always", "never")})
+    """When the engine fetches the image: always (at each start of the daemon), if it is missing there, never. What a name means is looked
+    up when the daemon starts; moving a tag changes nothing until the next start. Only with driver: container."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +101,27 @@ class FileSystemConfig:
         }
     )
     """Where the function finds it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSettings:
+    """The container engine of functions with driver: container: Docker, or Podman's service (`podman system service`)."""
+
+    endpoint_url: str = field(
+        default="",
+        metadata={
+            "pattern": r"((unix|tcp|http|https)://.+)?",
+            "words": "unix:///path or tcp://127.0.0.1:port",
+            "example": "unix:///run/podman/podman.sock",
+        },
+    )
+    """Address of its API; the engine must run on this host. Empty: DOCKER_HOST or CONTAINER_HOST from the daemon's environment, else the
+    sockets that Docker and Podman have by default."""
+    network: str = field(
+        default="default",
+        metadata={"pattern": r"(?!host$|container:)[^\s]+", "words": "a network of the engine, not the host's"},
+    )
+    """Network of the engine that functions are in, unless they say `network: none`; default is the engine's own. No port is published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +208,10 @@ class FunctionSettings:
     )
     """Folder or .zip with the deployment package; relative to the file that names it. The handler's file lies at its root.
     Or a container image, without an engine: `{image: ./images/orders}`."""
+    driver: str = field(default="process", metadata={"choices": ("process", "container")})
+    """What runs the function. process: this daemon, images too. container: a container engine, see `container`; its code is an image then,
+    and an environment a container: no user of the image's but one of its own, as on AWS, a read-only root but for /tmp, no capabilities,
+    memory_mb (1,769 MB are one processor)."""
     runtime: str = field(default="", metadata={"example": "python3.11", "shown": True})
     """AWS runtime identifier, e.g. python3.13, nodejs22.x, provided.al2023. `pollerd runtimes` tells which this host can start, and
     how to get the others. Required, but not for an image."""
@@ -320,6 +349,8 @@ class Settings:
     """What is written to standard error."""
     aws: AccountSettings = field(default_factory=AccountSettings)
     """Which AWS sources and functions talk to, unless they say otherwise."""
+    container: ContainerSettings = field(default_factory=ContainerSettings)
+    """The container engine, for functions with driver: container."""
     functions: Mapping[str, FunctionSettings] = field(
         default_factory=dict, metadata=NAME | {"example": "orders", "shown": True}
     )

@@ -14,7 +14,7 @@ from poller.settings.references import function_reference
 
 OF_HERE = (
     *("code", "runtime", "handler", "layers", "image_config", "memory_mb", "environment", "ephemeral_storage_mb"),
-    *("network", "host_ports", "provisioned_concurrency", "prefork", "aliases", "logging"),
+    *("driver", "network", "host_ports", "provisioned_concurrency", "prefork", "aliases", "logging"),
 )
 """Keys of a function that only count where it runs."""
 

@@ -14,6 +14,7 @@ from poller.settings.hints import Shape, shape
 from poller.settings.model import (
     AccountSettings,
     AliasSettings,
+    ContainerSettings,
     FunctionSettings,
     HttpSettings,
     ImageCode,
@@ -34,6 +35,7 @@ _SECTIONS = (
     ("`http`", HttpSettings),
     ("`log`", LogSettings),
     ("`aws`", AccountSettings),
+    ("`container`", ContainerSettings),
     ("`functions`, each", FunctionSettings),
     ("`code` of a function from an image", ImageCode),
     ("`image_config`", ImageConfig),

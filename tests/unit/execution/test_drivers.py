@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from poller.execution.contract import Driver, Elsewhere, Environment, FunctionSpec, Health, Preparing, Reporting
+from poller.execution.contract import (
+    Driver,
+    Elsewhere,
+    EngineImage,
+    Environment,
+    FunctionSpec,
+    Health,
+    Preparing,
+    Reporting,
+    Stocked,
+)
 from poller.execution.drivers import Drivers
 
 HERE = FunctionSpec(
     name="f", version="1", arn="a", task_root="/", runtime="r", handler="h", timeout_seconds=3, memory_mb=128
 )
+IN_AN_ENGINE = replace(HERE, engine_image=EngineImage(name="app:1"))
 THERE = replace(HERE, elsewhere=Elsewhere(url="http://127.0.0.1:1", function="f", region="us-east-1"))
 
 
@@ -33,9 +45,16 @@ class Telling(Named, Reporting):
         return Health(f"server of {function}") if function == "f" else None
 
 
-class Ahead(Named, Preparing):
+class Ahead(Named, Stocked):
     def spares(self) -> dict[str, int]:
         return {"f": 2}
+
+
+class Ready(Named, Preparing):
+    prepared: Sequence[FunctionSpec] = ()
+
+    async def prepare(self, specs: Iterable[FunctionSpec]) -> None:
+        self.prepared = list(specs)
 
 
 def environment_of(drivers: Drivers, spec: FunctionSpec) -> str:
@@ -47,17 +66,21 @@ def environment_of(drivers: Drivers, spec: FunctionSpec) -> str:
 
 
 async def test_code_runs_here_and_what_is_elsewhere_runs_there() -> None:
-    here, there = Named("here"), Telling("there")
-    drivers = Drivers(here=here, elsewhere=there)
+    here, there, engine = Named("here"), Telling("there"), Ready("engine")
+    drivers = Drivers(here=here, elsewhere=there, containers=engine)
     assert (drivers.problems(HERE), drivers.problems(THERE)) == (["here"], ["there"])
+    assert (drivers.problems(IN_AN_ENGINE), environment_of(drivers, IN_AN_ENGINE)) == (["engine"], "engine")
+    await drivers.prepare([HERE, IN_AN_ENGINE, THERE])
+    assert engine.prepared == [IN_AN_ENGINE]
     assert (environment_of(drivers, HERE), environment_of(drivers, THERE)) == ("here", "there")
     assert drivers.health("f") == Health("server of f")
     assert drivers.health("g") is None
     await drivers.close()
     assert here.closed
     assert there.closed
+    assert engine.closed
 
 
 def test_spares_are_told_by_who_has_any() -> None:
-    assert Drivers(here=Ahead("here"), elsewhere=Named("there")).spares() == {"f": 2}
-    assert Drivers(here=Named("here"), elsewhere=Named("there")).spares() == {}
+    assert Drivers(here=Ahead("here"), elsewhere=Named("there"), containers=Named("engine")).spares() == {"f": 2}
+    assert Drivers(here=Named("here"), elsewhere=Named("there"), containers=Named("engine")).spares() == {}

@@ -161,7 +161,7 @@ def test_the_name_of_an_image_in_a_registry_is_refused_with_the_way_to_it(tmp_pa
     with pytest.raises(PackageError, match="OCI layout or a saved archive on this machine") as caught:
         load(name, tmp_path / "state")
     assert "skopeo copy" in caught.value.hint
-    assert "container driver" in caught.value.hint
+    assert "driver: container" in caught.value.hint
 
 
 def platform(architecture: str, os: str = "linux") -> dict[str, Any]:
