@@ -8,6 +8,7 @@ import os
 import stat
 from pathlib import Path
 
+from poller.execution.concurrent.environment import ConcurrentEnvironment
 from poller.execution.contract import Driver, Environment, FunctionSpec, Preparing
 from poller.execution.environment import ProcessEnvironment
 from poller.execution.runtimes import catalogue
@@ -58,6 +59,11 @@ class ProcessDriver(Driver, Preparing):
             runtime = catalogue.find(spec.runtime, self._state)
         except RuntimeUnavailable as error:
             return [*found, str(error)]
+        if spec.max_concurrency > 1 and not runtime.concurrent:
+            found.append(
+                "per_execution_environment_max_concurrency takes a client that runs several invocations at once, and that of "
+                f"{spec.runtime} does not ({runtime.description}): leave it out, or take python, java, nodejs22.x or later"
+            )
         if runtime.root is not None and not self.isolation.sandboxed:
             found.append(_rootless(f"the runtime {spec.runtime}", self.isolation))
         return found
@@ -79,9 +85,8 @@ class ProcessDriver(Driver, Preparing):
         await self._spawner.close()
 
     def _new(self, spec: FunctionSpec) -> ProcessEnvironment:
-        return ProcessEnvironment(
-            spec, self.isolation, self._state, self._emit, busy=self._busy_now, started=self._spares.want
-        )
+        kind = ProcessEnvironment if spec.max_concurrency == 1 else ConcurrentEnvironment
+        return kind(spec, self.isolation, self._state, self._emit, busy=self._busy_now, started=self._spares.want)
 
     def _busy_now(self, environment: ProcessEnvironment, busy: bool) -> None:
         (self._busy.add if busy else self._busy.discard)(environment)
