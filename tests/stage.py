@@ -59,9 +59,9 @@ class Program:
 class Stage:
     """The APIs of one environment, open."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: type[RuntimeApi] = RuntimeApi) -> None:
         self.folder = folder
-        self.api = RuntimeApi(lambda _port: True, paced=False)
+        self.api = kind(lambda _port: True, paced=False)
         self.extensions = ExtensionsApi(ABOUT)
         self.telemetry = TelemetryApi(self.extensions, loopback)
         for api in (self.extensions, self.telemetry, self.telemetry.logs):

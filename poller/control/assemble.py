@@ -18,7 +18,7 @@ from poller.dispatch.invoker import Function, Invoker
 from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
 from poller.envelope import Envelope, envelope
-from poller.execution.contract import Driver, Elsewhere, FunctionSpec, Logging
+from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
 from poller.execution.pool import Pool
 from poller.execution.starts import Starts
 from poller.observe.events import Emit
@@ -163,6 +163,8 @@ def spec(name: str, function: FunctionSettings, settings: Settings, version: str
         network=function.network or "",
         host_ports=(*function.host_ports, *_local_port(account.endpoint_url)),
         logging=log_of(function.logging),
+        max_concurrency=function.per_execution_environment_max_concurrency,
+        initialization_type=CONCURRENT if function.per_execution_environment_max_concurrency > 1 else ON_DEMAND,
         environment=function.environment,
         aws=_aws_variables(account),
         elsewhere=elsewhere,

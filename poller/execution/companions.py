@@ -15,10 +15,12 @@ from typing import Any
 
 from poller.execution.contract import FunctionSpec, Invocation
 from poller.execution.extensions_api import MAX_EXTENSIONS, About, ExtensionsApi
+from poller.execution.listener import Api
 from poller.execution.sandbox.box import Box
 from poller.execution.sandbox.processes import Command, Process, SpawnError
 from poller.execution.telemetry.api import TelemetryApi
 from poller.execution.telemetry.delivery import Dial
+from poller.execution.telemetry.records import CONCURRENT_SCHEMAS, TELEMETRY_SCHEMAS
 
 INTERNAL_SECONDS, EXTERNAL_SECONDS = 0.5, 2.0
 """For SHUTDOWN, with internal extensions only, and with external ones (Lambda DG, shutdown phase). Without any: none."""
@@ -32,8 +34,9 @@ class Companions:
     def __init__(self, spec: FunctionSpec, dial: Dial, broken: Callable[[], None]) -> None:
         account = spec.arn.split(":")[4] if spec.arn.count(":") > 4 else ""  # noqa: PLR2004  # arn:aws:lambda:region:account:...
         about = About(function_name=spec.name, function_version=spec.version, handler=spec.handler, account_id=account)
-        self.api = ExtensionsApi(about)
-        self.telemetry = TelemetryApi(self.api, dial)
+        self._alone = spec.max_concurrency == 1
+        self.api = ExtensionsApi(about, told_of_invocations=self._alone)
+        self.telemetry = TelemetryApi(self.api, dial, TELEMETRY_SCHEMAS if self._alone else CONCURRENT_SCHEMAS)
         self._broken = broken
         self._processes: dict[str, Process] = {}
         self._box: Box | None = None
@@ -42,6 +45,11 @@ class Companions:
         """Why the environment cannot go on: the service's error type, and the reason."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when there is an ``error``."""
+
+    @property
+    def apis(self) -> tuple[Api, ...]:
+        """What the environment's listener serves for them. The older Logs API knows only one invocation at a time."""
+        return (self.api, self.telemetry, self.telemetry.logs) if self._alone else (self.api, self.telemetry)
 
     @property
     def some(self) -> bool:

@@ -14,6 +14,8 @@ from typing import Protocol, runtime_checkable
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"
+CONCURRENT = "lambda-managed-instances"
+"""Of environments that run several invocations at once, whether started ahead of traffic or not."""
 
 
 class Status(enum.Enum):
@@ -156,7 +158,8 @@ class FunctionSpec:
     layers_root: folder with all layers merged, the function's /opt, read only to it; None without layers.
     image: for a function from a container image; then runtime and handler are "", and task_root is the image's root.
     engine_image: for a function that a container engine runs; then task_root is "", too.
-    initialization_type: AWS_LAMBDA_INITIALIZATION_TYPE, ``on-demand`` or ``provisioned-concurrency``.
+    initialization_type: AWS_LAMBDA_INITIALIZATION_TYPE, ``on-demand`` or ``provisioned-concurrency``; ``lambda-managed-instances`` where
+    max_concurrency, the invocations that one environment runs at once, is more than 1.
     ephemeral_storage_mb: size of /tmp. network: host-egress, none, shared, or "" for the best that this host can give.
     file_systems: path inside -> folder of the host, which the function may write to.
     host_ports: ports of the host's loopback that the function may reach in a network of its own.
@@ -180,6 +183,7 @@ class FunctionSpec:
     engine_image: EngineImage | None = None
     elsewhere: Elsewhere | None = None
     initialization_type: str = ON_DEMAND
+    max_concurrency: int = 1
     ephemeral_storage_mb: int = 512
     network: str = ""
     file_systems: Mapping[str, str] = field(default_factory=dict)
@@ -194,7 +198,7 @@ class FunctionSpec:
 
 
 class Environment(Protocol):
-    """One execution environment: one invocation at a time."""
+    """One execution environment: at most ``capacity`` invocations at a time, mostly one."""
 
     @property
     def id(self) -> str:
@@ -205,6 +209,11 @@ class Environment(Protocol):
     def alive(self) -> bool:
         """Whether it can take a further invocation (a reset environment can: it starts again inside it)."""
         ...
+
+    @property
+    def capacity(self) -> int:
+        """Invocations that it may run at once now, those that it runs included. May sink below them, and rise again, while it runs some."""
+        return 1
 
     @property
     def warm(self) -> bool:

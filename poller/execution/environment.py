@@ -21,8 +21,9 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from poller.execution import failures
 from poller.execution.companions import Companions
@@ -52,6 +53,9 @@ class ProcessEnvironment(Spare):
     started: told when an INIT ahead of any event went well.
     """
 
+    _kind_of_api: ClassVar[type[RuntimeApi]] = RuntimeApi
+    _kind_of_capture: ClassVar[type[Capture]] = Capture
+
     def __init__(
         self,
         spec: FunctionSpec,
@@ -70,15 +74,15 @@ class ProcessEnvironment(Spare):
         self._started = started
         self._id = uuid.uuid4().hex
         self._stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{spec.version}]{self._id}"
-        self._api = RuntimeApi(self._admits)
+        self._api = self._kind_of_api(self._admits)
         self._companions = Companions(spec, self._dial, self._api.give_up)
-        for api in (self._companions.api, self._companions.telemetry, self._companions.telemetry.logs):
+        for api in self._companions.apis:
             self._api.serve(api)
         self._told: asyncio.Future[None] | None = (
             None  # done when the extensions are back from the event they were told of
         )
         self._finishing: asyncio.Task[None] | None = None  # of an invocation that has its answer
-        self._capture = Capture(spec.name, self._stream, emit, spec.logging)
+        self._capture = self._kind_of_capture(spec.name, self._stream, emit, spec.logging)
         self._companions.telemetry.subscribed = self._capture.subscribed
         self._temporary: Path | None = None
         self._startup: Startup | None = None
@@ -135,7 +139,7 @@ class ProcessEnvironment(Spare):
         """INIT; a failure is remembered by the runtime not being there, and repeated in the first invocation."""
         failure, took = await self._init(self._spec.init_seconds, "init")
         if failure:
-            await self._reset(_reason(failure))
+            await self._reset(shutdown_reason(failure))
         else:
             self._init_ms = took
             self._started(self._spec)
@@ -198,7 +202,7 @@ class ProcessEnvironment(Spare):
         result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
         result.init_ms, result.max_memory_mb = init_ms, self._high_water()
         self._capture.runtime_done(result)
-        reset = "" if answer is not None else _reason(result.error_type)
+        reset = "" if answer is not None else shutdown_reason(result.error_type)
         if not self._companions.some:  # there is nobody to wait for: no task is needed
             if reset:
                 await self._reset(reset)
@@ -257,12 +261,16 @@ class ProcessEnvironment(Spare):
     def _result(self, request_id: str, answer: Answer | None, duration_ms: float) -> Result:
         """What came first: an answer, the runtime's end, or the timeout."""
         if answer is not None:
-            return _answered(request_id, answer, duration_ms)
+            return answered(request_id, answer, duration_ms)
+        return self._unanswered(request_id, self._runtime, duration_ms)
+
+    def _unanswered(self, request_id: str, process: Process | None, duration_ms: float) -> Result:
+        """What came before an answer: the end of an extension, that of the process which had the event, or the timeout."""
         if self._companions.error is not None:
             kind, reason = self._companions.error
             payload, status = failures.body(kind, request_id, reason), Status.FAILURE
-        elif self._runtime is not None and self._runtime.ended.done():
-            payload, kind = failures.exited(request_id, self._runtime.ended.result()), "Runtime.ExitError"
+        elif process is not None and process.ended.done():
+            payload, kind = failures.exited(request_id, process.ended.result()), "Runtime.ExitError"
             status = Status.FAILURE
         else:
             payload, kind = failures.timed_out(request_id, self._spec.timeout_seconds), TIMED_OUT
@@ -270,24 +278,35 @@ class ProcessEnvironment(Spare):
         return Result(request_id=request_id, status=status, payload=payload, error_type=kind, duration_ms=duration_ms)
 
     async def _init_failed(self, invocation: Invocation, failure: str, took: float) -> Result:
-        """The answer of an invocation whose INIT failed: the runtime's own words if it had any."""
-        request_id = invocation.request_id
+        """The answer of an invocation whose INIT failed."""
         self._log_start(invocation)
-        if failure == TIMED_OUT:
-            payload, kind = failures.timed_out(request_id, self._spec.timeout_seconds), Status.TIMEOUT
-        elif self._api.init_error is not None:
-            payload, kind = self._api.init_error, Status.ERROR
-        elif self._companions.error is not None:
-            payload, kind = failures.body(failure, request_id, self._companions.error[1]), Status.FAILURE
-        elif self._refused is not None:
-            payload, kind = failures.body(failure, request_id, str(self._refused)), Status.FAILURE
-        else:
-            code = self._runtime.ended.result() if self._runtime and self._runtime.ended.done() else -9
-            payload, kind = failures.exited(request_id, code), Status.FAILURE
-        await self._reset(_reason(failure))
-        result = Result(request_id=request_id, status=kind, payload=payload, error_type=failure, duration_ms=took)
+        failed = self._stillborn(failure, took)
+        await self._reset(shutdown_reason(failure))
+        result = failed(invocation.request_id)
         self._capture.runtime_done(result)
         result.log_tail = self._capture.end(result, self._spec.memory_mb)
+        return result
+
+    def _stillborn(self, failure: str, took: float) -> Callable[[str], Result]:
+        """Request id -> answer of an invocation whose INIT failed as it did just now: the runtime's own words if it had any."""
+        status = Status.FAILURE
+        words: Callable[[str], bytes]
+        if failure == TIMED_OUT:
+            status, words = Status.TIMEOUT, partial(failures.timed_out, seconds=self._spec.timeout_seconds)
+        elif (error := self._api.init_error) is not None:
+            status, words = Status.ERROR, partial(_as_it_is, error)
+        elif self._companions.error is not None:
+            words = partial(failures.body, failure, reason=self._companions.error[1])
+        elif self._refused is not None:
+            words = partial(failures.body, failure, reason=str(self._refused))
+        else:
+            code = self._runtime.ended.result() if self._runtime and self._runtime.ended.done() else -9
+            words = partial(failures.exited, returncode=code)
+
+        def result(request_id: str) -> Result:
+            payload = words(request_id)
+            return Result(request_id=request_id, status=status, payload=payload, error_type=failure, duration_ms=took)
+
         return result
 
     def _log_start(self, invocation: Invocation) -> None:
@@ -463,12 +482,17 @@ class ProcessEnvironment(Spare):
         return math.ceil(self._peak / (1024 * 1024))
 
 
+def _as_it_is(body: bytes, _request_id: str) -> bytes:
+    return body
+
+
 async def _first(*futures: asyncio.Future[Any]) -> None:
     """Wait until any of them is done."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
+def answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
+    """What an invocation comes to whose runtime has answered."""
     if answer.oversized:
         payload, kind, status = failures.too_large(MAX_ANSWER), "Function.ResponseSizeTooLarge", Status.ERROR
     elif answer.truncated:
@@ -480,6 +504,6 @@ def _answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
     return Result(request_id=request_id, status=status, payload=payload, error_type=kind, duration_ms=duration_ms)
 
 
-def _reason(failure: str) -> str:
+def shutdown_reason(failure: str) -> str:
     """Why an environment is reset, in the words of a SHUTDOWN event."""
     return "timeout" if failure == TIMED_OUT else "failure"

@@ -52,12 +52,13 @@ class Failure:
 
 
 class ExtensionsApi:
-    """The extensions of one environment."""
+    """The extensions of one environment. told_of_invocations: else there is no event INVOKE (Lambda Managed Instances)."""
 
     prefix = b"/2020-01-01/extension/"
 
-    def __init__(self, about: About) -> None:
+    def __init__(self, about: About, *, told_of_invocations: bool = True) -> None:
         self._about = about
+        self._told_of_invocations = told_of_invocations
         self.reset()
 
     def reset(self) -> None:
@@ -167,7 +168,7 @@ class ExtensionsApi:
         extension = self._by_name.get(name)
         external = extension is not None and extension.external
         for event in events:
-            if reason := _unfit(event, external=external):
+            if reason := self._unfit(event, external=external):
                 refuse(exchange, 403, "Extension.InvalidEventType", f"{event}: {reason}")
                 return
         if extension is None or not external:
@@ -228,6 +229,12 @@ class ExtensionsApi:
             if not self.failed.done():
                 self.failed.set_result(Failure(extension.name, kind, error_type, request.body))
 
+    def _unfit(self, event: str, *, external: bool) -> str:
+        """Why an event cannot be subscribed to, in the service's words; "" if it can."""
+        if event == SHUTDOWN:
+            return "" if external else "ShutdownEventNotSupportedForInternalExtension"
+        return "" if event == INVOKE and self._told_of_invocations else "ErrorInvalidEventType"
+
     def _moved(self, extension: Extension, call: ExtensionCall, exchange: Exchange) -> bool:
         before = extension.state
         moved = extension.moved(call)
@@ -272,10 +279,3 @@ def _events(body: bytes) -> list[str]:
     if not isinstance(events, list) or not all(isinstance(event, str) for event in events):
         raise ValueError("events is no list of strings")
     return events
-
-
-def _unfit(event: str, *, external: bool) -> str:
-    """Why an event cannot be subscribed to, in the service's words; "" if it can."""
-    if event == INVOKE or (event == SHUTDOWN and external):
-        return ""
-    return "ShutdownEventNotSupportedForInternalExtension" if event == SHUTDOWN else "ErrorInvalidEventType"

@@ -2,14 +2,16 @@
 
 What holds here:
 
-1. An invocation takes an idle environment: a provisioned one if there is any, else the one used last, so that the others can go idle
-   and be stopped. If there is none it waits in line, first come, first served, while an environment is started on its behalf. Whatever
-   comes first, an environment freed or one started, serves the head of the line; so a start that nobody needs any more ends as an idle
-   environment.
-2. For each invocation in line a start is under way or waits for its turn, and no more begin; provisioned ones come on top. How many
-   begin at once on the host is decided by starts.py, how fast a function may grow by growth.py; a wait for either is a wait in line.
+1. An invocation takes an environment with room: a provisioned one if there is any, else the one used last, so that the others can go
+   idle and be stopped (idle.py). If there is none it waits in line, first come, first served, while an environment is started on its
+   behalf. Whatever comes first, an environment freed or one started, serves the head of the line; so a start that nobody needs any more
+   ends as an idle environment.
+2. For all invocations in line starts are under way or wait for their turn, as many as have room for them, and no more begin; provisioned
+   ones come on top. How many begin at once on the host is decided by starts.py, how fast a function may grow by growth.py; a wait for
+   either is a wait in line.
 3. An environment whose INIT failed serves the head of the line as well: it repeats its INIT inside the invocation, which answers it.
-4. No environment is stopped in the middle of an invocation, but by ``close`` and by the cancellation of the invocation itself.
+4. No environment is stopped in the middle of an invocation, but by ``close`` and by the cancellation of the invocation itself: one that
+   runs others as well takes no more of them and is stopped after the last.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import traceback
 from collections.abc import Callable
 
 from poller.aio.clock import Clock
-from poller.execution.contract import PROVISIONED, Driver, FunctionSpec, Invocation, Result
+from poller.execution.contract import ON_DEMAND, PROVISIONED, Driver, FunctionSpec, Invocation, Result
 from poller.execution.growth import Growth
 from poller.execution.idle import Idle, Member
 from poller.execution.line import Line
@@ -44,7 +46,8 @@ class Pool:
     """Environments of one function version.
 
     idle_timeout_seconds: an environment without work for so long is stopped. recycle_after_seconds: one of that age takes no further
-    invocation. provisioned: environments that ``provision`` starts ahead and keeps. starts: shared by all pools of a host.
+    invocation. provisioned: invocations for which ``provision`` starts environments ahead, and keeps them. starts: shared by all pools of
+    a host.
     """
 
     def __init__(
@@ -67,7 +70,9 @@ class Pool:
         self._recycle_after = recycle_after_seconds
         self._starts = starts or Starts()
         self._growth = Growth()
-        self._provision = Provision(provisioned)
+        self._each = spec.max_concurrency
+        self._provisioned = provisioned
+        self._provision = Provision(math.ceil(provisioned / self._each))
         self._members: set[Member] = set()  # all, those in INIT too
         self._idle = Idle()  # on demand
         self._ready = Idle()  # provisioned
@@ -91,8 +96,11 @@ class Pool:
 
     @property
     def allocation(self) -> Allocation:
-        """How far provisioned concurrency has got."""
-        return self._provision.shown(len(self._ready))
+        """How far provisioned concurrency has got, in invocations."""
+        environments = self._provision.shown(len(self._ready))
+        most, allocated = self._provisioned, environments.allocated * self._each
+        available = min(most, self._ready.places)
+        return dataclasses.replace(environments, requested=most, allocated=min(most, allocated), available=available)
 
     def provision(self) -> None:
         """Start the provisioned environments, and keep as many until ``close``. Called once at most; else there are none."""
@@ -109,7 +117,8 @@ class Pool:
         try:
             result = await member.environment.invoke(invocation)
         except BaseException:
-            self._end(member, "cut")
+            member.running -= 1
+            self._retire(member, "cut")
             raise
         self._give_back(member)
         if member.provisioned:
@@ -151,25 +160,28 @@ class Pool:
 
     @property
     def _short(self) -> bool:
-        """Whether more invocations wait than environments are being started on demand.
+        """Whether more invocations wait than there is room for in environments that are being started on demand.
 
         Provisioned ones do not count: their INIT may take minutes, and until it ends the service runs on demand what comes.
         """
-        return len(self._line) > len(self._starting) - sum(self._starting.values())
+        return len(self._line) > self._each * (len(self._starting) - sum(self._starting.values()))
 
     def _missing(self, now: float) -> bool:
         return self._keeper is not None and self._provision.missing(now) > 0
 
     def _take(self) -> Member | None:
-        """An idle environment, or None."""
+        """An environment with room for one more invocation, which it is given; or None."""
         if self._closed:
             raise PoolClosedError(f"function {self.spec.name} is stopped")
         now = self._clock.now()
-        while member := (self._ready and self._ready.take()) or self._idle.take():
+        while member := (self._provisioned and self._ready.take()) or self._idle.take():
             if reason := self._unfit(member, now):
-                self._end(member, reason)
+                self._retire(member, reason)
                 continue
+            member.running += 1
             self._busy.add(member)
+            if self._each > 1:
+                (self._ready if member.provisioned else self._idle).share(member)
             return member
         return None
 
@@ -183,11 +195,11 @@ class Pool:
         return member
 
     def _give_back(self, member: Member) -> None:
-        """The environment is free, or its time is over."""
-        self._busy.discard(member)
+        """An invocation in it is over: it has room for another one, or its time is over."""
+        member.running -= 1
         now = self._clock.now()
         if reason := self._unfit(member, now):
-            self._end(member, reason)
+            self._retire(member, reason)
         else:
             self._offer(member, now)
 
@@ -195,6 +207,8 @@ class Pool:
         """Why an environment takes no further invocation; "" if it does."""
         if self._closed:
             return "drain"
+        if member.leaving:
+            return member.leaving
         if not member.environment.alive:
             return "died"
         if member.provisioned:
@@ -202,15 +216,18 @@ class Pool:
         return "recycle" if now >= member.ends else ""
 
     def _offer(self, member: Member, now: float) -> None:
-        """Serve the head of the line, or be idle."""
-        if self._line and self._line.serve(member):
+        """Serve the head of the line, as far as there is room; then be idle, or there for who comes next."""
+        while self._line and member.room and self._line.serve(member):
+            member.running += 1
             self._busy.add(member)
-        elif member.provisioned:
-            self._ready.put(member, now)
-        else:
-            self._idle.put(member, now)
-            if self._reaper is None or self._reaper.done():
-                self._reaper = asyncio.get_running_loop().create_task(self._reap(), name=f"idle {self.spec.name}")
+        free = self._ready if member.provisioned else self._idle
+        if member.running:
+            free.share(member)
+            return
+        self._busy.discard(member)
+        free.put(member, now)
+        if not member.provisioned and (self._reaper is None or self._reaper.done()):
+            self._reaper = asyncio.get_running_loop().create_task(self._reap(), name=f"idle {self.spec.name}")
 
     def _want(self) -> None:
         """Ask for turns to start what is missing."""
@@ -226,7 +243,9 @@ class Pool:
     async def _start(self, provisioned: bool) -> None:
         """A new environment, from INIT to its place."""
         member: Member | None = None
-        spec = dataclasses.replace(self.spec, initialization_type=PROVISIONED) if provisioned else self.spec
+        spec = self.spec
+        if provisioned and spec.initialization_type == ON_DEMAND:
+            spec = dataclasses.replace(spec, initialization_type=PROVISIONED)
         try:
             member = Member(self._driver.environment(spec), provisioned)
             self._members.add(member)
@@ -271,6 +290,17 @@ class Pool:
         for member, reason in self._provision.look(self._ready, self._busy, self._clock.now()):
             self._ready.remove(member)
             self._end(member, reason)
+
+    def _retire(self, member: Member, reason: str) -> None:
+        """Let an environment take no further invocation, and stop it as soon as it has none. The first reason counts."""
+        member.leaving = member.leaving or reason
+        if not member.running:
+            self._end(member, member.leaving)
+            return
+        (self._ready if member.provisioned else self._idle).remove(member)
+        if member.provisioned:
+            self._provision.gone(member)
+            self._want()
 
     def _end(self, member: Member, reason: str) -> None:
         """Stop an environment, in a task of its own. Idempotent."""

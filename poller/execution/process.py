@@ -7,6 +7,7 @@ import os
 import stat
 from pathlib import Path
 
+from poller.execution.concurrent.environment import ConcurrentEnvironment
 from poller.execution.contract import Driver, Environment, FunctionSpec, Stocked
 from poller.execution.environment import ProcessEnvironment
 from poller.execution.memory_watch import MemoryWatch
@@ -54,6 +55,11 @@ class ProcessDriver(Driver, Stocked):
             runtime = catalogue.find(spec.runtime, self._state)
         except RuntimeUnavailable as error:
             return [*found, str(error)]
+        if spec.max_concurrency > 1 and not runtime.concurrent:
+            found.append(
+                "per_execution_environment_max_concurrency takes a client that runs several invocations at once, and that of "
+                f"{spec.runtime} does not ({runtime.description}): leave it out, or take python, java, nodejs22.x or later"
+            )
         if runtime.root is not None and not self.isolation.sandboxed:
             found.append(_rootless(f"the runtime {spec.runtime}", self.isolation))
         return found
@@ -73,9 +79,9 @@ class ProcessDriver(Driver, Stocked):
         await self._spawner.close()
 
     def _new(self, spec: FunctionSpec) -> ProcessEnvironment:
-        return ProcessEnvironment(
-            spec, self.isolation, self._state, self._emit, busy=self._watch.busy_now, started=self._spares.want
-        )
+        kind = ProcessEnvironment if spec.max_concurrency == 1 else ConcurrentEnvironment
+        busy = self._watch.busy_now
+        return kind(spec, self.isolation, self._state, self._emit, busy=busy, started=self._spares.want)
 
 
 def _closed(*folders: str | None) -> str:

@@ -1,8 +1,7 @@
 """The Runtime API of one environment: what the function's process talks to. One listener an environment; its address is its identity.
 
-Paths, statuses and bodies as the service has them (Lambda DG, Using the Lambda runtime API). ``Content-Type`` is exactly
-``application/json``: the Python client hands the handler a string otherwise, and crashes without. Other APIs of the same
-listener (extensions, telemetry, metadata) are given to ``serve``.
+Paths, statuses and bodies as the service has them (Lambda DG, Using the Lambda runtime API). Other APIs of the same listener
+(extensions, telemetry, metadata) are given to ``serve``.
 
 What a driver does, in order: ``reset``, start the processes, wait for ``ready``; for each event ``deliver`` and wait for the answer.
 """
@@ -11,48 +10,30 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 
-from poller.execution import failures
-from poller.execution.answers import (
-    ERROR_TYPE,
-    MAX_ANSWER,
-    Answer,
-    AnswerStream,
-    End,
-    error_in_trailers,
-)
+from poller.execution.answers import ERROR_TYPE, MAX_ANSWER, Answer, AnswerStream, End
 from poller.execution.bandwidth import Bucket
 from poller.execution.contract import Invocation
-from poller.execution.error_cause import CONTENT_TYPE, sanitised, split, trimmed
+from poller.execution.error_cause import sanitised
+from poller.execution.handout import handout
 from poller.execution.listener import Admit, Api, Listener
+from poller.execution.posted import MODE, MODES, Streamed, Taker, text
 from poller.execution.replies import ACCEPTED, JSON, not_found, refuse
 from poller.execution.states import Call, State, move, refusal
-from poller.wire.http import Exchange, Receiver, Request, one_line, response
+from poller.wire.http import Exchange, Receiver, Request, response
 
 __all__ = ["MAX_ANSWER", "Answer", "RuntimeApi"]
 
 NEXT = b"/2018-06-01/runtime/invocation/next"
 INVOCATION = b"/2018-06-01/runtime/invocation/"
-MODE = b"lambda-runtime-function-response-mode"
-MODES = frozenset({b"", b"streaming"})
-CAUSE = b"lambda-runtime-function-xray-error-cause"
+VERBS = {b"response": Call.RESPONSE, b"error": Call.ERROR}
+"""What an answer's path ends with."""
 
 _PONG = response(200, [(b"Content-Type", b"text/plain")], b"pong")
 _RESTORED = response(200, [JSON], b"")
-_EVENT = (
-    b"HTTP/1.1 200 OK\r\n"
-    b"Content-Type: application/json\r\n"
-    b"Lambda-Runtime-Aws-Request-Id: %b\r\n"
-    b"Lambda-Runtime-Deadline-Ms: %d\r\n"
-    b"Lambda-Runtime-Invoked-Function-Arn: %b\r\n"
-    b"Lambda-Runtime-Trace-Id: %b\r\n"
-    b"%b"
-    b"Content-Length: %d\r\n\r\n%b"
-)
 
 
-class RuntimeApi:
+class RuntimeApi(Taker):
     """The state of one runtime process, and the listener it talks to. ``reset`` for each new process.
 
     paced: streamed answers leave at the service's pace; else as fast as they are read.
@@ -172,7 +153,7 @@ class RuntimeApi:
         if self._wants_stream:
             pace = Bucket(asyncio.get_running_loop().time()) if self._paced else None
             stream = AnswerStream(exchange, pace)
-            self._answered(Answer(b"", content_type=_text(request, b"content-type"), stream=stream))
+            self.settle(Answer(b"", content_type=text(request, b"content-type"), stream=stream))
         self._streamed = Streamed(self, exchange, request, current[0].request_id, stream)
         return self._streamed
 
@@ -190,10 +171,14 @@ class RuntimeApi:
         if self.state is State.READY:
             self._event, self._event_id = None, b""
             if not self.ready.done():
-                self.ready.set_result(None)
-                for api in self.listener.apis:
-                    api.runtime_ready()
+                self._announce()
         self._hand_out(exchange)
+
+    def _announce(self) -> None:
+        """The runtime has asked for its first event."""
+        self.ready.set_result(None)
+        for api in self.listener.apis:
+            api.runtime_ready()
 
     def _post(self, path: bytes, request: Request, exchange: Exchange) -> None:
         if path.startswith(INVOCATION):
@@ -201,11 +186,11 @@ class RuntimeApi:
         elif path == b"/2018-06-01/runtime/init/error":
             if self._moved(Call.INIT_ERROR, exchange):
                 self.init_error = request.body
-                self.init_error_type = sanitised(_text(request, ERROR_TYPE))
+                self.init_error_type = sanitised(text(request, ERROR_TYPE))
                 exchange.send(ACCEPTED)
         elif path == b"/2018-06-01/runtime/restore/error":
             if self._moved(Call.RESTORE_ERROR, exchange):
-                self.restore_error_type = sanitised(_text(request, ERROR_TYPE))
+                self.restore_error_type = sanitised(text(request, ERROR_TYPE))
                 exchange.send(ACCEPTED)
         else:
             not_found(exchange)
@@ -215,27 +200,19 @@ class RuntimeApi:
         request_id, _, verb = path[len(INVOCATION) :].partition(b"/")
         if not request_id or request_id != self._event_id:
             return None
-        return _VERBS.get(verb)
+        return VERBS.get(verb)
 
     def _invocation(self, path: bytes, request: Request, exchange: Exchange) -> None:
         call, current = self._called(path), self._event
         if call is None or current is None:
-            if path.rpartition(b"/")[2] in _VERBS:
+            if path.rpartition(b"/")[2] in VERBS:
                 refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
             else:
                 not_found(exchange)
             return
         if not self._moved(call, exchange):
             return
-        mode = request.header(MODE) if request.marked and call is Call.RESPONSE else b""
-        if mode not in MODES:
-            refuse(exchange, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
-            self.failed(current[0].request_id, "Runtime.InvalidResponseModeHeader", "Invalid function response mode")
-        elif request.oversized:
-            self.oversized(request.size, exchange)
-        else:
-            exchange.send(ACCEPTED)
-            self._answered(_error(request) if call is Call.ERROR else _success(request))
+        self.post(call, request, exchange, current[0].request_id)
 
     def _restore_next(self, exchange: Exchange) -> None:
         if self._moved(Call.RESTORE_NEXT, exchange):
@@ -254,17 +231,7 @@ class RuntimeApi:
         self.state = State.RUNNING
         invocation, deadline_ms = self._event
         self._event_id = invocation.request_id.encode()
-        payload = invocation.payload
-        head = (
-            one_line(self._event_id),
-            deadline_ms,
-            one_line(invocation.function_arn.encode()),
-            one_line((invocation.trace_id or _trace()).encode()),
-            _optional(invocation),
-            len(payload),
-            payload,
-        )
-        exchange.send(_EVENT % head)
+        exchange.send(handout(invocation, self._event_id, deadline_ms))
 
     # what answers come to, streamed ones included
 
@@ -277,122 +244,11 @@ class RuntimeApi:
         return moved is not None
 
     def sent(self) -> None:
-        """A streamed answer has come. For ``Streamed`` alone, like what follows."""
+        """A streamed answer has come."""
         self._streamed = None
         self._moved(Call.SENT)
 
-    def accept(self, answer: Answer | None, exchange: Exchange) -> None:
-        """The answer is good; None when the stream has said so already."""
-        exchange.send(ACCEPTED)
-        if answer is not None:
-            self._answered(answer)
-
-    def oversized(self, size: int, exchange: Exchange) -> None:
-        """It was longer than it may be."""
-        text = f"Exceeded maximum allowed payload size ({MAX_ANSWER} bytes)."
-        refuse(exchange, 413, "RequestEntityTooLarge", text)
-        self._answered(Answer(b"", oversized=True, size=size))
-
-    def truncated(self, request_id: str, exchange: Exchange) -> None:
-        """It was shorter than it should be."""
-        text = "HTTP request detected as truncated"
-        refuse(exchange, 400, "TruncatedHTTPRequest", text)
-        self.failed(request_id, "Runtime.TruncatedResponse", text, truncated=True)
-
-    def failed(self, request_id: str, error_type: str, reason: str, *, truncated: bool = False) -> None:
-        """It is none: the invoker gets our words."""
-        body = failures.body(error_type, request_id, reason)
-        self._answered(Answer(body, error=True, truncated=truncated, size=len(body), error_type=error_type))
-
-    def _answered(self, answer: Answer) -> None:
+    def settle(self, answer: Answer) -> None:
+        """To whoever waits for it."""
         if self.answer is not None and not self.answer.done():
             self.answer.set_result(answer)
-
-
-class Streamed(Receiver):
-    """The body of one answer that comes in chunks, on its way to a stream or, for a caller who wants none, into one piece."""
-
-    def __init__(
-        self, api: RuntimeApi, exchange: Exchange, request: Request, request_id: str, stream: AnswerStream | None
-    ) -> None:
-        self._api = api
-        self._exchange = exchange
-        self._request = request
-        self._request_id = request_id
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self.stream = stream
-
-    def on_piece(self, piece: bytes) -> None:
-        """Pass it on, or keep it."""
-        self._size += len(piece)
-        if self.stream is not None:
-            self.stream.feed(piece)
-        elif self._size <= MAX_ANSWER:
-            self._pieces.append(piece)
-        else:
-            self._pieces.clear()
-
-    def on_end(self, request: Request) -> None:
-        """All has come."""
-        self._api.sent()
-        error_type, error_body = error_in_trailers(request)
-        if self.stream is not None and self.stream.oversized:
-            self.stream.finish(End.OVERSIZED, error_type or "Function.ResponseSizeTooLarge", error_body)
-            self._api.oversized(self._size, self._exchange)
-        elif self.stream is not None:
-            self.stream.finish(End.COMPLETE, error_type, error_body)
-            self._api.accept(None, self._exchange)
-        elif self._size > MAX_ANSWER:
-            self._api.oversized(self._size, self._exchange)
-        else:
-            content_type = _text(request, b"content-type")
-            body = error_body if error_type else b"".join(self._pieces)
-            answer = Answer(
-                body, error=bool(error_type), size=self._size, content_type=content_type, error_type=error_type
-            )
-            self._api.accept(answer, self._exchange)
-
-    def on_cut(self) -> None:
-        """The runtime hung up before the end."""
-        self._api.sent()
-        if self.stream is not None:
-            self.stream.finish(End.TRUNCATED, "Runtime.TruncatedResponse")
-        self._api.truncated(self._request_id, self._exchange)
-
-
-_VERBS = {b"response": Call.RESPONSE, b"error": Call.ERROR}
-
-
-def _success(request: Request) -> Answer:
-    return Answer(request.body, size=request.size, content_type=_text(request, b"content-type"))
-
-
-def _error(request: Request) -> Answer:
-    body, cause = request.body, trimmed(request.header(CAUSE))
-    if request.header(b"content-type") == CONTENT_TYPE:
-        body, cause = split(body)
-    error_type = sanitised(_text(request, ERROR_TYPE))
-    return Answer(body, error=True, size=request.size, error_type=error_type, cause=cause)
-
-
-def _text(request: Request, name: bytes) -> str:
-    return request.header(name).decode("latin-1")
-
-
-def _optional(invocation: Invocation) -> bytes:
-    """The headers that few invocations have."""
-    if not (invocation.client_context or invocation.cognito_identity or invocation.tenant_id):
-        return b""
-    given = {
-        b"Lambda-Runtime-Client-Context": invocation.client_context,
-        b"Lambda-Runtime-Cognito-Identity": invocation.cognito_identity,
-        b"Lambda-Runtime-Aws-Tenant-Id": invocation.tenant_id,
-    }
-    return b"".join(b"%b: %b\r\n" % (name, one_line(value.encode())) for name, value in given.items() if value)
-
-
-def _trace() -> str:
-    """A trace of our own, not sampled (Lambda DG, X-Amzn-Trace-Id)."""
-    now = time.time_ns()
-    return f"Root=1-{now // 1_000_000_000:08x}-{now:024x};Parent={now & (2**64 - 1):016x};Sampled=0"

@@ -1,7 +1,8 @@
 """The scripted driver: environments without processes, in which everything happens as a script says. For tests of what uses environments.
 
-They behave as the contract asks of all: one invocation at a time, a timeout and a crash leave them to start again inside the next
-invocation, errors have the service's words. What a script cannot make them do is break that contract; only ``DEFECT`` does.
+They behave as the contract asks of all: no more invocations at a time than the spec has, a crash leaves them to start again inside the
+next invocation, and so does a timeout, unless they run several at once: then it costs a place. Errors have the service's words. What a
+script cannot make them do is break that contract; only ``DEFECT`` does.
 """
 
 from __future__ import annotations
@@ -74,13 +75,16 @@ class ScriptedDriver(Driver):
 
 
 class ScriptedEnvironment(Environment):
-    """One environment. served: request ids in their order; doing: init, invoke, or "" for nothing."""
+    """One environment. served: request ids in their order; doing: init, invoke, or "" for nothing; running: invocations, now."""
 
     def __init__(self, name: str, spec: FunctionSpec, script: Script) -> None:
         self.spec = spec
         self.doing = ""
         self.stopped = False
         self.served: list[str] = []
+        self.running = 0
+        self._overdue = 0
+        self._turn = asyncio.Lock()  # one INIT for all who need it
         self._id = name
         self._script = script
         self._initialised = False
@@ -94,8 +98,13 @@ class ScriptedEnvironment(Environment):
 
     @property
     def alive(self) -> bool:
-        """Until it is stopped."""
-        return not self.stopped
+        """Until it is stopped, or nothing runs but what was given up."""
+        return not self.stopped and not (self._overdue and not self.running)
+
+    @property
+    def capacity(self) -> int:
+        """What is given up keeps its place."""
+        return self.spec.max_concurrency - self._overdue
 
     @property
     def warm(self) -> bool:
@@ -103,8 +112,12 @@ class ScriptedEnvironment(Environment):
         return self._initialised and not self.stopped
 
     def die(self) -> None:
-        """Its process ends, as by the kernel, while it has nothing to do."""
+        """Its process ends, as by the kernel, and with it whatever it runs."""
         self._initialised = False
+        self._overdue = 0
+        if not self.stopped:
+            over, self._ended = self._ended, asyncio.Event()
+            over.set()
 
     async def start(self) -> None:
         """INIT as the script has it."""
@@ -120,12 +133,15 @@ class ScriptedEnvironment(Environment):
             init_ms, self._init_ms = self._init_ms, None
             began = self._now()
             act = WELL
-            ending = Ending.WELL if self.warm else await self._init(self.spec.timeout_seconds)
+            async with self._turn:
+                ending = Ending.WELL if self.warm else await self._init(self.spec.timeout_seconds)
             if ending is Ending.WELL:
                 act = self._script.act(invocation)
                 ending = await self._play(act, self.spec.timeout_seconds - (self._now() - began))
-            if ending in {Ending.EXITED, Ending.KILLED, Ending.HUNG}:
-                self.die()
+                if ending is Ending.HUNG and self.spec.max_concurrency > 1:
+                    self._overdue += 1
+                elif ending is Ending.HUNG:
+                    self.die()
             result = self._result(invocation, ending, act.payload)
             return dataclasses.replace(result, init_ms=init_ms, duration_ms=(self._now() - began) * 1000)
 
@@ -145,12 +161,15 @@ class ScriptedEnvironment(Environment):
     async def _play(self, act: Act, limit: float) -> Ending:
         """Let it happen; what takes longer than the limit hangs, for those who wait."""
         hangs = act.ending is Ending.HUNG or act.seconds > limit
+        ended = self._ended
         try:
             async with asyncio.timeout(limit if hangs else act.seconds):
-                await self._ended.wait()
+                await ended.wait()
         except TimeoutError:
             if act.ending is Ending.DEFECT:
                 raise DefectError("as the script has it") from None
+            if act.ending in {Ending.EXITED, Ending.KILLED} and not hangs:
+                self.die()
             return Ending.HUNG if hangs else act.ending
         return Ending.KILLED
 
@@ -169,17 +188,22 @@ class ScriptedEnvironment(Environment):
 
 
 class _Doing:
-    """While an environment does something. Two things at once are the caller's defect, and so is anything after its stop."""
+    """While an environment does something. More at once than it may do is the caller's defect, and so is anything after its stop."""
 
     def __init__(self, environment: ScriptedEnvironment, what: str) -> None:
         self._environment = environment
         self._what = what
 
     def __enter__(self) -> None:
-        if self._environment.doing or self._environment.stopped:
-            state = self._environment.doing or "stopped"
-            raise DefectError(f"{self._what} in environment {self._environment.id}, which is: {state}")
-        self._environment.doing = self._what
+        environment = self._environment
+        one_more = self._what == environment.doing == "invoke" and environment.running < environment.capacity
+        if environment.stopped or (environment.doing and not one_more):
+            state = environment.doing or "stopped"
+            raise DefectError(f"{self._what} in environment {environment.id}, which is: {state}")
+        environment.doing = self._what
+        environment.running += self._what == "invoke"
 
     def __exit__(self, *_: object) -> None:
-        self._environment.doing = ""
+        environment = self._environment
+        environment.running -= self._what == "invoke"
+        environment.doing = self._what if environment.running else ""

@@ -5,6 +5,7 @@ Looks at the file system, starts nothing. Paths are those that the function sees
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,8 @@ def startup(spec: FunctionSpec, state: Path, *, sandboxed: bool, temporary: Path
     opt = Path(spec.layers_root) if spec.layers_root else None
     places = (Places.sandboxed if sandboxed else Places.on_host)(Path(spec.task_root), opt)
     launch = _image(spec) if spec.image else _runtime(spec, state, places)
+    if spec.max_concurrency > 1:  # frames of several writers would meet in one channel
+        launch = dataclasses.replace(launch, framed=False)
     mounts = {} if spec.image else {"/var/task": spec.task_root}
     if opt is not None:
         mounts["/opt"] = str(opt)

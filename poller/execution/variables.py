@@ -31,6 +31,8 @@ def variables(spec: FunctionSpec, launch: Launch, *, address: str, log_stream: s
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": address,
     }
+    if spec.max_concurrency > 1:
+        platform["AWS_LAMBDA_MAX_CONCURRENCY"] = str(spec.max_concurrency)
     given = {"TMPDIR": temporary} if temporary else {}
     logging = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": spec.logging.application_level}
     open_to_customers = {**launch.environment, **(logging if spec.logging.json else {})}
@@ -42,6 +44,7 @@ NOT_FOR_EXTENSIONS = frozenset(
         "AWS_EXECUTION_ENV",
         "AWS_LAMBDA_LOG_GROUP_NAME",
         "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_MAX_CONCURRENCY",
         "AWS_XRAY_CONTEXT_MISSING",
         "AWS_XRAY_DAEMON_ADDRESS",
         "LAMBDA_RUNTIME_DIR",

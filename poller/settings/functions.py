@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from poller.settings.code import contents
+from poller.settings.concurrent import check_concurrent
 from poller.settings.image import check_image
 from poller.settings.layers import check_layers
 from poller.settings.model import AliasSettings, FileSystemConfig, FunctionSettings, ImageCode
@@ -70,6 +71,7 @@ def _beside_code(keys: Keys, function: FunctionSettings, sound: Callable[[Keys],
     """Findings about what every function that runs here may have, whatever its code is."""
     if sound((*keys, "environment")):
         yield from _environment((*keys, "environment"), function)
+    yield from check_concurrent(keys, function, sound)
     if sound((*keys, "aliases")):
         for name, alias in function.aliases.items():
             yield from _alias((*keys, "aliases", name), alias)

@@ -247,10 +247,14 @@ class FunctionSettings:
     )
     """Environment variables of the function; 4 KB together. Names that AWS reserves (AWS_REGION, ...) are refused."""
     reserved_concurrency: int | None = field(default=None, metadata=between(0) | {"example": 8, "unversioned": True})
-    """Environments that may run this function at once, set aside from `concurrency`. Absent: what others leave. 0: never runs."""
+    """Invocations that may run of this function at once, set aside from `concurrency`. Absent: what others leave. 0: never runs."""
     provisioned_concurrency: int | None = field(default=None, metadata=between(1) | {"example": 2, "unversioned": True})
-    """Environments started ahead of traffic and kept whatever the traffic; invocations go to them first, and beside them when all
-    are busy. At most reserved_concurrency; without one they are set aside from `concurrency`. Absent: none."""
+    """Invocations for which environments are started ahead of traffic and kept whatever the traffic; invocations go to them first, and
+    beside them when all are busy. At most reserved_concurrency; without one they are set aside from `concurrency`. Absent: none."""
+    per_execution_environment_max_concurrency: int = field(default=1, metadata=between(1, 1600))
+    """Invocations that one environment runs at once; AWS's range (Lambda Managed Instances). Above 1 the runtime's client must know how:
+    python, java, nodejs22.x and later do, a provided runtime's or an image's own client has to read AWS_LAMBDA_MAX_CONCURRENCY. They share
+    memory_mb, /tmp and an end by a crash; a timeout is one's own, and its code runs on. `logging` must be JSON."""
     ephemeral_storage_mb: int = field(default=512, metadata=between(512, 10240))
     """Size of the function's /tmp in MB; AWS's default and range. Under a sandbox it is memory; without one nobody keeps the limit."""
     file_system_configs: Sequence[FileSystemConfig] = ()

@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 @pytest.fixture
 def emulator(scene: Scene, tmp_path: Path) -> Iterator[servers.Server]:
     try:
-        server = servers.interface_emulator(tmp_path, FUNCTION, "app.handler", **scene.variables())
+        variables = scene.variables() | {"JOURNAL": str(scene.journal.path)}  # it runs beside us, in no sandbox
+        server = servers.interface_emulator(tmp_path, FUNCTION, "app.handler", **variables)
         server.start()
     except servers.Unavailable as reason:
         pytest.skip(str(reason))

@@ -117,6 +117,11 @@ class Runtime(Protocol):
         ...
 
     @property
+    def concurrent(self) -> bool:
+        """Whether its client runs as many invocations at once as AWS_LAMBDA_MAX_CONCURRENCY says."""
+        ...
+
+    @property
     def description(self) -> str:
         """What it is made of, versions included, in one line."""
         ...

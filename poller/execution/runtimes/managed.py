@@ -32,6 +32,8 @@ EARLY = ("LD_", "PYTHON")
 HARMLESS = frozenset(
     {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONUTF8", "PYTHONIOENCODING"}
 )
+CONCURRENT = {"awslambdaric": 4, "aws-lambda-ric": 4, "aws-lambda-java-runtime-interface-client": 2}
+"""Client -> the first version, as far as any is built here, that runs several invocations at once."""
 
 
 class ManagedRuntime:
@@ -53,6 +55,13 @@ class ManagedRuntime:
     def root(self) -> Path | None:
         """Its root file system, if it has one."""
         return self._build.root
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether the client's version is one of those."""
+        name, _, version = self._build.client.split(" with ")[0].partition(" ")
+        least, major = CONCURRENT.get(name), version.partition(".")[0]
+        return least is not None and major.isdecimal() and int(major) >= least
 
     @property
     def description(self) -> str:

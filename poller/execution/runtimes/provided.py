@@ -21,6 +21,7 @@ class ProvidedRuntime:
     """Starts the first bootstrap found: the package's, else the layers' (Lambda DG, Building a custom runtime)."""
 
     root: Path | None = None
+    concurrent = True  # what the function brings along must know how
     description = "the function's own executable, bootstrap, on this host's system"
 
     def __init__(self, identifier: str) -> None:

@@ -15,7 +15,7 @@ from poller.execution.extensions_api import ExtensionsApi
 from poller.execution.replies import JSON, not_found, refuse
 from poller.execution.telemetry.delivery import Dial
 from poller.execution.telemetry.facts import Fact, Subscribed
-from poller.execution.telemetry.records import LOGS_SCHEMAS
+from poller.execution.telemetry.records import LOGS_SCHEMAS, TELEMETRY_SCHEMAS
 from poller.execution.telemetry.subscriber import Subscriber
 from poller.execution.telemetry.subscription import Invalid, read
 from poller.wire.http import Exchange, Request, response
@@ -29,12 +29,13 @@ _OK = response(200, [JSON], b'"OK"')
 
 
 class TelemetryApi:
-    """Subscribers of one environment. dial: see ``delivery.Dial``."""
+    """Subscribers of one environment. dial: see ``delivery.Dial``. schemas: that they may ask for."""
 
     prefix = b"/2022-07-01/telemetry"
 
-    def __init__(self, extensions: ExtensionsApi, dial: Dial) -> None:
+    def __init__(self, extensions: ExtensionsApi, dial: Dial, schemas: tuple[str, ...] = TELEMETRY_SCHEMAS) -> None:
         self._extensions = extensions
+        self._schemas = schemas
         self._dial = dial
         self._subscribers: dict[str, Subscriber] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -114,7 +115,7 @@ class TelemetryApi:
             refuse(exchange, 403, f"{api}.SubscriptionClosed", f"{api} API subscription is closed")
             return
         try:
-            subscription = read(request.body, logs=logs)
+            subscription = read(request.body, logs=logs, schemas=self._schemas)
             if any((one.subscription.schema in LOGS_SCHEMAS) is not logs for one in self._subscribers.values()):
                 raise Invalid("an environment uses either the Telemetry API or the Logs API, not both")  # noqa: TRY301
         except Invalid as error:

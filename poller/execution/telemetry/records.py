@@ -27,6 +27,8 @@ from poller.execution.telemetry.facts import (
 )
 
 TELEMETRY_SCHEMAS = ("2022-07-01", "2022-12-13", "2025-01-29")
+CONCURRENT_SCHEMAS = ("2025-01-29",)
+"""Of the Telemetry API where invocations run beside each other."""
 LOGS_SCHEMAS = ("2020-08-15", "2021-03-18")
 
 _MEGABYTES = {"memory_size_mb": "memorySizeMB", "max_memory_used_mb": "maxMemoryUsedMB"}

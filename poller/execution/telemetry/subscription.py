@@ -52,15 +52,15 @@ class Subscription:
     timeout_seconds: float
 
 
-def read(body: bytes, *, logs: bool) -> Subscription:
-    """The subscription in a request of the Telemetry API, or of the Logs API. Raises Invalid."""
+def read(body: bytes, *, logs: bool, schemas: tuple[str, ...] = TELEMETRY_SCHEMAS) -> Subscription:
+    """The subscription in a request of the Telemetry API, under one of the schemas, or of the Logs API. Raises Invalid."""
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Invalid(f"the body is no JSON: {error}") from error
     if not isinstance(request, dict):
         raise Invalid("the body must be a JSON object")
-    schemas = LOGS_SCHEMAS if logs else TELEMETRY_SCHEMAS
+    schemas = LOGS_SCHEMAS if logs else schemas
     schema = request.get("schemaVersion", LOGS_SCHEMAS[0] if logs else "")
     if schema not in schemas:
         raise Invalid(f"schemaVersion must be one of {', '.join(schemas)}")

@@ -15,6 +15,7 @@ from poller.execution.contract import FunctionSpec, Invocation, Logging, Result,
 from poller.execution.pool import Pool
 from poller.execution.process import ProcessDriver
 from poller.execution.runtimes.contract import Runtime
+from poller.execution.runtimes.installed import Build, put_in_force
 from poller.observe.events import Fact, FunctionLogged
 from tests.integration.runtimes.cases import CASES, Case
 from tests.integration.runtimes.conftest import ROOTED
@@ -129,6 +130,19 @@ def test_a_runtime_that_is_not_there_is_told_with_its_remedy(tmp_path: Path) -> 
     assert ProcessDriver(tmp_path, lambda _: None).problems(spec(tmp_path / "task", "nodejs22.x")) == [
         "the runtime nodejs22.x is not installed; `pollerd runtimes install nodejs22.x` builds it"
     ]
+
+
+def test_several_invocations_at_once_are_refused_where_the_client_knows_only_one(tmp_path: Path) -> None:
+    (tmp_path / "task").mkdir()
+    (tmp_path / "build").mkdir()
+    built, client = tmp_path / "build", "aws_lambda_ric 3.1.3"
+    Build(identifier="ruby3.2", folder=built, version="3.2.1", client=client, interpreter="/bin/sh").write()
+    put_in_force(tmp_path, built, "ruby3.2")
+    driver = ProcessDriver(tmp_path, lambda _: None, "none")
+    assert driver.problems(spec(tmp_path / "task", "ruby3.2")) == []
+    [said] = driver.problems(dataclasses.replace(spec(tmp_path / "task", "ruby3.2"), max_concurrency=2))
+    assert said.startswith("per_execution_environment_max_concurrency takes a client that runs several invocations")
+    assert client in said
 
 
 @pytest.mark.slow

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from poller.execution.contract import FunctionSpec, Invocation, Result
+from poller.execution.contract import CONCURRENT, ON_DEMAND, FunctionSpec, Invocation, Result
 from poller.execution.pool import Pool
 from poller.execution.scripted import Script, ScriptedDriver
 from poller.observe.events import EnvironmentStopped, Fact
@@ -29,8 +30,11 @@ class Stage:
         self.driver = ScriptedDriver(self.script)
         self.pools: list[Pool] = []
 
-    def pool(self, *, idle: float = 300.0, **options: Any) -> Pool:
-        pool = Pool(SPEC, self.driver, self.facts.append, LoopClock(), idle, **options)
+    def pool(self, *, idle: float = 300.0, each: int = 1, **options: Any) -> Pool:
+        spec = dataclasses.replace(
+            SPEC, max_concurrency=each, initialization_type=CONCURRENT if each > 1 else ON_DEMAND
+        )
+        pool = Pool(spec, self.driver, self.facts.append, LoopClock(), idle, **options)
         self.pools.append(pool)
         return pool
 

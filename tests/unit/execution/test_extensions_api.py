@@ -300,3 +300,15 @@ async def test_credentials_are_for_who_knows_the_token(scene: Scene) -> None:
         "AccessKeyId": "a", "SecretAccessKey": "s", "Token": "t", "Expiration": "2026-01-02T15:04:05Z",
     }  # fmt: skip
     assert scene.client().answer("GET", path, None, {"Authorization": "Bearer word"}).status == 404
+
+
+async def test_where_invocations_run_beside_each_other_nobody_is_told_of_them() -> None:
+    scene = Scene()
+    told_of_none = ExtensionsApi(ABOUT, told_of_invocations=False)
+    scene.runtime.listener.apis[:] = [told_of_none]
+    told_of_none.expect(["watch"])
+    refused = scene.register("watch")
+    assert (refused.status, refused.error_type) == (403, "Extension.InvalidEventType")
+    assert scene.register("watch", b'{"events":["SHUTDOWN"]}').status == 200
+    assert scene.register("inside", b'{"events":["INVOKE"]}').status == 403
+    assert scene.register("inside", b'{"events":[]}').status == 200

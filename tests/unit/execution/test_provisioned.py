@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from poller.observe.events import DefectFoundError, InvocationPlaced
 from tests.unit.execution.conftest import SPEC, Stage
 
 
-def provisioned(stage: Stage, count: int, **options: float) -> Pool:
+def provisioned(stage: Stage, count: int, **options: Any) -> Pool:
     pool = stage.pool(provisioned=count, **options)
     pool.provision()
     return pool

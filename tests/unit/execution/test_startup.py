@@ -70,6 +70,14 @@ def test_the_log_channel_is_told_to_clients_that_use_it_and_to_no_extension(task
     assert "_LAMBDA_TELEMETRY_LOG_FD" not in found.extension_variables("a", "s")
 
 
+def test_several_at_once_are_told_to_the_client_which_then_writes_lines(task: Path, tmp_path: Path) -> None:
+    found = plan(spec(task, runtime=own.IDENTIFIER, max_concurrency=4), tmp_path)
+    assert found.runtime_variables("a", "s")["AWS_LAMBDA_MAX_CONCURRENCY"] == "4"
+    assert "_LAMBDA_TELEMETRY_LOG_FD" not in found.runtime_variables("a", "s")
+    assert "AWS_LAMBDA_MAX_CONCURRENCY" not in found.extension_variables("a", "s")
+    assert "AWS_LAMBDA_MAX_CONCURRENCY" not in plan(spec(task), tmp_path).runtime_variables("a", "s")
+
+
 def test_an_init_is_told_with_the_runtime_that_it_starts(task: Path, tmp_path: Path) -> None:
     start = plan(spec(task), tmp_path).init_start("invoke", "stream")
     assert (start.phase, start.instance_id, start.instance_max_memory) == ("invoke", "stream", 128 << 20)

@@ -69,6 +69,7 @@ PROMISES = {
         "environment": {},
         "reserved_concurrency": None,
         "provisioned_concurrency": None,
+        "per_execution_environment_max_concurrency": 1,
         "ephemeral_storage_mb": 512,
         "file_system_configs": (),
         "logging": LoggingSettings(),

@@ -31,7 +31,8 @@ def test_without_remote_the_function_has_to_be_here(write: Write) -> None:
 
 
 @pytest.mark.parametrize("key", ["code: ./code", "runtime: python3.11", "handler: app.handler", "memory_mb: 256",
-                                 "environment: {TABLE: t}", "aliases: {live: {version: 1}}"])  # fmt: skip
+                                 "environment: {TABLE: t}", "aliases: {live: {version: 1}}",
+                                 "per_execution_environment_max_concurrency: 2"])  # fmt: skip
 def test_what_counts_where_it_runs_is_not_taken_here(write: Write, key: str) -> None:
     [complaint] = complaints(write(text('{endpoint_url: "http://127.0.0.1:8080"}', f", {key}")))
     assert (

@@ -108,7 +108,10 @@ def _beyond_usr(executable: Path, prefix: Path) -> tuple[str, ...]:
     found = set()
     for path in home.rglob("*"):
         if path.is_symlink():
-            target = path.resolve()
+            try:
+                target = path.resolve()
+            except RuntimeError:  # it leads round in a circle
+                continue
             if target.exists() and not any(target.is_relative_to(folder) for folder in (*SYSTEM, prefix)):
                 found.add(target if target.is_dir() else target.parent)
     return tuple(sorted(str(path) for path in found if not any(other in path.parents for other in found)))

@@ -1,4 +1,4 @@
-// A function under AWS's Go runtime. What it does is in the event: {"do": "echo" | "stream" | "break" | "fail"}.
+// A function under AWS's Go runtime. What it does is in the event: {"do": "echo" | "stream" | "break" | "fail" | "wait"}.
 package main
 
 import (
@@ -31,6 +31,13 @@ func handle(ctx context.Context, event map[string]string) (any, error) {
 			writer.Close()
 		}()
 		return reader, nil
+	case "wait": // until there is a file of that name
+		for {
+			if _, err := os.Stat(event["gate"]); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
 	about, _ := lambdacontext.FromContext(ctx)
 	return map[string]any{"event": event, "id": about.AwsRequestID, "arn": about.InvokedFunctionArn}, nil

@@ -236,3 +236,16 @@ def test_a_runtime_says_what_it_is_made_of() -> None:
         in_sandbox(managed("python3.12", path, "/home/python")) for path in ("bin/python3.12", "bin/python")
     )
     assert again.digest == launch.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    ("client", "knows"),
+    [
+        ("awslambdaric 4.2.2 with boto3 1.40.1", True), ("awslambdaric 3.1.1 with boto3 1.37.0", False),
+        ("aws-lambda-ric 4.0.2 with @aws-sdk/client-sqs 3.1.0", True), ("aws-lambda-ric 3.3.0 with @aws-sdk/client-sqs 3.1.0", False),
+        ("aws-lambda-java-runtime-interface-client 2.10.1", True), ("aws_lambda_ric 3.1.3", False), ("odd", False),
+    ],
+)  # fmt: skip
+def test_which_clients_run_several_invocations_at_once(client: str, knows: bool) -> None:
+    build = Build(identifier="x", folder=Path("/b"), version="1", client=client, interpreter="i")
+    assert ManagedRuntime(build, "python", "3.11", STARTS["python"]).concurrent is knows

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from poller.execution.telemetry.records import CONCURRENT_SCHEMAS
 from poller.execution.telemetry.subscription import Destination, Invalid, Subscription, read
 
 SAMPLE = Path(__file__).parents[3] / "golden/events/telemetry/subscribe-request.json"
@@ -31,6 +32,13 @@ def test_the_guides_sample() -> None:
         max_bytes=262144,
         timeout_seconds=0.1,
     )
+
+
+def test_where_invocations_run_beside_each_other_only_the_newest_schema_is_served() -> None:
+    newest = GOOD | {"schemaVersion": CONCURRENT_SCHEMAS[0]}
+    assert read(json.dumps(newest).encode(), logs=False, schemas=CONCURRENT_SCHEMAS).schema == "2025-01-29"
+    with pytest.raises(Invalid, match=r"schemaVersion must be one of 2025-01-29$"):
+        read(json.dumps(GOOD).encode(), logs=False, schemas=CONCURRENT_SCHEMAS)
 
 
 def test_defaults_and_paths() -> None:
