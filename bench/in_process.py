@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TextIO
 
 from bench.pollerd import FUNCTION, RUNTIME
 from poller.aio.clock import SystemClock
+from poller.dispatch.invoker import new_request_id
 from poller.execution.contract import FunctionSpec, Invocation
 from poller.execution.pool import Pool
 from poller.execution.process import ProcessDriver
@@ -69,4 +69,4 @@ async def pool(state: Path) -> AsyncIterator[Pool]:
 
 def invocation() -> Invocation:
     """A new event of 100 bytes."""
-    return Invocation(request_id=str(uuid.uuid4()), payload=PAYLOAD, function_arn=ARN)
+    return Invocation(request_id=new_request_id(), payload=PAYLOAD, function_arn=ARN)

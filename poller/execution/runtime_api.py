@@ -58,7 +58,7 @@ class RuntimeApi(Taker):
         self.listener.hang_up()
         for api in self.listener.apis:
             api.reset()
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()  # asking for it costs a system call, and each event needs it
         self.state = State.STARTED
         self.init_error: bytes | None = None
         self.init_error_type = ""
@@ -101,7 +101,7 @@ class RuntimeApi(Taker):
         """
         self._pending = (invocation, deadline_ms)
         self._wants_stream = stream
-        self.answer = asyncio.get_running_loop().create_future()
+        self.answer = self._loop.create_future()
         exchange = self._parked
         if exchange is not None:
             self._parked = None

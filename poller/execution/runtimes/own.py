@@ -109,6 +109,6 @@ def _parts() -> dict[str, Path]:
         found = distribution(name)
         for file in found.files or ():
             top = file.parts[0]
-            if top not in {"..", "__pycache__"}:
+            if top not in {"..", "__pycache__"} and top not in parts:
                 parts[top] = Path(str(found.locate_file(top))).resolve()
     return parts
