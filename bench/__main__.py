@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import cold, crowd, growth, idle, queue_to_function, report, unpack, warm
+from bench import cold, crowd, growth, idle, large, queue_to_function, report, unpack, warm
 from bench.figures import Line, Skipped
 from bench.programs import Failed
 from bench.run import Bench
@@ -28,6 +28,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "e": crowd.measure,
     "f": growth.measure,
     "g": unpack.measure,
+    "h": large.measure,
 }
 
 

@@ -67,6 +67,6 @@ async def pool(state: Path) -> AsyncIterator[Pool]:
             await environments.close()
 
 
-def invocation() -> Invocation:
-    """A new event of 100 bytes."""
-    return Invocation(request_id=new_request_id(), payload=PAYLOAD, function_arn=ARN)
+def invocation(payload: bytes = PAYLOAD) -> Invocation:
+    """A new event."""
+    return Invocation(request_id=new_request_id(), payload=payload, function_arn=ARN)

@@ -34,7 +34,7 @@ def measure(bench: Bench) -> Iterator[Line | Skipped]:
     seen = {key: Rounds() for key in UNITS}
     reason = ""
     for number in range(rounds):
-        for name, run in {DIRECT: _direct, DOOR: _door, EMULATOR: _emulator}.items():
+        for name, run in {DIRECT: _direct, DOOR: door, EMULATOR: emulator}.items():
             if name == EMULATOR and reason:
                 continue
             try:
@@ -83,15 +83,17 @@ def _direct(bench: Bench, count: int) -> Sample:
             return _parsed(program)
 
 
-def _door(bench: Bench, count: int) -> Sample:
+def door(bench: Bench, count: int, size: int = 0, warm_up: int = WARM_UP) -> Sample:
+    """Ours through the HTTP front. size: bytes to be echoed, 0: the usual event."""
     port = free_port()
     with bench.folder() as folder:
         command = [sys.executable, "-m", "bench.consumers.door", str(folder), str(port)]
         with running(command, log=folder / "door.log") as program:
-            return _through_http(program, port, folder, count)
+            return _through_http(program, port, folder, (count, size, warm_up))
 
 
-def _emulator(bench: Bench, count: int) -> Sample:
+def emulator(bench: Bench, count: int, size: int = 0, warm_up: int = WARM_UP) -> Sample:
+    """The same of RIE. Raises Unavailable."""
     port, runtime_api = free_port(), free_port()
     command = [str(interface_emulator()), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
     command += ["--runtime-api-address", f"127.0.0.1:{runtime_api}"]
@@ -99,19 +101,20 @@ def _emulator(bench: Bench, count: int) -> Sample:
     with bench.folder() as folder:
         env = {"LAMBDA_TASK_ROOT": str(FUNCTION)}
         with running(command, log=folder / "rie.log", env=env, cwd=FUNCTION) as program:
-            return _through_http(program, port, folder, count)
+            return _through_http(program, port, folder, (count, size, warm_up))
 
 
-def _through_http(program: Program, port: int, folder: Path, count: int) -> Sample:
+def _through_http(program: Program, port: int, folder: Path, asked: tuple[int, int, int]) -> Sample:
     """Drive a server, and measure its CPU from outside. The warm-up is left out by running the client twice."""
     until(lambda: listens(port), "the server's start", seconds=20, program=program)
+    count, size, warm_up = asked
     client = [sys.executable, "-m", "bench.consumers.invoke", str(port)]
-    with running([*client, "1"], log=folder / "warm-up.log") as warming:
+    with running([*client, "1", str(size), str(warm_up)], log=folder / "warm-up.log") as warming:
         warming.wait(60)
     before = program.cpu_seconds()
-    with running([*client, str(count)], log=folder / "invoke.log") as driving:
+    with running([*client, str(count), str(size), str(warm_up)], log=folder / "invoke.log") as driving:
         found = _parsed(driving)
-    cpu = (program.cpu_seconds() - before) / (count + WARM_UP)
+    cpu = (program.cpu_seconds() - before) / (count + warm_up)
     return {**found, "cpu": cpu * 1e6}
 
 

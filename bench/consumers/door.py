@@ -13,6 +13,7 @@ from pathlib import Path
 import uvloop
 
 from bench.in_process import invocation, pool
+from poller.dispatch.invoker import MAX_PAYLOAD
 from poller.execution.pool import Pool
 from poller.wire.http import Exchange, HttpConnection, Request
 
@@ -28,9 +29,9 @@ class Door:
         """Everybody."""
         return True
 
-    def on_request(self, _request: Request, exchange: Exchange) -> None:
+    def on_request(self, request: Request, exchange: Exchange) -> None:
         """Invoke."""
-        task = asyncio.get_running_loop().create_task(self._answer(exchange))
+        task = asyncio.get_running_loop().create_task(self._answer(request.body, exchange))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -40,8 +41,8 @@ class Door:
     def on_closed(self, connection: HttpConnection) -> None:
         """Nothing to free."""
 
-    async def _answer(self, exchange: Exchange) -> None:
-        result = await self._environments.invoke(invocation())
+    async def _answer(self, event: bytes, exchange: Exchange) -> None:
+        result = await self._environments.invoke(invocation(event))
         exchange.respond(200 if result.ok else 500, (), result.payload)
 
 
@@ -49,7 +50,7 @@ async def main(state: Path, port: int) -> None:
     async with pool(state) as environments:
         door = Door(environments)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: HttpConnection(door, max_body=1024), "127.0.0.1", port)
+        server = await loop.create_server(lambda: HttpConnection(door, max_body=MAX_PAYLOAD), "127.0.0.1", port)
         await server.serve_forever()
 
 

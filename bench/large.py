@@ -1,0 +1,51 @@
+"""(h) Large events and answers: an echo of 1 MB and of 6 MB, one at a time, through our HTTP front and through RIE.
+
+Buffered answers only: the Python client of AWS cannot stream any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.figures import Line, Rounds, Skipped, ratio
+from bench.peers import Unavailable
+from bench.programs import Failed
+from bench.run import Bench
+from bench.warm import DOOR, EMULATOR, UNITS, door, emulator
+
+SIZES = {"1 MB": 1_000_000, "6 MB": 6_000_000}
+"""Bytes; the service's limit is 6 MiB."""
+WARM_UP = 5
+SHOWN = ("p50", "cpu")
+
+
+def measure(bench: Bench) -> Iterator[Line | Skipped]:
+    """Rounds of both in turn, for each size."""
+    for name, size in SIZES.items():
+        seen = {key: Rounds() for key in SHOWN}
+        try:
+            for _ in range(bench.size(5, 2)):
+                count = bench.size(200, 40) * 1_000_000 // size
+                for side, run in {DOOR: door, EMULATOR: emulator}.items():
+                    found = run(bench, count, size, WARM_UP)
+                    for key in SHOWN:
+                        seen[key].add(side, found[key])
+        except (Unavailable, Failed) as error:
+            yield Skipped(letter="h", path=f"echo of {name}", reason=str(error))
+            continue
+        bench.say(f"(h) echo of {name} done")
+        yield from (_line(name, key, seen[key]) for key in SHOWN)
+
+
+def _line(name: str, key: str, seen: Rounds) -> Line:
+    ours, theirs = seen.figure(DOOR), seen.figure(EMULATOR)
+    return Line(
+        letter="h",
+        path=f"echo of {name}, {DOOR}",
+        unit=UNITS[key],
+        ours=ours,
+        peer=EMULATOR,
+        theirs=theirs,
+        budget="less",
+        met=ratio(ours, theirs) < 1,
+    )
