@@ -21,7 +21,9 @@ from bench.in_process import PAYLOAD, SPEC, driver, invocation
 from bench.pollerd import FUNCTION
 from bench.programs import Failed
 from bench.run import Bench
+from poller.execution import procfs
 from poller.execution.contract import FunctionSpec
+from poller.execution.environment import ProcessEnvironment
 from poller.execution.process import ProcessDriver
 from poller.wire.http import Exchange, HttpConnection, Request
 
@@ -29,6 +31,7 @@ FROM_SPARE = "start from a spare"
 BUDGETS_MS = {"cold start": 30, FROM_SPARE: 15}
 """Over the bare start."""
 NETWORKS = ("none", "host-egress", "shared")
+TOGETHER = 8
 SECONDS = 30.0
 UP_SECONDS = 0.3
 """From a spare's process to its interpreter having loaded the client, with room; a spare that is taken earlier goes on from where it is."""
@@ -44,17 +47,22 @@ def measure(bench: Bench) -> Iterator[Line | Skipped]:
     for path in found.paths:
         for stage in STAGES:
             yield _line(path, stage, seen[stage], found.sandbox)
+    yield Line(letter="c", path=f"memory of a warm environment, {TOGETHER} alive", unit="MB (PSS)", ours=found.memory)
     for network, reason in found.missing.items():
         yield Skipped(letter="c", path=f"cold start, network {network}", reason=reason)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
-    """What this host could be measured with. paths: (kind of start, network). sandbox: the one in force, in words."""
+    """What this host could be measured with. paths: (kind of start, network). sandbox: the one in force, in words.
+
+    memory: of each of some environments that live together.
+    """
 
     paths: list[tuple[str, str]]
     missing: dict[str, str]
     sandbox: str
+    memory: Figure
 
 
 def _line(path: tuple[str, str], stage: str, seen: Rounds, sandbox: str) -> Line:
@@ -85,7 +93,7 @@ async def _rounds(bench: Bench, folder: Path, seen: dict[str, Rounds]) -> Found:
                 _add(seen, f"{kind} {network}", await _start(made, kind, network))
             _add(seen, BARE, await _bare())
         bench.say("(c) cold starts done")
-        return Found(paths, missing, made.isolation.description)
+        return Found(paths, missing, made.isolation.description, await _memory(made))
 
 
 def _add(seen: dict[str, Rounds], name: str, times: tuple[float, float]) -> None:
@@ -105,6 +113,20 @@ async def _start(made: ProcessDriver, kind: str, network: str) -> tuple[float, f
     times = await _ours(made, spec)
     await _stocked(made, spec)
     return times
+
+
+async def _memory(made: ProcessDriver) -> Figure:
+    """Of warm environments: what several share, each has its part of."""
+    environments = [made.environment(SPEC) for _ in range(TOGETHER)]
+    try:
+        for environment in environments:
+            await environment.start()
+            await environment.invoke(invocation())
+        pids = [environment.pid for environment in environments if isinstance(environment, ProcessEnvironment)]
+        return Figure([procfs.own_memory(pid) / 1e6 for pid in pids if pid is not None])
+    finally:
+        for environment in environments:
+            await environment.stop()
 
 
 async def _stocked(made: ProcessDriver, spec: FunctionSpec) -> None:
