@@ -15,7 +15,7 @@ import pytest
 
 from poller.execution.container import agent as agents
 from poller.execution.container.agent import Agent, Gone
-from poller.execution.container.machine import CALLS, PLACE, PROGRAM, program
+from poller.execution.container.machine import CALLS, PLACE, PROGRAM, SHOWN, SIZE, program
 
 BUSYBOX = "/usr/bin/busybox"
 EMULATORS = {"x86_64": "qemu-x86_64-static", "aarch64": "qemu-aarch64-static"}
@@ -121,7 +121,7 @@ async def test_what_the_kernel_refuses_is_its_errno_and_the_child_ends_with_us(i
     with pytest.raises(PermissionError):
         await child.become(["/usr"], [])
     with pytest.raises(OSError, match="Argument list too long"):
-        await child.become([BUSYBOX, "x" * agents.SIZE], [])
+        await child.become([BUSYBOX, "x" * SIZE], [])
     child.close()
     while (code := await agent.ended(pid)) is None:
         await asyncio.sleep(0)
@@ -162,7 +162,7 @@ async def test_who_is_killed_is_gone(inside: Inside) -> None:
 
 async def test_somebody_who_only_pretends_is_left_alone() -> None:
     """A function may call at the socket, too: what it says must not hurt the daemon."""
-    for said in (b"", b"x", b"x" * agents.SHOWN, b"\xff" * agents.SHOWN):
+    for said in (b"", b"x", b"x" * SHOWN, b"\xff" * SHOWN):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         agent = Agent(ours)
         call = asyncio.create_task(agent.greet())
