@@ -8,13 +8,21 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiodocker
 import pytest
 
-from tests import images
+from tests import clients
+from tests.images import file, folder, saved, tar
+from tests.servers import Unavailable
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollerd-tests"
+NAME, EXTENDED, CLOSED = "localhost/orders:1", "localhost/orders:extended", "localhost/orders:closed"
+"""Images of an engine that serves: the function of clients/container; with an extension; with a /tmp that nobody may write to."""
 
 
 class Podman:
@@ -59,7 +67,7 @@ class Podman:
 
     def load(self, name: str, *layers: bytes, **settings: str | list[str]) -> str:
         """Give the engine an image; its name."""
-        archive = images.saved(self.folder / "image.tar", *layers, tags=[name], **settings)  # type: ignore[arg-type]  # settings of the image only
+        archive = saved(self.folder / "image.tar", *layers, tags=[name], **settings)  # type: ignore[arg-type]  # settings of the image only
         asyncio.run(self._load(archive))
         return name
 
@@ -79,3 +87,33 @@ class Podman:
             for container in await client.containers.list(all=1):
                 with contextlib.suppress(aiodocker.DockerError):  # it removes itself
                     await container.delete(force=True)
+
+
+def built() -> bytes:
+    """The program of clients/container, or a skip."""
+    try:
+        return clients.container(CACHE).read_bytes()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@contextlib.contextmanager
+def serving(program: bytes) -> Iterator[Podman]:
+    """An engine with images; gone with all its containers at the end."""
+    place = Path(tempfile.mkdtemp(prefix="engine-"))
+    engine = Podman(place)
+    try:
+        engine.start()
+        closed = tar(file("bootstrap", program, 0o755), folder("tmp/"))
+        engine.load(CLOSED, closed, Entrypoint=["/bootstrap"])
+        folders = (folder("tmp/", 0o1777), folder("work/"), folder("mnt/"), folder("etc/"))
+        base = tar(*folders, file("bootstrap", program, 0o755))
+        variables, words = ["FROM_IMAGE=1", "OVER=image"], ["app.handler"]
+        engine.load(NAME, base, Entrypoint=["/bootstrap"], Cmd=words, Env=variables, WorkingDir="/work", User="nobody")
+        watcher = tar(folder("opt/"), folder("opt/extensions/"), file("opt/extensions/watcher", program, 0o755))
+        engine.load(EXTENDED, base, watcher, Entrypoint=["/bootstrap"])
+        yield engine
+        asyncio.run(engine.clean())
+    finally:
+        engine.stop()
+        shutil.rmtree(place, ignore_errors=True)

@@ -119,7 +119,10 @@ class ContainerSettings:
     sockets that Docker and Podman have by default."""
     network: str = field(
         default="default",
-        metadata={"pattern": r"(?!host$|container:)[^\s]+", "words": "a network of the engine, not the host's"},
+        metadata={
+            "pattern": r"(?!host$|container:)[^\s]+",
+            "words": "a network of the engine; the host's and that of other containers are none",
+        },
     )
     """Network of the engine that functions are in, unless they say `network: none`; default is the engine's own. No port is published."""
 

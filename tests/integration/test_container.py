@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,45 +15,15 @@ from poller.execution.container.driver import ContainerDriver
 from poller.execution.container.environment import ContainerEnvironment
 from poller.execution.contract import EngineImage, FunctionSpec, Invocation, Result, Status
 from poller.observe.events import EngineFailedError, Fact, FunctionLogged, ImageResolved
-from tests import clients
-from tests.engines import Podman
+from tests.engines import CLOSED, EXTENDED, NAME, Podman, built, serving
 from tests.images import file, folder, tar
-from tests.servers import Unavailable
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollerd-tests"
-NAME = "localhost/orders:1"
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 
 
 @pytest.fixture(scope="module")
 def program() -> bytes:
-    try:
-        return clients.container(CACHE).read_bytes()
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-
-
-@contextlib.contextmanager
-def serving(program: bytes) -> Iterator[Podman]:
-    """An engine with the function's image, and one with an extension."""
-    place = Path(tempfile.mkdtemp(prefix="engine-"))
-    engine = Podman(place)
-    try:
-        engine.start()
-        closed = tar(file("bootstrap", program, 0o755), folder("tmp/"))
-        engine.load("localhost/orders:closed", closed, Entrypoint=["/bootstrap"])
-        base = tar(
-            folder("tmp/", 0o1777), folder("work/"), folder("mnt/"), folder("etc/"), file("bootstrap", program, 0o755)
-        )
-        settings = {"Entrypoint": ["/bootstrap"], "Cmd": ["app.handler"], "Env": ["FROM_IMAGE=1", "OVER=image"]}
-        engine.load(NAME, base, WorkingDir="/work", User="nobody", **settings)
-        watcher = tar(folder("opt/"), folder("opt/extensions/"), file("opt/extensions/watcher", program, 0o755))
-        engine.load("localhost/orders:extended", base, watcher, WorkingDir="/work", **settings)
-        yield engine
-        asyncio.run(engine.clean())
-    finally:
-        engine.stop()
-        shutil.rmtree(place, ignore_errors=True)
+    return built()
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +163,7 @@ async def test_what_the_engine_takes_away_is_taken_away(scene: Scene) -> None:
 
 
 async def test_an_extension_of_the_image_is_started_told_and_shut_down(scene: Scene) -> None:
-    environment = scene.environment("localhost/orders:extended")
+    environment = scene.environment(EXTENDED)
     await environment.start()
     assert environment.warm
     said(await invoke(environment))
@@ -216,7 +182,7 @@ async def test_what_cannot_be_started_is_said(scene: Scene, tmp_path: Path) -> N
         ({"entrypoint": ("/nope",)}, "Runtime.InvalidEntrypoint", "fork/exec /nope: no such file or directory"),
         ({"entrypoint": ("bootstrap",)}, "Runtime.InvalidEntrypoint", "fork/exec bootstrap"),
         ({"working_directory": "/nowhere"}, "Runtime.InvalidWorkingDir", "chdir /nowhere: no such file or directory"),
-        ({"image": "localhost/orders:closed"}, "Sandbox.Failure", "its mode must be 1777"),
+        ({"image": CLOSED}, "Sandbox.Failure", "its mode must be 1777"),
         ({"image": "localhost/unknown:1"}, "Sandbox.Failure", "has no image localhost/unknown:1"),
     ):
         result = await invoke(scene.environment(**options))

@@ -113,9 +113,8 @@ class Container(Box):
             raise
         return box
 
-    @property
-    def broken(self) -> bool:
-        """Whether the container, or what starts processes in it, has ended by itself."""
+    def gone(self) -> bool:
+        """The container, or what starts processes in it, has ended by itself."""
         return self._first.gone.done() or self._starter.gone.done()
 
     async def start(self, command: Command) -> Process:

@@ -41,10 +41,6 @@ class ContainerEnvironment(ProcessEnvironment):
     async def _place(self) -> tuple[Box, Startup]:
         """The container, and what its image starts."""
         try:
-            if isinstance(self._box, Container) and self._box.broken:
-                broken, self._box = self._box, None
-                await self._api.listener.close()
-                await broken.close()
             plan = await self._housing.startup()
             box = await self._placed(plan)
             extensions = await box.extensions() if isinstance(box, Container) else {}
