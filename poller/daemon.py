@@ -19,8 +19,17 @@ from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import assemble, gauges, shelves
 from poller.control.port import Port
-from poller.execution.contract import Driver, Preparing, Reporting, Stocked
-from poller.observe.events import DefectFoundError, Emit, Fact, MappingStarted, PortOpened, StopBegan, StopEnded
+from poller.execution.contract import Driver, Isolating, Preparing, Reporting, Stocked
+from poller.observe.events import (
+    DefectFoundError,
+    Emit,
+    Fact,
+    MappingStarted,
+    PortOpened,
+    SandboxChosen,
+    StopBegan,
+    StopEnded,
+)
 from poller.observe.metrics import Metrics
 from poller.pipeline.mapping import Mapping
 from poller.settings.model import Settings
@@ -46,7 +55,7 @@ class Daemon:
         self._slots = assemble.slots(settings)
         self._pools = assemble.pools(settings, self._driver, self._emit, self._clock)
         self._invoker = assemble.invoker(settings, self._pools, self._emit)
-        self._port = Port(self._metrics, self.readiness)
+        self._port = Port(self._metrics, self.readiness, self._about)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._in_hand)
@@ -67,6 +76,9 @@ class Daemon:
         self._stop = stop
         url = await self._port.open(self._settings.http.listen)
         self._emit(PortOpened(url=url))
+        if isinstance(self._driver, Isolating):
+            sandbox, why = self._driver.sandbox()
+            self._emit(SandboxChosen(sandbox=sandbox, why=why))
         preparing = asyncio.create_task(self._prepare(), name="preparation")
         for name in self._with_provisioned():
             self._pools[name].provision()
@@ -93,6 +105,10 @@ class Daemon:
                 await self._driver.prepare([pool.spec for pool in self._pools.values()])
             except Exception as error:  # noqa: BLE001  # ours; functions try for themselves
                 self._found_defect("preparation", error, 0.0)
+
+    def _about(self) -> dict[str, str]:
+        """What else /readyz shows, and what makes nothing unready."""
+        return {"sandbox": self._driver.sandbox()[0]} if isinstance(self._driver, Isolating) else {}
 
     async def _keep_running(self, name: str, stop: Stop) -> None:
         settings = self._settings.event_source_mappings[name]

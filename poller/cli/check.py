@@ -29,6 +29,7 @@ def call(given: argparse.Namespace) -> int:
         return _check_event(settings, Path(given.event[0]), given.event[1])
     functions, mappings = len(settings.functions), len(settings.event_source_mappings)
     print(f"the configuration can be used: functions: {functions}, event source mappings: {mappings}")
+    print(f"functions are kept apart by: {configuration.sandbox(settings)}")
     return 0
 
 

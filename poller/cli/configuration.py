@@ -57,6 +57,11 @@ def driver(settings: Settings, emit: Emit) -> Driver:
     )
 
 
+def sandbox(settings: Settings) -> str:
+    """What keeps the functions of a configuration apart on this host."""
+    return ProcessDriver(Path(settings.state), _nowhere, settings.sandbox).sandbox()[0]
+
+
 def _nowhere(_: object) -> None:
     """For checks, which have nothing to tell."""
 

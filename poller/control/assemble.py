@@ -168,7 +168,7 @@ def spec(name: str, function: FunctionSettings, settings: Settings, version: str
         environment=function.environment,
         aws=_aws_variables(account),
         elsewhere=elsewhere,
-        prefork=settings.functions[name].prefork,
+        prefork=function.prefork,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -21,10 +21,11 @@ class PortError(Exception):
 
 
 class Port:
-    """Listens from ``open`` to ``close``."""
+    """Listens from ``open`` to ``close``. about: what /readyz shows beside what is or is not ready."""
 
-    def __init__(self, metrics: Metrics, readiness: Readiness) -> None:
+    def __init__(self, metrics: Metrics, readiness: Readiness, about: Callable[[], Mapping[str, str]]) -> None:
         self._metrics = metrics
+        self._about = about
         self._readiness = readiness
         self._runner: web.AppRunner | None = None
 
@@ -63,7 +64,9 @@ class Port:
         """200 when every enabled mapping and all provisioned concurrency is ready, else 503; the body tells about each."""
         kinds = self._readiness()
         ready = all(thing["ready"] for things in kinds.values() for thing in things)
-        body = orjson.dumps({"ready": ready} | kinds, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        body = orjson.dumps(
+            {"ready": ready, **kinds, **self._about()}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        )
         return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
 
     async def _page(self, _: web.Request) -> web.Response:

@@ -281,6 +281,15 @@ class Reporting(Protocol):
 
 
 @runtime_checkable
+class Isolating(Protocol):
+    """A driver that runs functions on this host, and can say what keeps them apart."""
+
+    def sandbox(self) -> tuple[str, str]:
+        """What is in force, for people; and why it is none although one was wanted, else ""."""
+        ...
+
+
+@runtime_checkable
 class Stocked(Protocol):
     """A driver that has environments prepared ahead of need."""
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from poller.execution.contract import Driver, Environment, FunctionSpec, Health, Preparing, Reporting, Stocked
+from poller.execution.contract import (
+    Driver,
+    Environment,
+    FunctionSpec,
+    Health,
+    Isolating,
+    Preparing,
+    Reporting,
+    Stocked,
+)
 
 
-class Drivers(Driver, Reporting, Preparing, Stocked):
+class Drivers(Driver, Reporting, Preparing, Stocked, Isolating):
     """here: runs code on this host. elsewhere: invokes it where it is. containers: have an engine run it."""
 
     def __init__(self, here: Driver, elsewhere: Driver, containers: Driver) -> None:
@@ -36,6 +45,10 @@ class Drivers(Driver, Reporting, Preparing, Stocked):
         """Of those that prepare any."""
         ready = (driver.spares() for driver in (self._elsewhere, self._here) if isinstance(driver, Stocked))
         return {name: number for numbers in ready for name, number in numbers.items()}
+
+    def sandbox(self) -> tuple[str, str]:
+        """Of the driver that has one."""
+        return self._here.sandbox() if isinstance(self._here, Isolating) else ("none", "")
 
     async def close(self) -> None:
         """Close all."""

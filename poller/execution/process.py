@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from poller.execution.concurrent.environment import ConcurrentEnvironment
-from poller.execution.contract import Driver, Environment, FunctionSpec, Stocked
+from poller.execution.contract import Driver, Environment, FunctionSpec, Isolating, Stocked
 from poller.execution.environment import ProcessEnvironment
 from poller.execution.memory_watch import MemoryWatch
 from poller.execution.runtimes import catalogue
@@ -19,7 +19,7 @@ from poller.execution.spares import Spares
 from poller.observe.events import Emit
 
 
-class ProcessDriver(Driver, Stocked):
+class ProcessDriver(Driver, Stocked, Isolating):
     """state: folder for runtimes and temporary files. sandbox: auto, bubblewrap or none."""
 
     def __init__(self, state: Path, emit: Emit, sandbox: str = "auto") -> None:
@@ -34,6 +34,10 @@ class ProcessDriver(Driver, Stocked):
     def isolation(self) -> Isolation:
         """What keeps environments apart here; looked for when it is first asked for."""
         return isolation(self._sandbox, self._spawner, self._state)
+
+    def sandbox(self) -> tuple[str, str]:
+        """The isolation's words."""
+        return self.isolation.description, self.isolation.missing
 
     def problems(self, spec: FunctionSpec) -> list[str]:
         """Which runtime is missing, or needs what is not here."""

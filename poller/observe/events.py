@@ -238,6 +238,14 @@ class MappingStarted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxChosen(Fact):
+    """What keeps functions apart while this daemon runs. why: there is no sandbox although one was wanted; else ""."""
+
+    sandbox: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PortOpened(Fact):
     """The daemon's HTTP port listens."""
 

@@ -47,6 +47,7 @@ _INFOS = (
     events.StopEnded,
     events.MappingStarted,
     events.PortOpened,
+    events.SandboxChosen,
 )
 _SEVERITY: dict[type[Fact], int] = (
     dict.fromkeys(_INFOS, LEVELS["info"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import math
 import os
 import platform
 import shutil
@@ -43,6 +44,8 @@ class Isolation(Protocol):
     """Whether there is a sandbox: whether the function has a /tmp, a /var/task and so on of its own."""
     description: str
     """For people: what is in force, and what is not and why."""
+    missing: str
+    """Why there is no sandbox although one was wanted, else ""."""
 
     def network(self, wanted: str) -> str:
         """The network in force: what was wanted, or for "" the best that can be had."""
@@ -61,6 +64,7 @@ class Bubblewrap(Isolation):
     """Namespaces. program: of bubblewrap. state: folder for the few files of /etc that are our own."""
 
     sandboxed = True
+    missing = ""
 
     def __init__(self, program: str, spawner: Spawner, state: Path) -> None:
         self._program = program
@@ -136,8 +140,14 @@ class Bubblewrap(Isolation):
     def _group(self, demand: Demand) -> cgroup.Group | None:
         if not isinstance(self._groups, cgroup.Groups):
             return None
-        megabytes = demand.layout.temporary_bytes // (1024 * 1024)
-        return self._groups.group(demand.name, memory_mb=demand.memory_mb, temporary_mb=megabytes, processes=PROCESSES)
+        megabytes = math.ceil(demand.layout.temporary_bytes / (1024 * 1024))
+        try:
+            return self._groups.group(
+                demand.name, memory_mb=demand.memory_mb, temporary_mb=megabytes, processes=PROCESSES
+            )
+        except OSError as error:  # a rule of the host's that was not to be seen before
+            self._groups = f"the control group cannot be divided: {error.strerror}"
+            return None
 
     def _take_user(self) -> int:
         user = next(
@@ -177,6 +187,7 @@ class NoIsolation(Isolation):
 
     def __init__(self, spawner: Spawner, reason: str = "") -> None:
         self._spawner = spawner
+        self.missing = reason
         self.description = f"none: {reason}" if reason else "none, as configured"
 
     def network(self, wanted: str) -> str:
