@@ -34,6 +34,8 @@ RECYCLE_SECONDS = 2.0
 """Environments are replaced all the time, so that what one leaves behind adds up."""
 GROWTH = 12 * 1024 * 1024
 """Bytes that the daemon may have more at the end than after a quarter: two oversized answers on their way, as the allocator keeps them."""
+MORE = 3 * ENVIRONMENTS
+"""Descriptors more than before: fewer environments may have been alive then. In a long run ten times as many have come and gone."""
 SHARES = {"raise": 0.01, "exit": 0.001, "kill": 0.001, "big": 0.0005, "hang": 0.0002}
 """Of all invocations; at least one each. The rest succeeds."""
 ENDS = {
@@ -174,6 +176,8 @@ async def test_every_answer_is_its_own_requests_and_nothing_is_left(soak: Soak) 
 
     assert after.memory - before.memory < GROWTH
     assert after.spawner - before.spawner < GROWTH
+    assert after.spawner_descriptors <= before.spawner_descriptors + MORE
+    assert after.descriptors <= before.descriptors + MORE
     assert str(soak.state) not in Path("/proc/self/mountinfo").read_text(), "the daemon sees a sandbox's mounts"
     most = 2 * (ENVIRONMENTS + 1)  # of environments and spares alive, and as many that are being stopped
     assert len(list((soak.state / "sandbox").glob("names-*"))) in range(most + 1), "user numbers are not used again"
