@@ -35,7 +35,7 @@ RECYCLE_SECONDS = 2.0
 GROWTH = 12 * 1024 * 1024
 """Bytes that the daemon may have more at the end than after a quarter: two oversized answers on their way, as the allocator keeps them."""
 MORE = 3 * ENVIRONMENTS
-"""Descriptors more than at another moment: fewer environments may have been alive then. Ten times as many have come and gone in a long run."""
+"""Descriptors more than before: fewer environments may have been alive then. In a long run ten times as many have come and gone."""
 SHARES = {"raise": 0.01, "exit": 0.001, "kill": 0.001, "big": 0.0005, "hang": 0.0002}
 """Of all invocations; at least one each. The rest succeeds."""
 ENDS = {

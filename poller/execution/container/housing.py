@@ -40,6 +40,7 @@ class Housing(Isolation):
 
     sandboxed = True
     description = "containers"
+    missing = ""
 
     def __init__(
         self,
