@@ -32,6 +32,7 @@ done
 """
 """A runtime of busybox alone: each event is answered with the lines that its CMD prints."""
 
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 Run = Callable[..., Awaitable[Result]]
 
 
@@ -46,7 +47,7 @@ async def run(tmp_path: Path) -> AsyncIterator[Run]:
     async def once(source: Path, network: str = "none", **config: Any) -> Result:
         loaded = replace(image.load(str(source), tmp_path / "state"), **config)
         spec = FunctionSpec(
-            name="f", version="$LATEST", arn="arn", task_root=str(loaded.root), runtime="", handler="", image=loaded,
+            name="f", version="$LATEST", arn=ARN, task_root=str(loaded.root), runtime="", handler="", image=loaded,
             timeout_seconds=20.0, memory_mb=512, network=network,
         )  # fmt: skip
         assert driver.problems(spec) == []
@@ -54,7 +55,7 @@ async def run(tmp_path: Path) -> AsyncIterator[Run]:
         await environment.start()
         try:
             return await environment.invoke(
-                Invocation(request_id=str(uuid.uuid4()), payload=b'{"do": "echo"}', function_arn="arn")
+                Invocation(request_id=str(uuid.uuid4()), payload=b'{"do": "echo"}', function_arn=ARN)
             )
         finally:
             await environment.stop()
@@ -74,9 +75,12 @@ def busybox() -> bytes:
 
 
 def shell_image(path: Path, *more: Entry, **config: Any) -> Path:
-    applets = [link(f"bin/{name}", "busybox") for name in ("sh", "wget", "sed", "tr", "cat", "id", "ls", "pwd", "env", "printf")]  # fmt: skip
-    entries = [folder("bin/"), file("bin/busybox", busybox(), 0o755), *applets, file("entry", SHELL, 0o755), *more]
-    return layout(path, tar(*entries), **{"Entrypoint": ["/entry"], "Cmd": ["pwd"]} | config)
+    applets = [
+        link(f"bin/{name}", "busybox")
+        for name in ["sh", "wget", "sed", "tr", "cat", "id", "ls", "pwd", "env", "printf"]
+    ]
+    programs = [folder("bin/"), file("bin/busybox", busybox(), 0o755), *applets, file("entry", SHELL, 0o755)]
+    return layout(path, tar(*programs, *more), **{"Entrypoint": ["/entry"], "Cmd": ["pwd"], **config})
 
 
 def lines(result: Result) -> list[str]:
@@ -86,14 +90,16 @@ def lines(result: Result) -> list[str]:
 
 
 async def test_a_static_program_in_an_empty_image(
-    run: Run, tmp_path: Path, package_of: Callable[[str], Path]  # noqa: F811
+    run: Run,
+    tmp_path: Path,
+    package_of: Callable[[str], Path],  # noqa: F811
 ) -> None:
     """Go's own client, and neither /etc nor /tmp nor /proc in the image."""
     program = (package_of("go") / "bootstrap").read_bytes()
     source = layout(tmp_path / "image", tar(file("app", program, 0o755)), Entrypoint=["/app"])
     result = await run(source)
     assert result.ok, result.payload
-    assert json.loads(result.payload)["event"] == {"do": "echo"}
+    assert json.loads(result.payload)["event"]["do"] == "echo"
 
 
 async def test_entrypoint_command_and_working_directory(run: Run, tmp_path: Path) -> None:
@@ -167,7 +173,7 @@ async def test_an_image_for_a_daemon_without_a_sandbox_is_a_problem(tmp_path: Pa
     loaded = image.load(str(layout(tmp_path / "image", tar(file("app", b"", 0o755)), Entrypoint=["/app"])), tmp_path / "state")  # fmt: skip
     driver = ProcessDriver(tmp_path / "state", lambda _: None, "none")
     spec = FunctionSpec(
-        name="f", version="1", arn="", task_root=os.fspath(loaded.root), runtime="", handler="", image=loaded,
+        name="f", version="1", arn=ARN, task_root=os.fspath(loaded.root), runtime="", handler="", image=loaded,
         timeout_seconds=1, memory_mb=128,
     )  # fmt: skip
     (problem,) = driver.problems(spec)
