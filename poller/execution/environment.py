@@ -137,10 +137,14 @@ class ProcessEnvironment(Spare):
 
     async def start(self) -> None:
         """INIT; a failure is remembered by the runtime not being there, and repeated in the first invocation."""
-        failure, took = await self._init(self._spec.init_seconds, "init")
-        if failure:
-            await self._reset(shutdown_reason(failure))
-        else:
+        self._set_busy(self, True)  # its memory is watched
+        try:
+            failure, took = await self._init(self._spec.init_seconds, "init")
+            if failure:
+                await self._reset(shutdown_reason(failure))
+        finally:
+            self._set_busy(self, False)
+        if not failure:
             self._init_ms = took
             self._started(self._spec)
         self._emit(

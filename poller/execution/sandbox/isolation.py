@@ -44,7 +44,7 @@ class Isolation(Protocol):
     """Whether there is a sandbox: whether the function has a /tmp, a /var/task and so on of its own."""
     description: str
     """For people: what is in force, and what is not and why."""
-    missing: str
+    missing: str = ""
     """Why there is no sandbox although one was wanted, else ""."""
 
     def network(self, wanted: str) -> str:
@@ -64,7 +64,6 @@ class Bubblewrap(Isolation):
     """Namespaces. program: of bubblewrap. state: folder for the few files of /etc that are our own."""
 
     sandboxed = True
-    missing = ""
 
     def __init__(self, program: str, spawner: Spawner, state: Path) -> None:
         self._program = program

@@ -307,6 +307,13 @@ async def test_more_memory_than_there_may_be(scene: Scene, attacker: ProcessEnvi
     assert (await attempt(attacker, "about"))["session"]
 
 
+async def test_more_memory_than_there_may_be_during_init(scene: Scene) -> None:
+    environment = await scene.environment("glutton")
+    result = await ask(environment, "anything")
+    assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.ExitError")
+    assert json.loads(result.payload)["errorMessage"].endswith("Runtime exited with error: signal: killed")
+
+
 async def test_memory_that_processes_share_is_counted_once(scene: Scene, attacker: ProcessEnvironment) -> None:
     assert await attempt(attacker, "share", megabytes=100, processes=5, seconds=1.0) == 100 * 1024 * 1024
 

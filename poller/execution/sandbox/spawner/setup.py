@@ -152,8 +152,11 @@ def furnish(process: int, *, files: int, own_network: bool, separate: bool) -> l
         user, group = os.getuid(), os.getgid()
         kernel.new_user_namespace()
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-            with open(os.open(name, os.O_WRONLY, dir_fd=process), "w", encoding="ascii") as file:
-                file.write(text)
+            fd = os.open(name, os.O_WRONLY, dir_fd=process)
+            os.write(
+                fd, text.encode()
+            )  # no file objects: their codecs would be imported, from a root that has no Python
+            os.close(fd)
         made.append(os.open("ns/user", os.O_RDONLY, dir_fd=process))
     return made
 
