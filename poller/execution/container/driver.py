@@ -23,6 +23,11 @@ from poller.execution.contract import Driver, Environment, FunctionSpec, Prepari
 from poller.execution.memory_watch import MemoryWatch
 from poller.observe.events import Emit, EngineFailedError
 
+ALONE = (
+    "the container driver runs one invocation at a time in an environment: leave out per_execution_environment_max_concurrency, "
+    "or let the process driver run the image"
+)
+
 
 class ContainerDriver(Driver, Preparing):
     """state: folder of the daemon. endpoint_url: of the engine, "" to look for one. network: of the engine."""
@@ -39,12 +44,11 @@ class ContainerDriver(Driver, Preparing):
 
     def problems(self, spec: FunctionSpec) -> list[str]:
         """Whether there is an engine; it is connected to, and asked nothing."""
-        del spec
         machine = os.uname().machine
         if machine not in CALLS:
             return [f"the container driver runs on {' and '.join(CALLS)}, and this is {machine}"]
         _, trouble = find(self._endpoint_url)
-        return [trouble] if trouble else []
+        return [*([trouble] if trouble else []), *([ALONE] if spec.max_concurrency > 1 else [])]
 
     async def prepare(self, specs: Iterable[FunctionSpec]) -> None:
         """Remove what a killed daemon has left, and find out which images the functions have, fetching those that are not there."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from poller.execution.container.driver import ALONE, ContainerDriver
 from poller.execution.contract import (
     Driver,
     Elsewhere,
@@ -84,3 +86,9 @@ async def test_code_runs_here_and_what_is_elsewhere_runs_there() -> None:
 def test_spares_are_told_by_who_has_any() -> None:
     assert Drivers(here=Ahead("here"), elsewhere=Named("there"), containers=Named("engine")).spares() == {"f": 2}
     assert Drivers(here=Named("here"), elsewhere=Named("there"), containers=Named("engine")).spares() == {}
+
+
+def test_an_engines_environments_run_one_invocation_at_a_time(tmp_path: Path) -> None:
+    driver = ContainerDriver(tmp_path, lambda _: None, "http://127.0.0.1:1")
+    assert driver.problems(replace(IN_AN_ENGINE, max_concurrency=2))[-1] == ALONE
+    assert ALONE not in driver.problems(IN_AN_ENGINE)
