@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,7 @@ import pytest
 
 from poller.execution.sandbox.box import Box
 from poller.execution.sandbox.bubblewrap import Layout
-from poller.execution.sandbox.isolation import Bubblewrap, Demand
+from poller.execution.sandbox.isolation import Bubblewrap, Demand, Isolation
 from poller.execution.sandbox.processes import Command, SpawnError
 from tests.integration.break_out.scene import EGRESS, KINDS, NONE, SHARED, Scene, ask, attempt, missing, processes
 
@@ -122,13 +123,13 @@ def test_nothing_is_left_of_a_daemon_that_is_killed(kind: str, tmp_path: Path) -
     assert left() == []
 
 
-async def boxes(isolation: Bubblewrap, count: int) -> list[Box]:
+async def boxes(isolation: Isolation, count: int, network: str = "none") -> list[Box]:
     def demand(number: int) -> Demand:
         return Demand(
             name=f"box-{number}",
             layout=Layout(root=None, mounts={}, temporary_bytes=1024 * 1024),
             memory_mb=128,
-            network="none",
+            network=network,
         )
 
     return await asyncio.gather(*(isolation.box(demand(number), lambda: b"") for number in range(count)))
@@ -168,19 +169,22 @@ async def test_sandboxes_come_and_go_without_a_trace(tmp_path: Path) -> None:
 
 
 async def test_a_program_that_cannot_be_started_leaves_nothing(scene: Scene) -> None:
-    environment = await scene.environment("attacker")
-    box = environment._box
-    assert box is not None
+    (box,) = await boxes(scene.driver.isolation, 1, "none" if scene.sandboxed else "shared")
+    command = Command(argv=["/bin/true"], environment={}, folder="/", descriptors={})
+    await (await box.start(command)).ended
     process = spawner(scene)
     before = process.num_fds()
     for argv, folder in ((["/no/such"], "/"), (["/bin/true"], "/no/such"), (["/bin/true\0"], "/")):
         with pytest.raises(SpawnError) as caught:
-            await box.start(Command(argv=argv, environment={}, folder=folder, descriptors={}))
+            await box.start(replace(command, argv=argv, folder=folder))
         assert caught.value.folder == ("" if folder == "/" else folder)
+    assert await (await box.start(command)).ended == 0
     async with asyncio.timeout(10):
         while process.num_fds() > before:
             await asyncio.sleep(0.01)
-    assert (await attempt(environment, "about"))["session"]
+    await box.close()
+    if box.listener is not None:
+        box.listener.close()
 
 
 async def test_a_command_that_is_too_long_fails_alone(scene: Scene) -> None:

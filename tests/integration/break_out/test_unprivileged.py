@@ -32,7 +32,7 @@ def as_user(*argv: str | Path) -> list[str | Path]:
 def interpreter() -> str | Path:
     """One that anybody may run, of this interpreter's version; for it, this one's packages are as good as its own."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for program in (Path(sys.executable), Path("/usr/bin", version), Path("/usr/local/bin", version)):
+    for program in (Path("/usr/bin", version), Path("/usr/local/bin", version), Path(sys.executable)):
         if subprocess.run(as_user(program, "-c", ""), capture_output=True, check=False).returncode == 0:
             return program
     pytest.skip(f"there is no {version} that an ordinary user may run")
