@@ -32,7 +32,9 @@ def children(pid: int) -> Iterator[int]:
 
 
 def marked(mark: bytes, where: str = "environ") -> Iterator[int]:
-    """Processes with the mark among their environment variables, or in their command line."""
+    """Processes with the mark among their environment variables, or in their command line. Raises ValueError for a mark that all have."""
+    if not mark.strip(b"\0"):
+        raise ValueError("everything has an empty mark")
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError):

@@ -132,7 +132,10 @@ async def boxes(isolation: Isolation, count: int, network: str = "none") -> list
             network=network,
         )
 
-    return await asyncio.gather(*(isolation.box(demand(number), lambda: b"") for number in range(count)))
+    def mark() -> bytes:
+        return b"AWS_LAMBDA_RUNTIME_API=nobody's\0"
+
+    return await asyncio.gather(*(isolation.box(demand(number), mark) for number in range(count)))
 
 
 async def test_sandboxes_come_and_go_without_a_trace(tmp_path: Path) -> None:
@@ -206,7 +209,7 @@ async def test_a_sandbox_that_cannot_be_made_says_why_and_leaves_nothing(tmp_pat
     demand = Demand(name="x", layout=layout, memory_mb=128, network="none")
     for _ in range(3):
         with pytest.raises(SpawnError, match="/no/such: No such file"):
-            await isolation.box(demand, lambda: b"")
+            await isolation.box(demand, lambda: b"nobody's")
     assert isolation._users == set()
     async with asyncio.timeout(10):
         while below(spawner(scene)):
