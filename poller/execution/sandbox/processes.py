@@ -138,7 +138,11 @@ class Spawner:
     async def clear(self, holder: Process) -> None:
         """Kill all processes in a sandbox; it stays."""
         if holder.running:
-            await self._ask("clear", holder=holder.pid)
+            try:
+                await self._ask("clear", holder=holder.pid)
+            except SpawnError as error:
+                if error.errno != errno.ESRCH:  # it has just ended, and all with it
+                    raise
 
     def signal(self, process: Process, number: signal.Signals) -> None:
         """Send a signal to a process and its group, or to a whole sandbox by its holder; nothing if it has ended."""
