@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import signal
 import socket
@@ -13,7 +14,7 @@ from typing import Protocol
 from poller.execution import procfs
 from poller.execution.sandbox import egress
 from poller.execution.sandbox.cgroup import Group
-from poller.execution.sandbox.processes import Command, Process, Spawner
+from poller.execution.sandbox.processes import Command, Process, Spawner, SpawnerLost
 
 
 class Box(Protocol):
@@ -133,9 +134,18 @@ class Sandbox(Box):
         self._when_closed()
 
     async def connect_network(self, ports: tuple[int, ...]) -> None:
-        """Give its network a way out. Raises OSError."""
-        self._network = await self._spawner.start(egress.command(self._holder.pid, ports))
-        await egress.up(self._holder.pid, self._network)
+        """Give its network a way out. Raises SpawnerLost when the sandbox is gone meanwhile, else OSError."""
+        try:
+            self._network = await self._spawner.start(egress.command(self._holder.pid, ports))
+            await egress.up(self._holder.pid, self._network)
+        except OSError as error:
+            if self.gone() or error.errno in {
+                errno.ENOENT,
+                errno.ESRCH,
+                errno.EINVAL,
+            }:  # of /proc: there is no such process
+                raise SpawnerLost(errno.ECONNRESET, "the sandbox ended while its network was connected") from error
+            raise
 
     async def dial(self, port: int) -> socket.socket:
         """Made in the sandbox's network."""
