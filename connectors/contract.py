@@ -1,5 +1,8 @@
 """What a connector is: four verbs, a record, an outcome, and capabilities as data.
 
+There are two kinds of source. A *queue* hands a record out, and takes back what failed: redelivery is its own. A *stream* has partitions
+of records at fixed positions, and reading moves on: what failed stays with the engine, which tries again in place.
+
 Not here: retry loops, back-off, batching, filtering, concurrency. The engine owns those; a connector owns its
 options, its connection and the translation of its client's errors.
 
@@ -13,7 +16,7 @@ Three rules hold for every connector:
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,21 +26,26 @@ class Outcome(enum.Enum):
 
     DELIVERED = "delivered"  # the function has dealt with it: remove it
     FILTERED = "filtered"  # no filter lets it through: remove it
-    RETRY = "retry"  # it failed: the source's own redelivery and redrive rules apply
-    RELEASED = "released"  # it was never started: give it back at once
+    REJECTED = "rejected"  # the engine gave it up, and its failure record is where it was to go: remove it
+    RETRY = "retry"  # it failed: the source's own redelivery and redrive rules apply; queues only
+    RELEASED = "released"  # never started: give it back at once; streams: it comes again when opened anew
 
 
 @dataclass(slots=True, eq=False)
 class Record:
     """One message of a source, as fetched.
 
-    id: what a partial batch response names it by (SQS: messageId). Unique among records in flight.
+    id: what a partial batch response names it by (SQS: messageId; streams: the position; Kafka: ``topic-partition:offset``). Unique
+        among records in flight.
     body: the payload exactly as stored; str where the source stores text, bytes where it stores bytes.
     lane: order is kept among records of one lane (message group, shard, partition); None: no order.
     metadata: the source's own description of the message; its shape is documented by the connector and read by
         the envelope of that source.
     handle: the connector's token for settling; opaque to the engine.
     receive_count: how often the source has handed this record out, this time included; 1 where it does not count.
+    partition: streams: shard, ``topic-partition``, or name of the stream. position: streams: its place there, as the source writes it.
+    key: streams: what order is kept by when a partition is handled in several lanes; None: no order among those without.
+    arrived: epoch seconds when the source took it in; None where the source does not tell.
     """
 
     id: str
@@ -46,6 +54,10 @@ class Record:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     handle: Any = None
     receive_count: int = 1
+    partition: str = ""
+    position: str = ""
+    key: str | bytes | None = None
+    arrived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,12 @@ class Capabilities:
     default_batch_size, max_batch_size: AWS's numbers for this source (event source mappings, field BatchSize).
     batching_window: whether MaximumBatchingWindowInSeconds may be above 0.
     item_failures: whether ReportBatchItemFailures is honoured.
+    stream: the source is a Stream: records carry partition and position, and their lane is the partition.
+    prefix: streams: each partition's records are settled in order, none left out, since one position says what is done. False: each
+        record is settled by itself, as soon as it is done.
+    starting_positions: streams: where reading may begin (TRIM_HORIZON, LATEST, AT_TIMESTAMP), the default first.
+    keyed: records carry a key, so ParallelizationFactor may be above 1.
+    timed: records carry when they arrived, so MaximumRecordAgeInSeconds and TumblingWindowInSeconds have a meaning.
     """
 
     envelope: str
@@ -90,6 +108,11 @@ class Capabilities:
     max_batch_size: int = 10_000
     batching_window: bool = True
     item_failures: bool = True
+    stream: bool = False
+    prefix: bool = True
+    starting_positions: tuple[str, ...] = ()
+    keyed: bool = False
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +122,14 @@ class Identity:
     arn: goes into events as the event source ARN. region: AWS region name, or "" where there is none.
     label: for people and logs: account, region and queue; no secrets.
     lease_seconds: how long a fetched record stays ours without ``extend``; None: until we disconnect.
+    details: what else the envelope of the source says of every event; documented by the connector (Kafka: bootstrapServers).
     """
 
     arn: str
     region: str
     label: str
     lease_seconds: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -165,6 +190,97 @@ class Measurable(Protocol):
 
     async def backlog(self) -> int:
         """Records waiting and not in flight, about. Raises ``SourceError``."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """How far one mapping has come in each partition, kept by the engine across restarts. Positions are the source's own words.
+
+    For sources whose server does not keep it (Kinesis, DynamoDB Streams). What the source wants to remember of a partition besides,
+    that a shard is at its end, say, is a position too. Raises ``SourceError`` when the store cannot be used for now.
+    """
+
+    def positions(self) -> Mapping[str, str]:
+        """Partition -> position, all there are."""
+        ...
+
+    async def save(self, positions: Mapping[str, str]) -> None:
+        """Reading has come so far; durable when it returns. Only ever forward."""
+        ...
+
+    async def move(self, partition: str, position: str | None, why: str) -> None:
+        """Go on elsewhere than reading would have: a trimmed stream, say. Told to the operator. None: forget the partition."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads a stream, and from where.
+
+    name: unique, and the same after a restart: what a consumer group is called unless the options say otherwise.
+    start: one of the source's starting_positions, for partitions of which nobody knows how far reading has come.
+    timestamp: epoch seconds, with AT_TIMESTAMP. checkpoints: how far it has come, where the server does not keep it.
+    revoke: to be awaited before partitions are given up while open (a consumer group's rebalance): returns when nothing of them is in
+        flight any more, what was settled has been told, and the rest is forgotten. May be cancelled; then the rest is cut.
+    """
+
+    name: str
+    start: str
+    timestamp: float | None
+    checkpoints: Checkpoints
+    revoke: Callable[[Collection[str]], Awaitable[None]]
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """A source whose capabilities say ``stream``. Its partitions may come and go while it is open.
+
+    ``fetch`` returns records of any partitions, each partition's in order; a child shard's only when its parents' are settled.
+    """
+
+    def read_as(self, reader: Reader) -> None:
+        """Called once, before the first ``open``."""
+        ...
+
+    def hold(self, partitions: Collection[str]) -> None:
+        """From the next ``fetch`` on return nothing of these partitions: they have no room. Each call replaces the last. No I/O."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discard:
+    """A batch of a stream that was given up, for its on-failure destination.
+
+    mapping: identifies it in an object's key. partition: of all its records. moment: epoch seconds. record: the failure record as the
+    service words it, JSON values, without the payload. event: what the function was sent, or would have been. records: in order.
+    """
+
+    mapping: str
+    partition: str
+    moment: float
+    record: Mapping[str, Any]
+    event: bytes
+    records: Sequence[Record]
+
+
+class Destination(Protocol):
+    """Where failure records go: a queue, a topic, a bucket, a folder. Built without I/O; connects when first used."""
+
+    async def deliver(self, discard: Discard) -> None:
+        """Store it; durable when this returns. Raises ``SourceError``: the engine waits and tells it again, so twice must do no harm."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect; never raises. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Producing(Protocol):
+    """A source to whose own cluster failure records can go (Kafka: ``kafka://<topic>``)."""
+
+    def destination(self, name: str) -> Destination:
+        """The topic of that name. No I/O. Raises ``OptionsError`` for a name that can never work, the source's own topic included."""
         ...
 
 

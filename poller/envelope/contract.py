@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
 from connectors.contract import Record
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an event says of its batch beside the records.
+
+    partition: of a stream, which all records of the batch are of. window: what a tumbling window adds, in the event's order: ``window``,
+    ``state``, ``shardId``, ``eventSourceARN``, ``isFinalInvokeForWindow``, ``isWindowTerminatedEarly``; None without one.
+    """
+
+    partition: str = ""
+    window: Mapping[str, Any] | None = None
+
+
+NOTHING = About()
 
 
 class Envelope(Protocol):
@@ -29,8 +45,8 @@ class Envelope(Protocol):
         """The record's share of the event, JSON."""
         ...
 
-    def assemble(self, parts: Sequence[bytes]) -> bytes:
-        """The event, in the order of the shares."""
+    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
+        """The event, in the order of the shares; there may be none in the last event of a tumbling window."""
         ...
 
 

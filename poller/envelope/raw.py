@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from connectors.contract import Identity, Record
-from poller.envelope.contract import Envelope, as_json
+from poller.envelope.contract import NOTHING, About, Envelope, as_json
 from poller.envelope.sqs import SqsEnvelope
 
 
@@ -34,6 +34,6 @@ class RawEnvelope(Envelope):
             return as_json(body)
         return str(body).encode()
 
-    def assemble(self, parts: Sequence[bytes]) -> bytes:
+    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event."""
         return b"[" + b",".join(parts) + b"]"

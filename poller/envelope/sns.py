@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from connectors.contract import Identity, Record
-from poller.envelope.contract import Envelope, as_json
+from poller.envelope.contract import NOTHING, About, Envelope, as_json
 from poller.envelope.sqs import SqsEnvelope
 
 
@@ -61,7 +61,7 @@ class SnsEnvelope(Envelope):
             }
         )
 
-    def assemble(self, parts: Sequence[bytes]) -> bytes:
+    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event."""
         return self._sqs.assemble(parts)
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.contract import Identity, Record
-from poller.envelope.contract import Envelope, as_json
+from poller.envelope.contract import NOTHING, About, Envelope, as_json
 
 ATTRIBUTES = (
     "ApproximateReceiveCount",
@@ -70,7 +70,7 @@ class SqsEnvelope(Envelope):
         """The element as JSON."""
         return as_json(shape)
 
-    def assemble(self, parts: Sequence[bytes]) -> bytes:
+    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event."""
         return b'{"Records":[' + b",".join(parts) + b"]}"
 
