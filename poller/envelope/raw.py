@@ -34,6 +34,6 @@ class RawEnvelope(Envelope):
             return as_json(body)
         return str(body).encode()
 
-    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
+    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:  # noqa: ARG002  # a queue has no partitions
         """The event."""
         return b"[" + b",".join(parts) + b"]"

@@ -61,7 +61,7 @@ class SnsEnvelope(Envelope):
             }
         )
 
-    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
+    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:  # noqa: ARG002  # a queue has no partitions
         """The event."""
         return self._sqs.assemble(parts)
 

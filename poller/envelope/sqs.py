@@ -70,7 +70,7 @@ class SqsEnvelope(Envelope):
         """The element as JSON."""
         return as_json(shape)
 
-    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
+    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:  # noqa: ARG002  # a queue has no partitions
         """The event."""
         return b'{"Records":[' + b",".join(parts) + b"]}"
 
