@@ -261,7 +261,7 @@ class MemorySource:
 
     def _settle(self, settlement: Settlement) -> bool:
         match settlement.outcome:
-            case Outcome.DELIVERED | Outcome.FILTERED:
+            case Outcome.DELIVERED | Outcome.FILTERED | Outcome.REJECTED:
                 return self._queue.delete(settlement.record.handle)
             case Outcome.RELEASED:
                 return self._queue.lease_until(settlement.record.handle, _now())

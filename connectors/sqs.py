@@ -46,6 +46,8 @@ CALLS_AT_ONCE = 8  # batch requests of one settle under way together; SQS answer
 STALE = frozenset({"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"})
 """Codes of an entry whose message is no longer ours; not every server marks them as the sender's fault."""
 
+GONE = frozenset({Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED})
+
 STANDARD = Capabilities(
     envelope="sqs",
     parallel_fetches=1250,  # the ceiling of a mapping on demand (Lambda DG, Configuring scaling behavior for SQS)
@@ -133,7 +135,7 @@ class SqsSource:
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Unsettled]:
         """Delete what is done with, make visible what was never started, leave alone what failed."""
-        done = [s for s in settlements if s.outcome in {Outcome.DELIVERED, Outcome.FILTERED}]
+        done = [s for s in settlements if s.outcome in GONE]
         unstarted = [s for s in settlements if s.outcome is Outcome.RELEASED]
         refusals = [
             (told[refusal.index], refusal)
