@@ -19,8 +19,7 @@ from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
 from poller.envelope import Envelope, envelope
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
-from poller.execution.pool import Pool
-from poller.execution.starts import Starts
+from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit
 from poller.pipeline import mapping as pipeline
 from poller.pipeline.filter import compile_criteria

@@ -23,7 +23,7 @@ from typing import Any
 from poller.execution.concurrent.api import ConcurrentRuntimeApi, Outstanding
 from poller.execution.concurrent.log import ConcurrentCapture
 from poller.execution.contract import Invocation, Result
-from poller.execution.environment import ProcessEnvironment, answered, shutdown_reason
+from poller.execution.environment.environment import ProcessEnvironment, answered, shutdown_reason
 from poller.execution.sandbox.processes import Process
 
 Failed = Callable[[str], Result]

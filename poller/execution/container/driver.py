@@ -20,7 +20,7 @@ from poller.execution.container.images import Images
 from poller.execution.container.machine import CALLS
 from poller.execution.container.ownership import DAEMON, FUNCTION, STATE, daemon_id, lives, state_id
 from poller.execution.contract import Driver, Environment, FunctionSpec, Preparing
-from poller.execution.memory_watch import MemoryWatch
+from poller.execution.environment.memory_watch import MemoryWatch
 from poller.observe.events import Emit, EngineFailedError
 
 ALONE = (

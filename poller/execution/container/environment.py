@@ -10,11 +10,11 @@ from poller.execution.container.box import Container
 from poller.execution.container.engine import EngineError
 from poller.execution.container.housing import Housing
 from poller.execution.contract import FunctionSpec
-from poller.execution.environment import ProcessEnvironment
+from poller.execution.environment.environment import ProcessEnvironment
+from poller.execution.environment.startup import Startup
 from poller.execution.runtimes.contract import InvalidEntrypoint
 from poller.execution.sandbox.box import Box
 from poller.execution.sandbox.processes import SpawnError
-from poller.execution.startup import Startup
 from poller.observe.events import Emit
 
 

@@ -11,10 +11,10 @@ from poller.execution.container.configuration import FIRST_MAPPED_USER, FIRST_US
 from poller.execution.container.engine import Engine, EngineError, Found
 from poller.execution.container.images import Images
 from poller.execution.contract import EngineImage, FunctionSpec
+from poller.execution.environment.startup import Startup
 from poller.execution.runtimes.contract import InvalidEntrypoint, Launch
 from poller.execution.sandbox.bubblewrap import Layout
 from poller.execution.sandbox.isolation import Demand, Isolation
-from poller.execution.startup import Startup
 from poller.observe.events import Emit, EngineFailedError
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from poller.execution.contract import Status
-from poller.execution.environment import ProcessEnvironment
+from poller.execution.environment.environment import ProcessEnvironment
 from poller.execution.sandbox.bubblewrap import HOST_ETC, HOST_SYSTEM
 from tests.integration.break_out.scene import NONE, SECRET, SHARED, Scene, ask, attempt, processes
 
