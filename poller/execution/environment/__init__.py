@@ -1,5 +1,7 @@
-"""The life of one execution environment.
+"""One execution environment, wherever its processes live.
 
-environment.py: INIT, INVOKE after INVOKE, reset, SHUTDOWN. startup.py, variables.py: what is started, and what it finds there. held.py: a
-runtime that was started ahead and waits. companions.py: the extensions. memory_watch.py: limits that the kernel does not keep.
+environment.py: its life, from INIT to SHUTDOWN; made of what parts.py puts together. serial.py: how events run in it, one at a time
+(several at once: ``concurrent/``). init.py, processes.py: what is started, how it went, how it ends. premises.py: what a driver says of
+where it lives; site.py: the box as it stands. startup.py, variables.py: a function's spec -> its commands. held.py: a runtime that was
+started ahead and waits. companions.py: extensions. memory.py: limits, and the most there was. results.py: what an invocation comes to.
 """

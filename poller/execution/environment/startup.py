@@ -17,6 +17,7 @@ from poller.execution.runtimes import catalogue
 from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Places, RuntimeUnavailable
 from poller.execution.sandbox.bubblewrap import Layout
 from poller.execution.sandbox.isolation import PROCESSES
+from poller.execution.sandbox.processes import Command
 from poller.execution.telemetry.facts import InitStart
 
 DESCRIPTORS = 1024
@@ -63,6 +64,16 @@ class Startup:
             function_arn=spec.arn,
             instance_id=log_stream,
             instance_max_memory=spec.memory_mb * 1024 * 1024,
+        )
+
+    def command(self, argv: tuple[str, ...], variables: Mapping[str, str], descriptors: Mapping[int, int]) -> Command:
+        """One of these processes. descriptors: number inside -> ours."""
+        return Command(
+            argv=argv,
+            environment=variables,
+            folder=self.launch.directory,
+            descriptors=descriptors,
+            limits=self.limits(),
         )
 
     def limits(self) -> dict[str, int]:

@@ -1,18 +1,4 @@
-"""Environments of one function version, and the line of invocations that wait for one. The caller bounds how many invocations run at once.
-
-What holds here:
-
-1. An invocation takes an environment with room: a provisioned one if there is any, else the one used last, so that the others can go
-   idle and be stopped (idle.py). If there is none it waits in line, first come, first served, while an environment is started on its
-   behalf. Whatever comes first, an environment freed or one started, serves the head of the line; so a start that nobody needs any more
-   ends as an idle environment.
-2. For all invocations in line starts are under way or wait for their turn, as many as have room for them, and no more begin; provisioned
-   ones come on top. How many begin at once on the host is decided by starts.py, how fast a function may grow by growth.py; a wait for
-   either is a wait in line.
-3. An environment whose INIT failed serves the head of the line as well: it repeats its INIT inside the invocation, which answers it.
-4. No environment is stopped in the middle of an invocation, but by ``close`` and by the cancellation of the invocation itself: one that
-   runs others as well takes no more of them and is stopped after the last.
-"""
+"""The environments of one function version: the rules are in the package. The caller bounds how many invocations run at once."""
 
 from __future__ import annotations
 
@@ -30,6 +16,7 @@ from poller.execution.pool.idle import Idle, Member
 from poller.execution.pool.line import Line
 from poller.execution.pool.provision import INIT_FAILED, Allocation, Provision
 from poller.execution.pool.starts import Starts
+from poller.execution.pool.under_way import Starting, Stopping
 from poller.observe.events import DefectFoundError, Emit, EnvironmentAwaited, EnvironmentStopped, InvocationPlaced
 
 LOOK_SECONDS = 1.0
@@ -78,10 +65,10 @@ class Pool:
         self._ready = Idle()  # provisioned
         self._busy: set[Member] = set()
         self._line = Line(self._give_back)
-        self._starting: dict[asyncio.Task[None], bool] = {}  # -> whether provisioned
+        self._starting = Starting(spec.name)
         self._reaper: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._stopping: set[asyncio.Task[None]] = set()
+        self._stopping = Stopping()
         self._later: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -131,7 +118,7 @@ class Pool:
         self._starts.forget(self)
         if self._later is not None:
             self._later.cancel()
-        tasks = [task for task in (*self._starting, self._reaper, self._keeper) if task is not None]
+        tasks = [task for task in (*self._starting.tasks, self._reaper, self._keeper) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -139,8 +126,7 @@ class Pool:
             pass
         for member in list(self._members):
             self._end(member, "drain")
-        if self._stopping:
-            await asyncio.wait(set(self._stopping))
+        await self._stopping.all()
 
     def start_next(self, over: Callable[[], None]) -> bool:
         """Begin one start, if there is one to make: its turn has come (starts.py)."""
@@ -153,18 +139,16 @@ class Pool:
         elif not self._growth.take(now):
             self._want_in(self._growth.due(now))
             return False
-        task = asyncio.get_running_loop().create_task(self._start(provisioned), name=f"init {self.spec.name}")
-        self._starting[task] = provisioned
-        task.add_done_callback(lambda task: self._start_over(task, over))
+        self._starting.begin(self._start(provisioned), lambda: self._start_over(over), provisioned=provisioned)
         return True
 
     @property
     def _short(self) -> bool:
         """Whether more invocations wait than there is room for in environments that are being started on demand.
 
-        Provisioned ones do not count: their INIT may take minutes, and until it ends the service runs on demand what comes.
+        Provisioned ones do not count: until their INIT ends the service runs on demand what comes.
         """
-        return len(self._line) > self._each * (len(self._starting) - sum(self._starting.values()))
+        return len(self._line) > self._each * self._starting.on_demand
 
     def _missing(self, now: float) -> bool:
         return self._keeper is not None and self._provision.missing(now) > 0
@@ -273,9 +257,8 @@ class Pool:
             part, trace = f"environments of {self.spec.name}", "".join(traceback.format_exception(error))
             self._emit(DefectFoundError(part=part, message=repr(error), trace=trace, retry_seconds=delay))
 
-    def _start_over(self, task: asyncio.Task[None], over: Callable[[], None]) -> None:
+    def _start_over(self, over: Callable[[], None]) -> None:
         """A start has ended, however it did."""
-        del self._starting[task]
         over()
         self._want()
 
@@ -311,9 +294,7 @@ class Pool:
         if member.provisioned:
             self._provision.gone(member)
             self._want()
-        task = asyncio.get_running_loop().create_task(member.environment.stop(), name=f"stop {member.environment.id}")
-        self._stopping.add(task)
-        task.add_done_callback(self._stopping.discard)
+        self._stopping.begin(member.environment)
         self._emit(EnvironmentStopped(function=self.spec.name, environment=member.environment.id, reason=reason))
 
     async def _reap(self) -> None:

@@ -7,10 +7,11 @@ import os
 import stat
 from pathlib import Path
 
-from poller.execution.concurrent.environment import ConcurrentEnvironment
+from poller.execution.concurrent.environment import concurrent
 from poller.execution.contract import Driver, Environment, FunctionSpec, Isolating, Stocked
-from poller.execution.environment.environment import ProcessEnvironment
-from poller.execution.environment.memory_watch import MemoryWatch
+from poller.execution.environment.environment import ProcessEnvironment, serial
+from poller.execution.environment.memory import MemoryWatch
+from poller.execution.process.host import Host
 from poller.execution.process.spares import Spares
 from poller.execution.runtimes import catalogue
 from poller.execution.runtimes.contract import RuntimeUnavailable
@@ -83,9 +84,9 @@ class ProcessDriver(Driver, Stocked, Isolating):
         await self._spawner.close()
 
     def _new(self, spec: FunctionSpec) -> ProcessEnvironment:
-        kind = ProcessEnvironment if spec.max_concurrency == 1 else ConcurrentEnvironment
-        busy = self._watch.busy_now
-        return kind(spec, self.isolation, self._state, self._emit, busy=busy, started=self._spares.want)
+        made = serial if spec.max_concurrency == 1 else concurrent
+        host = Host(spec, self.isolation, self._state)
+        return made(spec, host, self._emit, self._watch.busy_now, self._spares.want)
 
 
 def _closed(*folders: str | None) -> str:

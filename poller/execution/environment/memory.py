@@ -1,12 +1,17 @@
-"""Watching the memory of environments where the kernel does not keep their limit, or not that one."""
+"""The memory of environments: what it came to at most, and a limit where the kernel does not keep one, or not that one."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 WATCH_SECONDS = 0.2
 """Between two looks at the memory of busy environments."""
+LOOK_SECONDS = 1.0
+"""Between two looks at the memory of an environment for REPORT: a look costs as much as a short invocation."""
 
 
 class Watched(Protocol):
@@ -41,3 +46,30 @@ class MemoryWatch:
             await asyncio.sleep(WATCH_SECONDS)
             for environment in list(self._busy):
                 environment.check_memory()
+
+
+class HighWater:
+    """The most that the processes of one environment have been seen to use, since INIT. used: bytes, now; a look at all of them."""
+
+    def __init__(self, used: Callable[[], int]) -> None:
+        self._used = used
+        self._peak = 0
+        self._looked = -math.inf
+
+    def begin(self) -> None:
+        """INIT begins."""
+        self._peak = 0
+
+    def look(self) -> int:
+        """Bytes used now."""
+        used = self._used()
+        self._peak = max(self._peak, used)
+        return used
+
+    def megabytes(self, *, running: bool) -> int:
+        """The most there was, rounded up. running: whether there is anything to look at."""
+        now = time.monotonic()
+        if running and now - self._looked > LOOK_SECONDS:
+            self._looked = now
+            self.look()
+        return math.ceil(self._peak / (1024 * 1024))
