@@ -33,8 +33,10 @@ FLUSH_BYTES = 64 * 1024
 
 _ERRORS = (events.DefectFoundError,)
 _WARNINGS = (
+    events.DestinationFailedError,
     events.EngineFailedError,
     events.LeaseLostError,
+    events.RecordsDiscarded,
     events.RecordsUnsettledError,
     events.RemoteFailedError,
     events.SourceFailedError,
@@ -42,6 +44,8 @@ _WARNINGS = (
 _INFOS = (
     events.FunctionLogged,
     events.ImageResolved,
+    events.PartitionsRevoked,
+    events.RecordsResumed,
     events.SourceOpened,
     events.StopBegan,
     events.StopEnded,
