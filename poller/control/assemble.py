@@ -228,4 +228,5 @@ def _region(account: AccountSettings) -> str:
 
 
 def _envelope(settings: MappingSettings, default: str, identity: Identity) -> Envelope:
-    return envelope(settings.envelope or default, identity, window=settings.maximum_batching_window_seconds > 0)
+    window = settings.maximum_batching_window_seconds > 0
+    return envelope(settings.envelope or default, identity, window=window, source=default)

@@ -91,6 +91,10 @@ def _pattern(keys: Keys, pattern: Any) -> Finding | None:
 
 
 def _abilities(keys: Keys, mapping: MappingSettings, able: Capabilities) -> Iterator[Finding]:
+    offered = envelope.offered(able.envelope)
+    if mapping.envelope in envelope.names() and mapping.envelope not in offered:
+        sentence = f"records of this source make no {mapping.envelope} event"
+        yield Finding((*keys, "envelope"), sentence, f"it has {', '.join(offered)}")
     window = mapping.maximum_batching_window_seconds
     size = mapping.batch_size or able.default_batch_size
     if size > able.max_batch_size:
