@@ -94,7 +94,7 @@ class Decoder:
             return BAD
         form, of = shape(hint)
         if form == "either":
-            return self.value(of[isinstance(node, Table)], node, keys, rules)
+            return self.value(of[_is_second(of[1], node)], node, keys, rules)
         if form == "table":
             read = self.special.get(of)
             return read(node, keys) if read else self.dataclass(of, node, keys, partial=True)
@@ -134,9 +134,7 @@ class Decoder:
         if broken := broken_rule(value, rules):
             self.report.add(keys, *broken)
             return BAD
-        if rules.get("path") and isinstance(value, str):
-            return str(node.place.file.absolute().parent / value)
-        return value
+        return _absolute(value, node.place.file, rules.get("path")) if isinstance(value, str) else value
 
     def _any(self, _: None, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
         return self._plain(node, keys, rules)
@@ -158,6 +156,21 @@ def _is_missing(field: dataclasses.Field[Any], node: Table) -> bool:
     """Whether a key has a default only because another one may stand in its place, and neither does."""
     other = field.metadata.get("unless")
     return other is not None and not {field.name, other} & set(node.entries)
+
+
+def _is_second(hint: Any, node: Node) -> bool:
+    """Whether a value is meant for the second of two hints: a table, or a number where the first one is a text."""
+    if hint is float:
+        return isinstance(node, Scalar) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+    return isinstance(node, Table)
+
+
+def _absolute(text: str, file: Path, path: bool | str | None) -> str:
+    """Return a text with what is a path in it relative to no file: all of it, what follows a prefix, or nothing."""
+    prefix = path if isinstance(path, str) else ""
+    if not path or not text.startswith(prefix):
+        return text
+    return prefix + str(file.absolute().parent / text.removeprefix(prefix))
 
 
 @cache

@@ -14,7 +14,7 @@ class Shape(NamedTuple):
     """form: any, scalar, choice, table, mapping, list or either.
 
     of: the scalar's or the table's class; the choices; the hint of a mapping's values or of a list's items; None for any;
-    for either the hints of a scalar and a table, of which a file has one.
+    for either the hints of a scalar and a table, or of text and number, of which a file has one.
     """
 
     form: Literal["any", "scalar", "choice", "table", "mapping", "list", "either"]
@@ -24,7 +24,7 @@ class Shape(NamedTuple):
 def shape(hint: Any) -> Shape:
     """Take a hint apart: str, int, float, bool, Any, Literal, a dataclass, Mapping[str, X], Sequence[X], and each of them ``| None``.
 
-    Also a scalar ``|`` a dataclass.
+    Also a scalar ``|`` a dataclass, and ``str | float``.
     dict, list and ``tuple[X, ...]`` will do, too. None is no value of a file; it stands for a key that is left out.
     Raises ``TypeError`` for any other hint: a defect of the class that has it.
     """
@@ -47,6 +47,6 @@ def shape(hint: Any) -> Shape:
 def _union(hint: Any, parts: Sequence[Any]) -> Shape:
     if len(parts) == 1:
         return shape(parts[0])
-    if [shape(part).form for part in parts] == ["scalar", "table"]:
+    if [shape(part).form for part in parts] == ["scalar", "table"] or parts == [str, float]:
         return Shape("either", tuple(parts))
     raise TypeError(f"options of type {hint} cannot be read from a file")

@@ -6,16 +6,19 @@ Nothing here knows a source: what one can do is read from its capabilities. Whet
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from connectors import registry
-from connectors.contract import Capabilities
+from connectors.contract import Capabilities, Source
 from poller import envelope
+from poller.settings.destinations import check_destination
 from poller.settings.model import MappingSettings, Settings
 from poller.settings.nodes import Keys
 from poller.settings.problems import Finding, nearest
 from poller.settings.references import LATEST, function_reference, is_number
+from poller.settings.streams import check_stream, check_timeout
 
 MOST_FILTERS = 10
 """AWS's raised quota; 5 without asking (Lambda quotas)."""
@@ -24,9 +27,9 @@ MOST_PATTERN_CHARACTERS = 4096
 """Of one pattern as JSON text (Lambda API reference, Filter)."""
 
 
-def capabilities(mapping: MappingSettings) -> Capabilities:
-    """What the mapping's source can do, with its options as they are. No I/O."""
-    return registry.load(mapping.source.type)(mapping.source.options).capabilities
+def source(mapping: MappingSettings) -> Source:
+    """The mapping's source, its options being accepted. No I/O."""
+    return registry.load(mapping.source.type)(mapping.source.options)
 
 
 def check_mapping(
@@ -42,7 +45,24 @@ def check_mapping(
         yield Finding((*keys, "envelope"), f"there is no envelope {mapping.envelope!r}", hint)
     # These weigh keys against each other: a mistyped one would be blamed on its neighbour.
     if sound(keys):
-        yield from _abilities(keys, mapping, capabilities(mapping))
+        found = source(mapping)
+        able = found.capabilities
+        yield from _abilities(keys, mapping, able)
+        yield from check_stream(keys, mapping, able, time.time())
+        yield from check_destination(keys, mapping, found)
+        yield from _timeout((*keys, "function"), mapping.function, able, settings, sound)
+
+
+def _timeout(
+    keys: Keys, text: str, able: Capabilities, settings: Settings, sound: Callable[[Keys], bool]
+) -> Iterator[Finding]:
+    """Findings about the timeout of a mapping's function as the configuration has it; what is published is checked before it runs."""
+    reference = function_reference(text)
+    if reference is None or reference.qualifier not in {"", LATEST}:
+        return
+    function = settings.functions.get(reference.name)
+    if function is not None and sound(("functions", reference.name, "timeout_seconds")):
+        yield from check_timeout(keys, function.timeout_seconds, able)
 
 
 def _function(keys: Keys, text: str, settings: Settings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
@@ -99,7 +119,7 @@ def _abilities(keys: Keys, mapping: MappingSettings, able: Capabilities) -> Iter
     size = mapping.batch_size or able.default_batch_size
     if size > able.max_batch_size:
         yield Finding((*keys, "batch_size"), f"this source takes at most {able.max_batch_size}, not {size}")
-    elif size > able.max_fetch and window < 1:
+    elif size > able.max_fetch and window < 1 and not able.stream:
         sentence = (
             f"{size} needs maximum_batching_window_seconds of 1 or more: one fetch returns at most {able.max_fetch}"
         )

@@ -15,6 +15,7 @@ from poller.settings.model import (
     AccountSettings,
     AliasSettings,
     ContainerSettings,
+    DestinationSettings,
     FunctionSettings,
     HttpSettings,
     ImageCode,
@@ -22,6 +23,7 @@ from poller.settings.model import (
     LoggingSettings,
     LogSettings,
     MappingSettings,
+    OnFailureSettings,
     RemoteSettings,
     Settings,
 )
@@ -43,6 +45,8 @@ _SECTIONS = (
     ("`aliases` of a function, each", AliasSettings),
     ("`remote` of a function", RemoteSettings),
     ("`event_source_mappings`, each", MappingSettings),
+    ("`destination_config`", DestinationSettings),
+    ("`on_failure` of a `destination_config`", OnFailureSettings),
 )
 
 
