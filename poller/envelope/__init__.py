@@ -33,7 +33,7 @@ _BESIDE = {"sqs": ("sns",)}
 
 _NOWHERE = Identity("", "", "")
 
-__all__ = ["Content", "Envelope", "content", "envelope", "names", "offered"]
+__all__ = ["Content", "Envelope", "content", "envelope", "names", "offered", "tumbling"]
 
 
 def names() -> list[str]:
@@ -45,6 +45,11 @@ def offered(source: str) -> list[str]:
     """Envelopes that a mapping may name whose source's own is ``source``, sorted."""
     own = [source] if source in _SHAPES else []
     return sorted([*own, *_BESIDE.get(source, ()), *_OF_ANY])
+
+
+def tumbling(name: str) -> bool:
+    """Whether events of that envelope have a place for the state of a tumbling window."""
+    return name in _SHAPES and _SHAPES[name](_NOWHERE, window=False).tumbling
 
 
 def content(source: str) -> Content:

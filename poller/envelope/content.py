@@ -25,6 +25,15 @@ class Content:
     base64: bool = False
     texts: bool = True
     ignored: bool = False
+    beside: str = ""
+
+    def is_record(self, value: dict[str, Any]) -> bool:
+        """Whether this is a record as events have it, rather than what one holds."""
+        holder = value.get(self.inside) if self.inside else value
+        if not isinstance(holder, dict) or (self.beside and self.beside not in value):
+            return False
+        held = holder.get(self.key)
+        return isinstance(held, str if self.base64 or self.texts else dict) or (held is None and bool(self.beside))
 
     def wrap(self, text: str) -> dict[str, Any]:
         """A record that holds nothing but this text."""

@@ -26,7 +26,7 @@ LONGEST_PARTITION = 249 + len("-2147483647")
 class KafkaEnvelope(Envelope):
     """``{"eventSource": ..., "records": {"topic-0": [...]}}``; a batch is of one partition."""
 
-    content = Content("value", base64=True, ignored=True)
+    content = Content("value", base64=True, ignored=True, beside="topic")
     tumbling = True
 
     def __init__(self, identity: Identity, *, window: bool) -> None:  # noqa: ARG002  # a batching window leaves no trace

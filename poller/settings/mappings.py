@@ -32,6 +32,11 @@ def source(mapping: MappingSettings) -> Source:
     return registry.load(mapping.source.type)(mapping.source.options)
 
 
+def content(mapping: MappingSettings) -> envelope.Content:
+    """Where the mapping's filters find what a record holds, whatever its events look like. No I/O."""
+    return envelope.content(source(mapping).capabilities.envelope)
+
+
 def check_mapping(
     keys: Keys, mapping: MappingSettings, settings: Settings, sound: Callable[[Keys], bool]
 ) -> Iterator[Finding]:
