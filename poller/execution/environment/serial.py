@@ -64,6 +64,7 @@ class Serial:
         self._parts.log_start(invocation)
         result = self._init.stillborn(failure, took).result(invocation.request_id)
         await self._processes.reset(shutdown_reason(failure))
+        result.max_memory_mb = self._processes.memory.megabytes(running=False)
         self._capture.runtime_done(result)
         result.log_tail = self._capture.end(result, self._spec.memory_mb)
         return result
@@ -99,9 +100,9 @@ class Serial:
         if answer is not None:
             return answered(request_id, answer, duration_ms)
         runtime = self._processes.runtime
-        code = runtime.ended.result() if runtime is not None and runtime.ended.done() else None
-        broken, seconds = self._companions.error, self._spec.timeout_seconds
-        return unanswered(request_id, duration_ms, broken=broken, code=code, timeout_seconds=seconds)
+        broken, ended = self._companions.error, self._processes.end(runtime)
+        seconds = self._spec.timeout_seconds
+        return unanswered(request_id, duration_ms, broken=broken, ended=ended, timeout_seconds=seconds)
 
     async def _end(self, invocation: Invocation, result: Result, deadline: float, *, answered: bool) -> None:
         """All that is left to do once the answer is known. Returns when the next event may be waited for."""
