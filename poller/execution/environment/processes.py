@@ -135,7 +135,7 @@ class Processes:
         if self._companions.error is None:
             runtime = self.runtime = await self._launched(box, plan)
             runtime.ended.add_done_callback(self._ended)
-            await _first(self._api.ready, runtime.ended, self._companions.failed)
+            await first(self._api.ready, runtime.ended, self._companions.failed)
             if ended := self.end(runtime):
                 error = self._api.init_error
                 return ended.error_type if error is None else failures.error_type(error)
@@ -175,6 +175,6 @@ class Processes:
             self._api.give_up()
 
 
-async def _first(*futures: asyncio.Future[Any]) -> None:
+async def first(*futures: asyncio.Future[Any]) -> None:
     """Wait until any of them is done."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

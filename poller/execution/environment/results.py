@@ -33,7 +33,14 @@ def answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
         payload, kind, status = answer.body, failures.error_type(answer.body), Status.ERROR
     else:
         payload, kind, status = answer.body, "", Status.SUCCESS
-    return Result(request_id=request_id, status=status, payload=payload, error_type=kind, duration_ms=duration_ms)
+    return Result(
+        request_id=request_id,
+        status=status,
+        payload=payload,
+        error_type=kind,
+        duration_ms=duration_ms,
+        response_ms=min(duration_ms, answer.seconds * 1000),
+    )
 
 
 def unanswered(
