@@ -35,6 +35,7 @@ _ERRORS = (events.DefectFoundError,)
 _WARNINGS = (
     events.EngineFailedError,
     events.LeaseLostError,
+    events.PositionMoved,
     events.RecordsUnsettledError,
     events.RemoteFailedError,
     events.SourceFailedError,
