@@ -14,6 +14,10 @@ class Clock(Protocol):
         """Seconds, monotonic; only differences mean anything."""
         ...
 
+    def epoch(self) -> float:
+        """Seconds since 1970, to compare with what others have written; may jump."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait; may be cancelled."""
         ...
@@ -25,6 +29,10 @@ class SystemClock(Clock):
     def now(self) -> float:
         """Seconds of the monotonic clock, the one asyncio uses."""
         return time.monotonic()
+
+    def epoch(self) -> float:
+        """Seconds of the clock on the wall."""
+        return time.time()
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the running loop."""

@@ -6,11 +6,21 @@ from collections.abc import Callable
 
 from connectors.contract import Identity
 from poller.envelope.contract import Envelope
+from poller.envelope.dynamodb import DynamoDbEnvelope
+from poller.envelope.kafka import KafkaEnvelope
+from poller.envelope.kinesis import KinesisEnvelope
 from poller.envelope.raw import RawEnvelope
 from poller.envelope.sns import SnsEnvelope
 from poller.envelope.sqs import SqsEnvelope
 
-_SHAPES: dict[str, Callable[..., Envelope]] = {"raw": RawEnvelope, "sns": SnsEnvelope, "sqs": SqsEnvelope}
+_SHAPES: dict[str, Callable[..., Envelope]] = {
+    "dynamodb": DynamoDbEnvelope,
+    "kafka": KafkaEnvelope,
+    "kinesis": KinesisEnvelope,
+    "raw": RawEnvelope,
+    "sns": SnsEnvelope,
+    "sqs": SqsEnvelope,
+}
 
 __all__ = ["Envelope", "envelope", "names"]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
 from connectors.contract import Record
+from poller.envelope.moments import with_milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ NOTHING = About()
 class Envelope(Protocol):
     """One event shape, made for one source.
 
-    overhead: bytes of an event without records; an event has ``overhead + sum of shares + commas`` bytes.
+    overhead: bytes of an event without records, at most; an event has up to ``overhead + sum of shares + commas`` bytes, and in a tumbling
+        window ``window_bytes`` more, which grow with the state.
     max_records: records an event may have, where the service fixes it; None: as the mapping says.
     """
 
@@ -48,6 +50,57 @@ class Envelope(Protocol):
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event, in the order of the shares; there may be none in the last event of a tumbling window."""
         ...
+
+    def batch_info(self, records: Sequence[Record], partition: str) -> dict[str, dict[str, Any]]:
+        """What a failure record says of its batch, under the source's own key: ``{"KinesisBatchInfo": {...}}``.
+
+        records: in order, all of the partition, maybe none. A member ``payloadSize`` is filled in by whoever knows the event. Here: the
+        words for streams that AWS does not know; positions instead of sequence numbers.
+        """
+        return {"StreamBatchInfo": batch_extent(records, partition)}
+
+
+def window_bytes(window: Mapping[str, Any] | None) -> int:
+    """What ``About.window`` adds to an event, exactly."""
+    return len(window_members(window))
+
+
+def listed(parts: Sequence[bytes], batch: About) -> bytes:
+    """``{"Records": [...]}`` and the members of a tumbling window."""
+    return b'{"Records":[' + b",".join(parts) + b"]" + window_members(batch.window) + b"}"
+
+
+def window_members(window: Mapping[str, Any] | None) -> bytes:
+    """Members of a tumbling window, to stand behind others of the event's object."""
+    return b"," + as_json(dict(window))[1:-1] if window else b""
+
+
+def batch_extent(records: Sequence[Record], partition: str) -> dict[str, Any]:
+    """Where a batch lies in its partition; times are left out where the source tells none."""
+    if not records:
+        return {"partition": partition}
+    first, last = records[0], records[-1]
+    extent: dict[str, Any] = {"partition": partition, "startPosition": first.position, "endPosition": last.position}
+    if first.arrived is not None and last.arrived is not None:
+        extent["approximateArrivalOfFirstRecord"] = with_milliseconds(first.arrived)
+        extent["approximateArrivalOfLastRecord"] = with_milliseconds(last.arrived)
+    return extent | {"batchSize": len(records)}
+
+
+def shard_info(records: Sequence[Record], shard: str, arn: str, written: Callable[[float], str]) -> dict[str, Any]:
+    """KinesisBatchInfo or DDBStreamBatchInfo, keys in recorded order. Without records it names shard and stream only."""
+    if not records:
+        return {"shardId": shard, "streamArn": arn}
+    first, last = records[0], records[-1]
+    return {
+        "shardId": shard,
+        "startSequenceNumber": first.position,
+        "endSequenceNumber": last.position,
+        "approximateArrivalOfFirstRecord": written(first.arrived or 0.0),
+        "approximateArrivalOfLastRecord": written(last.arrived or 0.0),
+        "batchSize": len(records),
+        "streamArn": arn,
+    }
 
 
 def as_json(value: Any) -> bytes:

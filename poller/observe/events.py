@@ -121,7 +121,10 @@ class SourceOpened(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFailedError(Fact):
-    """A source did not do what it was asked. verb: open, fetch, settle, extend. retry_seconds: when it is asked again."""
+    """A source did not do what it was asked. verb: open, fetch, settle, extend; mark: the store of a stream's checkpoints did not.
+
+    retry_seconds: when it is asked again.
+    """
 
     mapping: str
     verb: str
@@ -169,8 +172,96 @@ class BatchJudged(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRetried(Fact):
+    """A batch of a stream is going to be tried again. attempts: made of it; delay: until the next one. request_id: stays the same."""
+
+    mapping: str
+    partition: str
+    request_id: str
+    count: int
+    attempts: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchBisected(Fact):
+    """A failed batch of a stream goes on as two halves, each with attempts of its own."""
+
+    mapping: str
+    partition: str
+    request_id: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsDiscarded(Fact):
+    """Records of a stream were given up for good. condition: as in failure records. first, last: positions; "" without records.
+
+    stored: there is a failure record at the mapping's destination; False: it has none, and this is all that is left of them. why: what
+    the function did last, or "".
+    """
+
+    mapping: str
+    partition: str
+    condition: str
+    count: int
+    first: str
+    last: str
+    stored: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationFailedError(Fact):
+    """A failure record could not be stored; its lane waits. retry_seconds: until that is tried again."""
+
+    mapping: str
+    partition: str
+    kind: str
+    message: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsResumed(Fact):
+    """Records that were done before a restart and came again, since others before them were not. They are not run again."""
+
+    mapping: str
+    partition: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionsRevoked(Fact):
+    """Partitions that are no longer ours to read. dropped: records that were in hand, not started, and belong to the next reader."""
+
+    mapping: str
+    partitions: tuple[str, ...]
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IteratorAged(Fact):
+    """An invocation with records of a stream ended. seconds: since the last of them arrived (IteratorAge)."""
+
+    mapping: str
+    partition: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowEnded(Fact):
+    """A tumbling window's last event is dealt with. end: epoch seconds. early: its state was past 1 MB."""
+
+    mapping: str
+    partition: str
+    end: float
+    early: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordsSettled(Fact):
-    """The source took these settlements. outcome: delivered, filtered, retry, released."""
+    """The source took these settlements. outcome: delivered, filtered, rejected, retry, released."""
 
     mapping: str
     outcome: str

@@ -33,9 +33,11 @@ FLUSH_BYTES = 64 * 1024
 
 _ERRORS = (events.DefectFoundError,)
 _WARNINGS = (
+    events.DestinationFailedError,
     events.EngineFailedError,
     events.LeaseLostError,
     events.PositionMoved,
+    events.RecordsDiscarded,
     events.RecordsUnsettledError,
     events.RemoteFailedError,
     events.SourceFailedError,
@@ -43,6 +45,8 @@ _WARNINGS = (
 _INFOS = (
     events.FunctionLogged,
     events.ImageResolved,
+    events.PartitionsRevoked,
+    events.RecordsResumed,
     events.SourceOpened,
     events.StopBegan,
     events.StopEnded,

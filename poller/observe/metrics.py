@@ -32,7 +32,11 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self._on: On = (
-            _polling(self.registry) | _batches(self.registry) | _settling(self.registry) | _functions(self.registry)
+            _polling(self.registry)
+            | _batches(self.registry)
+            | _streams(self.registry)
+            | _settling(self.registry)
+            | _functions(self.registry)
         )
 
     def emit(self, fact: Fact) -> None:
@@ -117,6 +121,32 @@ def _batches(registry: CollectorRegistry) -> On:
         e.RecordsFiltered: lambda fact: filtered.labels(fact.mapping).inc(fact.count),
         e.BatchCut: on_cut,
         e.BatchJudged: on_judged,
+    }
+
+
+def _streams(registry: CollectorRegistry) -> On:
+    text = "Age of the last record of a stream's batch when its invocation ended (IteratorAge)."
+    age = Gauge("pollerd_iterator_age_seconds", text, ["mapping"], registry=registry)
+    retries = Counter("pollerd_batches_retried", "Batches to be tried again.", ["mapping"], registry=registry)
+    halved = Counter("pollerd_batches_bisected", "Failed batches cut in halves.", ["mapping"], registry=registry)
+    text = "Records given up; stored: yes (OnFailureDestinationDeliveredEventCount), no (DroppedEventCount)."
+    discarded = Counter("pollerd_records_discarded", text, ["mapping", "condition", "stored"], registry=registry)
+    text = "Failure records that the destination did not take (DestinationDeliveryFailures); each is tried again."
+    refused = Counter("pollerd_destination_errors", text, ["mapping", "kind"], registry=registry)
+    resumed = Counter("pollerd_records_resumed", "Records done before a restart.", ["mapping"], registry=registry)
+    windows = Counter("pollerd_windows_ended", "Tumbling windows that ended.", ["mapping"], registry=registry)
+
+    def on_discarded(fact: e.RecordsDiscarded) -> None:
+        discarded.labels(fact.mapping, fact.condition, "yes" if fact.stored else "no").inc(fact.count)
+
+    return {
+        e.IteratorAged: lambda fact: age.labels(fact.mapping).set(fact.seconds),
+        e.BatchRetried: lambda fact: retries.labels(fact.mapping).inc(),
+        e.BatchBisected: lambda fact: halved.labels(fact.mapping).inc(),
+        e.RecordsDiscarded: on_discarded,
+        e.DestinationFailedError: lambda fact: refused.labels(fact.mapping, fact.kind).inc(),
+        e.RecordsResumed: lambda fact: resumed.labels(fact.mapping).inc(fact.count),
+        e.WindowEnded: lambda fact: windows.labels(fact.mapping).inc(),
     }
 
 

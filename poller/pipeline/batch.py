@@ -12,15 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from connectors.contract import Record
+from connectors.contract import Outcome, Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
-    """A record and its share of the event, encoded."""
+    """A record and its share of the event, encoded. outcome: of a stream's record, as soon as it is known."""
 
     record: Record
     part: bytes
+    outcome: Outcome | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -6,8 +6,9 @@ Without ReportBatchItemFailures the body of an answer is ignored; only whether t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -37,10 +38,11 @@ class Verdict:
 def judge(result: Result, records: Sequence[Record], *, item_failures: bool) -> Verdict:
     """What the answer means for each record. item_failures: ReportBatchItemFailures is on. Never raises."""
     if not result.ok:
-        return _all(records, Outcome.RETRY, _failure(result))
+        return _all(records, Outcome.RETRY, failure(result))
     if not item_failures:
         return _all(records, Outcome.DELIVERED)
-    named = failed_items(result.payload)
+    answer = answered(result.payload)
+    named = answer if isinstance(answer, str) else named_items(answer, identifier)
     if isinstance(named, str):
         return _all(records, Outcome.RETRY, named)
     unknown = named - {record.id for record in records}
@@ -52,30 +54,37 @@ def judge(result: Result, records: Sequence[Record], *, item_failures: bool) -> 
     )
 
 
-def failed_items(payload: bytes) -> set[str] | str:
-    """Identifiers that a partial batch response names, or a sentence why the answer fails the whole batch.
-
-    An empty object as an item is passed over: the service acknowledges ``[{}]`` natively, contrary to its guide.
-    """
+def answered(payload: bytes) -> dict[str, Any] | str:
+    """The answer as an object, an empty one when it says nothing; or a sentence why it fails the whole batch."""
     try:
         answer = orjson.loads(payload) if payload else None
     except orjson.JSONDecodeError:
         return "the answer is not JSON"
     if answer in (None, ""):
-        return set()
-    if not isinstance(answer, dict):
-        return f"the answer is a JSON {_kind(answer)}, not an object"
+        return {}
+    return answer if isinstance(answer, dict) else f"the answer is a JSON {_kind(answer)}, not an object"
+
+
+def named_items(answer: dict[str, Any], identify: Callable[[Any], str | None]) -> set[str] | str:
+    """Identifiers that a partial batch response names, or a sentence why it fails the whole batch.
+
+    identify: an item -> whom it names; "" when it may be passed over, None when it makes no sense.
+    """
     items = answer.get("batchItemFailures")
     if not isinstance(items, (list, type(None))):
         return f"batchItemFailures is a JSON {_kind(items)}, not a list"
-    named = set()
-    for item in items or ():
-        identifier = item.get("itemIdentifier") if isinstance(item, dict) else None
-        if isinstance(identifier, str) and identifier:
-            named.add(identifier)
-        elif item != {}:
-            return "an item of batchItemFailures has no itemIdentifier that is a non-empty string"
-    return named
+    named = {identify(item) for item in items or ()}
+    if None in named:
+        return "an item of batchItemFailures has no itemIdentifier as this source's records have it"
+    return {name for name in named if name}
+
+
+def identifier(item: Any) -> str | None:
+    """Whom an item names: by a non-empty string. ``{}`` is passed over: the service acknowledges it natively, contrary to its guide."""
+    named = item.get("itemIdentifier") if isinstance(item, dict) else None
+    if isinstance(named, str) and named:
+        return named
+    return "" if item == {} else None
 
 
 def released(records: Sequence[Record]) -> list[Settlement]:
@@ -87,7 +96,8 @@ def _all(records: Sequence[Record], outcome: Outcome, why: str = "") -> Verdict:
     return Verdict([Settlement(record, outcome) for record in records], why)
 
 
-def _failure(result: Result) -> str:
+def failure(result: Result) -> str:
+    """A failed invocation, for people."""
     words = {Status.TIMEOUT: "the function timed out", Status.FAILURE: "the function's process failed"}
     text = words.get(result.status, "the function raised")
     return f"{text}: {result.error_type}" if result.error_type else text

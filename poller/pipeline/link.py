@@ -21,10 +21,19 @@ DELAYS = Backoff(first=0.25, cap=30.0)
 
 
 class Link:
-    """One mapping's connection to its source."""
+    """One mapping's connection to its source. before_open: called each time before it is opened, while nothing else is asked of it."""
 
-    def __init__(self, mapping: str, source: Source, clock: Clock, emit: Emit) -> None:
+    def __init__(
+        self,
+        mapping: str,
+        source: Source,
+        clock: Clock,
+        emit: Emit,
+        *,
+        before_open: Callable[[], None] = lambda: None,
+    ) -> None:
         self._mapping = mapping
+        self._before_open = before_open
         self._source = source
         self._clock = clock
         self._emit = emit
@@ -47,6 +56,7 @@ class Link:
             async with self._lock:  # one opens, the others find it open
                 if self._identity is not None:
                     return self._identity
+                self._before_open()
                 try:
                     self._identity = await self._source.open()
                 except SourceError as error:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from connectors.contract import Capabilities, Identity, Outcome, Record, Settlement, Source
 from poller.aio.clock import Clock
@@ -21,10 +20,10 @@ from poller.aio.stop import Stop
 from poller.dispatch.invoker import MAX_PAYLOAD
 from poller.dispatch.slots import Claim, Permit
 from poller.envelope import Envelope
-from poller.execution.contract import Result
 from poller.observe.events import BatchCut, BatchJudged, Emit, LeaseFoundShort, PollersChanged, RecordsFiltered
 from poller.pipeline.batch import Batch, Batcher, Item, Limits
 from poller.pipeline.filter import Criteria
+from poller.pipeline.invoke import Invoke
 from poller.pipeline.judge import Verdict, judge, released
 from poller.pipeline.lanes import Lanes
 from poller.pipeline.lease import LeaseKeeper, shortfall
@@ -32,14 +31,6 @@ from poller.pipeline.link import Link
 from poller.pipeline.poller import Poller
 from poller.pipeline.pollers import Pollers
 from poller.pipeline.settle import Settler
-
-
-class Invoke(Protocol):
-    """The front door to the functions (dispatch/invoker.py)."""
-
-    async def invoke(self, target: str, payload: bytes) -> Result:
-        """Run one event; the caller holds a permit in use."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +74,11 @@ class Mapping:
         self._lanes = Lanes()
         self._envelope: Envelope
         self._tasks: asyncio.TaskGroup
+
+    @property
+    def in_hand(self) -> int:
+        """Records fetched and not settled."""
+        return len(self.leases)
 
     async def run(self, stop: Stop) -> None:
         """Poll until the stop; return when everything fetched is settled. Cancellation cuts what runs and hands it back."""

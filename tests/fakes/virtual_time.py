@@ -48,5 +48,8 @@ class LoopClock(Clock):
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
+    def epoch(self) -> float:
+        return self.now()
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

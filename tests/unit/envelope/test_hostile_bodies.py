@@ -7,7 +7,7 @@ import json
 import pytest
 
 from connectors.contract import Identity, Record
-from poller.envelope import envelope, names
+from poller.envelope import envelope
 
 BODIES = {
     "deeper than JSON writers go": "[" * 1000 + "]" * 1000,
@@ -25,7 +25,7 @@ def encoded(name: str, body: str) -> bytes:
     return made.assemble([made.encode(made.shape(Record(id="m", body=body, metadata=message)))])
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", ["raw", "sns", "sqs"])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_any_body_makes_an_event(name: str, body: str) -> None:
     event = encoded(name, body)

@@ -32,7 +32,7 @@ class Functions:
         self.at_once = 0
         self.most_at_once = 0
 
-    async def invoke(self, name: str, payload: bytes) -> Result:
+    async def invoke(self, name: str, payload: bytes, *, request_id: str = "") -> Result:
         ids = [record["messageId"] for record in json.loads(payload)["Records"]]
         self.batches.append(ids)
         self.at_once += 1

@@ -1,0 +1,69 @@
+"""The Kinesis event, as Lambda delivers it, tumbling windows included.
+
+Reads a record whose metadata is GetRecords' record without Data (keys SequenceNumber, PartitionKey, EncryptionType), whose body is Data
+and whose ``arrived`` is ApproximateArrivalTimestamp. Source: recordings of 2025; Lambda DG, Using Lambda with Amazon Kinesis; for windows
+also the test data of aws-lambda-go.
+
+``encryptionType`` stands there for encrypted streams only: recorded events of others do not have it. ``invokeIdentityArn`` is the
+function's execution role, which functions do not have here: a role of the stream's account, by name the one that AWS's own examples use.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections.abc import Sequence
+from typing import Any
+
+from connectors.contract import Identity, Record
+from poller.envelope.contract import NOTHING, About, Envelope, as_json, listed, shard_info
+from poller.envelope.moments import with_milliseconds
+
+
+class KinesisEnvelope(Envelope):
+    """``{"Records": [...]}``, all of one shard."""
+
+    overhead = len(b'{"Records":[]}')
+    max_records = None
+
+    def __init__(self, identity: Identity, *, window: bool) -> None:  # noqa: ARG002  # a batching window leaves no trace
+        self._arn = identity.arn
+        _, partition, _, _, account, *_ = [*identity.arn.split(":"), *[""] * 5]
+        self._tail = {
+            "eventName": "aws:kinesis:record",
+            "invokeIdentityArn": f"arn:{partition or 'aws'}:iam::{account}:role/lambda-role",
+            "awsRegion": identity.region,
+            "eventSourceARN": identity.arn,
+        }
+
+    def shape(self, record: Record) -> dict[str, Any]:
+        """One element of Records, keys in documented order."""
+        data = record.body if isinstance(record.body, bytes) else record.body.encode(errors="surrogatepass")
+        kinesis = {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": record.key,
+            "sequenceNumber": record.position,
+            "data": b2a_base64(data, newline=False).decode(),
+            "approximateArrivalTimestamp": round(record.arrived or 0.0, 3),
+        }
+        encryption = record.metadata.get("EncryptionType", "NONE")
+        if encryption != "NONE":
+            kinesis["encryptionType"] = encryption
+        return {
+            "kinesis": kinesis,
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "eventID": f"{record.partition}:{record.position}",
+            **self._tail,
+        }
+
+    def encode(self, shape: dict[str, Any]) -> bytes:
+        """The element as JSON."""
+        return as_json(shape)
+
+    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
+        """The event."""
+        return listed(parts, batch)
+
+    def batch_info(self, records: Sequence[Record], partition: str) -> dict[str, dict[str, Any]]:
+        """Arrivals to the millisecond."""
+        return {"KinesisBatchInfo": shard_info(records, partition, self._arn, with_milliseconds)}

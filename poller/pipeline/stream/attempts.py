@@ -1,0 +1,89 @@
+"""Batches of a stream on the function: a slot, the invocation, the answer, and what follows from it.
+
+A slot is taken before the invocation, so waiting for one is no attempt. Nothing here waits for anything else.
+"""
+
+from __future__ import annotations
+
+from poller.aio.clock import Clock
+from poller.dispatch.invoker import new_request_id
+from poller.dispatch.slots import Claim
+from poller.envelope.failure import UNHANDLED
+from poller.observe.events import BatchJudged, Emit, IteratorAged
+from poller.pipeline.invoke import Invoke
+from poller.pipeline.stream.answer import Answer, read
+from poller.pipeline.stream.events import Events
+from poller.pipeline.stream.partition import Partition
+from poller.pipeline.stream.plan import StreamPlan
+from poller.pipeline.stream.retry import Rules, Step, Work, after, oversized
+
+NOTHING_YET = "No records processed"
+GOOD = "OK"
+BAD = "PROBLEM: Function call failed"
+"""LastProcessingResult (recordings of 2025). A valid partial response is good; what is given up afterwards changes nothing."""
+
+
+class Attempts:
+    """Runs one mapping's batches."""
+
+    def __init__(
+        self, plan: StreamPlan, rules: Rules, events: Events, *, claim: Claim, invoker: Invoke, clock: Clock, emit: Emit
+    ) -> None:
+        self._plan = plan
+        self._rules = rules
+        self._events = events
+        self._claim = claim
+        self._invoker = invoker
+        self._clock = clock
+        self._emit = emit
+        self.running = 0
+        """Invocations under way."""
+        self.last_result = NOTHING_YET
+
+    async def make(self, work: Work, partition: Partition) -> Step | None:
+        """Run a batch once; what follows. None: the partition was left before a slot was free."""
+        if self._events.too_big(work, partition):
+            return oversized(work, self._rules)
+        permit = self._claim.try_acquire() or await partition.leaving.or_stop(self._claim.acquire())
+        if permit is None:
+            return None
+        self.running += 1
+        try:
+            answer = await self._invoke(work, partition)
+        finally:
+            self.running -= 1
+            permit.release()
+        self._tell(work, partition, answer)
+        return after(work, answer, self._rules)
+
+    async def _invoke(self, work: Work, partition: Partition) -> Answer:
+        work.request_id = work.request_id or new_request_id()
+        event = self._events.event(work, partition)
+        result = await self._invoker.invoke(self._plan.function, event, request_id=work.request_id)
+        work.attempts += 1
+        work.version, work.error = result.executed_version, None if result.ok else UNHANDLED
+        return read(
+            result,
+            [item.record for item in work.items],
+            item_failures=self._plan.item_failures,
+            stateful=partition.window is not None,
+        )
+
+    def _tell(self, work: Work, partition: Partition, answer: Answer) -> None:
+        count = len(work.items)
+        self.last_result = BAD if answer.failed else GOOD
+        self._emit(
+            BatchJudged(
+                mapping=self._plan.name,
+                function=self._plan.function,
+                request_id=work.request_id,
+                verdict="failed" if answer.failed else "partial" if answer.count < count else "delivered",
+                delivered=answer.count,
+                failed=count - answer.count,
+                why=answer.why,
+            )
+        )
+        arrived = work.items[-1].record.arrived if work.items else None
+        if arrived is not None:
+            age = max(0.0, self._clock.epoch() - arrived)
+            self._emit(IteratorAged(mapping=self._plan.name, partition=partition.name, seconds=age))

@@ -1,0 +1,112 @@
+"""Records that were given up: their failure record goes to the destination, and only then are they done.
+
+A destination that does not take it is asked again, for ever, and the lane waits: unlike AWS, which drops the record then, nothing is lost.
+Without a destination the fact that is told is all that is left of them.
+"""
+
+from __future__ import annotations
+
+from connectors.contract import Destination, Discard, SourceError
+from poller.aio.backoff import Backoff
+from poller.aio.clock import Clock
+from poller.dispatch.invoker import new_request_id
+from poller.envelope.failure import Failure, failure_record
+from poller.observe.events import DestinationFailedError, Emit, RecordsDiscarded
+from poller.pipeline.stream.events import Events
+from poller.pipeline.stream.partition import Partition
+from poller.pipeline.stream.plan import StreamPlan
+from poller.pipeline.stream.retry import GivenUp, Work
+
+DELAYS = Backoff(first=0.5, cap=60.0)
+
+
+class Discards:
+    """One mapping's way to its destination."""
+
+    def __init__(
+        self, plan: StreamPlan, events: Events, destination: Destination | None, clock: Clock, emit: Emit
+    ) -> None:
+        self._plan = plan
+        self._events = events
+        self._destination = destination
+        self._clock = clock
+        self._emit = emit
+        self.trouble = ""
+        """What the destination said last, while it does not work; "" while it does."""
+
+    async def give_up(self, gone: GivenUp, partition: Partition) -> bool:
+        """Return when the failure record is stored, or need not be; False: the partition was left before it was."""
+        if self._destination is not None and not await self._store(self._discard(gone, partition), partition):
+            return False
+        records = [item.record for item in gone.items]
+        self._emit(
+            RecordsDiscarded(
+                mapping=self._plan.name,
+                partition=partition.name,
+                condition=gone.condition,
+                count=len(records),
+                first=records[0].position if records else "",
+                last=records[-1].position if records else "",
+                stored=self._destination is not None,
+                why=gone.work.error or "",
+            )
+        )
+        return True
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._destination is not None:
+            await self._destination.close()
+
+    async def _store(self, discard: Discard, partition: Partition) -> bool:
+        failures = 0
+        while self._destination is not None and not partition.leaving.soft:
+            try:
+                await self._destination.deliver(discard)
+            except SourceError as error:
+                failures += 1
+                delay = error.retry_after if error.retry_after is not None else DELAYS.delay(failures)
+                self._failed(error, partition, delay)
+                await partition.leaving.or_stop(self._clock.sleep(delay))
+            else:
+                self.trouble = ""
+                return True
+        return False
+
+    def _failed(self, error: SourceError, partition: Partition, delay: float) -> None:
+        self.trouble = f"failure records cannot be stored: {error}"
+        self._emit(
+            DestinationFailedError(
+                mapping=self._plan.name,
+                partition=partition.name,
+                kind=type(error).__name__,
+                message=str(error),
+                retry_seconds=delay,
+            )
+        )
+
+    def _discard(self, gone: GivenUp, partition: Partition) -> Discard:
+        work = Work(gone.items, since=gone.work.since)
+        event, window = self._events.event(work, partition), self._events.window(work, partition)
+        moment = self._clock.epoch()
+        records = [item.record for item in gone.items]
+        failure = Failure(
+            condition=gone.condition,
+            request_id=gone.work.request_id or new_request_id(),
+            function_arn=self._plan.function_arn,
+            invoke_count=gone.invoke_count,
+            executed_version=gone.work.version,
+            function_error=gone.work.error,
+            moment=moment,
+        )
+        record = failure_record(
+            failure, self._events.envelope, records, partition.name, payload_bytes=len(event), window=window
+        )
+        return Discard(
+            mapping=self._plan.name,
+            partition=partition.name,
+            moment=moment,
+            record=record,
+            event=event,
+            records=records,
+        )

@@ -1,0 +1,177 @@
+"""One lane: its batches one after the other, each until it is delivered or given up. What waits behind a batch waits for all of it.
+
+A lane has a task while it has something to do, and is told by its partition when to stop: what runs is finished and settled, a wait for a
+retry, a slot or a destination ends at once, and what it was for stays unsettled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connectors.contract import Outcome
+from poller.aio.clock import Clock
+from poller.observe.events import BatchBisected, BatchCut, BatchRetried, Emit, WindowEnded
+from poller.pipeline.batch import Item
+from poller.pipeline.stream.attempts import Attempts
+from poller.pipeline.stream.discards import Discards
+from poller.pipeline.stream.events import Events
+from poller.pipeline.stream.line import Line
+from poller.pipeline.stream.partition import Partition
+from poller.pipeline.stream.progress import Progress
+from poller.pipeline.stream.retry import DELAYS, GivenUp, Rules, Step, Work, sift
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What all lanes of a mapping share."""
+
+    mapping: str
+    events: Events
+    rules: Rules
+    attempts: Attempts
+    discards: Discards
+    progress: Progress
+    clock: Clock
+    emit: Emit
+
+
+class Lane:
+    """Some or all records of a partition, in order. reached: position of the last one that is done; "" for none yet."""
+
+    def __init__(self, partition: Partition, tools: Tools) -> None:
+        self._partition = partition
+        self._tools = tools
+        self._line = Line(tools.events.limits)
+        self._more = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.reached = ""
+
+    def wake(self, tasks: asyncio.TaskGroup) -> None:
+        """See to it that somebody works here, if there is anything to do."""
+        if (self._task is None or self._task.done()) and (self._line or self._window_over()):
+            self._task = self._partition.start(self.run(), tasks)
+
+    def offer(self, items: Sequence[Item]) -> None:
+        """These wait behind the others."""
+        self._line.extend(items, self._tools.clock.now())
+        self._more.set()
+
+    def forget(self) -> list[Item]:
+        """What waits, and waits no more."""
+        self._more.set()
+        return self._line.clear()
+
+    async def run(self) -> None:
+        """Until nothing is left to do, or the partition is left."""
+        while work := await self._next():
+            await self._deal_with(work)
+            self._line.ended(self._tools.clock.now())
+
+    async def _next(self) -> Work | None:
+        """The next batch, as soon as it is due."""
+        while not self._partition.leaving.soft:
+            if work := self._due():
+                return work
+            if self._line.due is None:
+                break
+            await self._wait_for_more(until=self._line.due)
+        return None
+
+    def _due(self) -> Work | None:
+        window = self._partition.window
+        if window and self._window_over():
+            return Work([], since=window.end)
+        if window and self._line.head:
+            window.begin(self._line.head.record)
+        batch = self._line.cut(self._tools.clock.now(), window.fits if window else None)
+        if batch is None:
+            return None
+        self._tools.emit(BatchCut(mapping=self._tools.mapping, count=len(batch.items), reason=batch.reason))
+        return Work(batch.items)
+
+    def _window_over(self) -> bool:
+        window, head = self._partition.window, self._line.head
+        return window is not None and window.over(head.record if head else None, self._tools.clock.epoch())
+
+    async def _wait_for_more(self, until: float) -> None:
+        """Until the batching window is over, or there may be enough for a batch before."""
+        self._more.clear()
+        try:
+            async with asyncio.timeout(until - self._tools.clock.now()):
+                await self._more.wait()
+        except TimeoutError:
+            pass
+
+    async def _deal_with(self, batch: Work) -> None:
+        """All that becomes of a batch, its halves and its rest included, in order."""
+        works, delay = deque([batch]), 0.0
+        while works:
+            if delay:
+                await self._partition.leaving.or_stop(self._tools.clock.sleep(delay))
+            work = works.popleft()
+            step = await self._step(work)
+            if step is None:
+                return
+            works.extendleft(reversed(step.again))
+            delay = DELAYS.delay(step.failures) if step.failures else 0.0
+            self._tell(work, step, delay)
+
+    async def _step(self, work: Work) -> Step | None:
+        """One attempt, and what follows from it done; None: the partition was left, and the rest of the batch stays unsettled."""
+        if self._partition.leaving.soft:
+            return None
+        gone, rest = sift(work, self._tools.rules, self._tools.clock.epoch())
+        if gone and not await self._give_up(gone):
+            return None
+        step = await self._tools.attempts.make(rest, self._partition) if rest else Step()
+        if step is None or (step.given_up and not await self._give_up(step.given_up)):
+            return None
+        if self._partition.window and step.delivered and step.state is not None:
+            self._partition.window.answered(step.state)
+        await self._finish(step.delivered, Outcome.DELIVERED)
+        if work.final and not step.again:
+            await self._end_window()
+        return step
+
+    async def _give_up(self, gone: GivenUp) -> bool:
+        if not await self._tools.discards.give_up(gone, self._partition):
+            return False
+        await self._finish(gone.items, Outcome.REJECTED)
+        return True
+
+    async def _finish(self, items: Sequence[Item], outcome: Outcome) -> None:
+        if items:
+            self.reached = items[-1].record.position
+            await self._tools.progress.finish(self._partition, items, outcome)
+
+    async def _end_window(self) -> None:
+        if window := self._partition.window:
+            self._tools.emit(
+                WindowEnded(
+                    mapping=self._tools.mapping, partition=self._partition.name, end=window.end, early=window.early
+                )
+            )
+            window.ended()
+            await self._tools.progress.mark(self._partition)
+
+    def _tell(self, work: Work, step: Step, delay: float) -> None:
+        mapping, partition = self._tools.mapping, self._partition.name
+        if step.bisected:
+            self._tools.emit(
+                BatchBisected(mapping=mapping, partition=partition, request_id=work.request_id, count=len(work.items))
+            )
+        elif step.again:
+            [again] = step.again
+            self._tools.emit(
+                BatchRetried(
+                    mapping=mapping,
+                    partition=partition,
+                    request_id=again.request_id,
+                    count=len(again.items),
+                    attempts=again.attempts,
+                    delay=delay,
+                )
+            )

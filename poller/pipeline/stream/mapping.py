@@ -1,0 +1,177 @@
+"""One event source mapping of a stream, top-down: fetch, filter, sort into lanes; each lane batches, dispatches, judges, settles.
+
+What holds here:
+
+1. One task reads. It asks for what there is room for (room.py); a partition without room is put on hold, and starves no other.
+2. A lane (lane.py) has one batch in flight, and keeps its order for ever: over retries, halves, restarts. No lane waits for another.
+3. Every record is settled once it is delivered, filtered or given up, each partition's in order (ledger.py). A failed batch is tried again
+   here, since a stream does not redeliver (retry.py).
+4. A failed function is an answer, a failed source is the link's business; what escapes from here is a defect of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from connectors.contract import Destination, Reader, Record, Source, Stream
+from poller.aio.clock import Clock
+from poller.aio.stop import Stop
+from poller.dispatch.slots import Claim
+from poller.observe.events import Emit, PartitionsRevoked
+from poller.pipeline.invoke import Invoke
+from poller.pipeline.judge import released
+from poller.pipeline.link import Link
+from poller.pipeline.settle import Settler
+from poller.pipeline.stream.attempts import Attempts
+from poller.pipeline.stream.checkpoints import LaneCheckpoints
+from poller.pipeline.stream.discards import Discards
+from poller.pipeline.stream.events import Events
+from poller.pipeline.stream.intake import Intake
+from poller.pipeline.stream.lane import Tools
+from poller.pipeline.stream.partitions import Partitions
+from poller.pipeline.stream.plan import StreamPlan
+from poller.pipeline.stream.progress import Progress
+from poller.pipeline.stream.retry import Rules
+from poller.pipeline.stream.room import Limits, Room
+
+LONG_POLL = 20.0
+"""Seconds that a fetch may wait while nothing is on hold."""
+SHORT_POLL = 0.02
+"""Seconds while something is: it gets room again meanwhile, and only the next fetch brings more of it."""
+STUCK = 0.25
+"""Seconds that the reader waits for room while all it knows is on hold; then it asks all the same, for partitions that are new."""
+NAP = 0.2
+"""Seconds between fetches that return nothing without having waited."""
+
+
+class StreamMapping:
+    """Runs one mapping from open to close. Made for one run. Raises TypeError for a source that is no stream."""
+
+    def __init__(
+        self,
+        plan: StreamPlan,
+        source: Source,
+        *,
+        checkpoints: LaneCheckpoints,
+        destination: Destination | None,
+        claim: Claim,
+        invoker: Invoke,
+        clock: Clock,
+        emit: Emit,
+    ) -> None:
+        if not isinstance(source, Stream):
+            raise TypeError(f"{type(source).__name__} is no stream")
+        self.plan = plan
+        self.link = Link(plan.name, source, clock, emit, before_open=self._before_open)
+        self._stream: Stream = source
+        self._clock = clock
+        self._emit = emit
+        self._prefix = source.capabilities.prefix
+        self._room = Room(Limits.of(plan.batch_size, plan.parallelization_factor))
+        self._settler = Settler(plan.name, self.link, None, clock, emit, at_once=1)
+        self._progress = Progress(plan.name, self._settler, checkpoints, clock, emit)
+        self._events = Events(plan)
+        kafka = source.capabilities.envelope == "kafka"
+        rules = Rules.of(plan, kafka=kafka, destination=destination is not None)
+        self._attempts = Attempts(plan, rules, self._events, claim=claim, invoker=invoker, clock=clock, emit=emit)
+        self._discards = Discards(plan, self._events, destination, clock, emit)
+        tools = Tools(
+            mapping=plan.name,
+            events=self._events,
+            rules=rules,
+            attempts=self._attempts,
+            discards=self._discards,
+            progress=self._progress,
+            clock=clock,
+            emit=emit,
+        )
+        self._partitions = Partitions(plan, checkpoints, self._room, tools, prefix=self._prefix)
+        self._intake = Intake(plan.name, self._events, self._room, emit)
+        self._tasks: asyncio.TaskGroup
+        source.read_as(
+            Reader(plan.name, plan.starting_position, plan.starting_position_timestamp, checkpoints, self._revoke)
+        )
+
+    @property
+    def running(self) -> int:
+        """Invocations under way."""
+        return self._attempts.running
+
+    @property
+    def in_hand(self) -> int:
+        """Records fetched and not settled."""
+        return self._room.records
+
+    @property
+    def warning(self) -> str:
+        """What is wrong with the destination; "" when nothing is."""
+        return self._discards.trouble
+
+    @property
+    def last_processing_result(self) -> str:
+        """How the last invocation ended, in the service's words (Lambda API, LastProcessingResult)."""
+        return self._attempts.last_result
+
+    async def run(self, stop: Stop) -> None:
+        """Read until the stop; return when everything that ran is settled. Cancellation cuts what runs, which then comes again."""
+        try:
+            identity = await stop.or_stop(self.link.open())
+            if identity is None:
+                return
+            self._events.opened(identity)
+            async with asyncio.TaskGroup() as self._tasks:
+                await self._read(stop)
+                self._partitions.leave()
+        finally:
+            await self._close()
+
+    async def _read(self, stop: Stop) -> None:
+        while not stop.soft:
+            await stop.or_stop(self._wait_while_stuck())
+            self._intake.arrived(await stop.or_stop(self._fetch()) or [])
+            touched = await self._intake.sort(self._partitions.of)
+            self._partitions.wake(touched, self._tasks)
+            for partition in touched:
+                if partition.ledger.moved:
+                    partition.start(self._progress.advance(partition), self._tasks)
+            if not self.link.trouble:
+                self._partitions.wake_windows(self._tasks)
+
+    async def _fetch(self) -> list[Record]:
+        """What there is room for."""
+        held = self._room.held
+        self._stream.hold(held)
+        began, wait = self._clock.now(), SHORT_POLL if held else LONG_POLL
+        records = await self.link.fetch(self._room.asking, wait)
+        waited = self._clock.now() - began
+        if not records and waited < wait:
+            await self._clock.sleep(min(NAP, wait - waited))
+        return records
+
+    async def _wait_while_stuck(self) -> None:
+        if self._room.stuck:
+            self._room.changed.clear()
+            try:
+                async with asyncio.timeout(STUCK):
+                    await self._room.changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _revoke(self, partitions: Collection[str]) -> None:
+        """``Reader.revoke``."""
+        self._intake.forget(partitions)
+        dropped = await self._partitions.revoke(partitions)
+        self._emit(PartitionsRevoked(mapping=self.plan.name, partitions=tuple(sorted(partitions)), dropped=dropped))
+
+    def _before_open(self) -> None:
+        self._partitions.expect_again()
+
+    async def _close(self) -> None:
+        """A source without positions is given back what was not done; one with positions reads on from them."""
+        if not self._prefix:
+            await self._settler.settle(released(self._partitions.unsettled()))
+        await self._settler.close()
+        await self._progress.close()
+        await self._discards.close()
+        await self.link.close()

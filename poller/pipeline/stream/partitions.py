@@ -1,0 +1,93 @@
+"""The partitions that are ours now: each begins with its first record, and ends when it is given up or the mapping stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+
+from connectors.contract import Record
+from poller.pipeline.stream import marks
+from poller.pipeline.stream.checkpoints import LaneCheckpoints
+from poller.pipeline.stream.lane import Lane, Tools
+from poller.pipeline.stream.ledger import AnyOrder, InOrder
+from poller.pipeline.stream.partition import Partition
+from poller.pipeline.stream.plan import StreamPlan
+from poller.pipeline.stream.room import Room
+from poller.pipeline.stream.tumbling import Tumbling
+
+
+class Partitions:
+    """All of one mapping. prefix: the source settles each partition's records in order."""
+
+    def __init__(
+        self, plan: StreamPlan, checkpoints: LaneCheckpoints, room: Room, tools: Tools, *, prefix: bool
+    ) -> None:
+        self._plan = plan
+        self._checkpoints = checkpoints
+        self._room = room
+        self._tools = tools
+        self._prefix = prefix
+        self._ours: dict[str, Partition] = {}
+
+    def of(self, record: Record) -> Partition:
+        """The record's. A new one begins with it, where the marks say that its lanes were."""
+        return self._ours.get(record.partition) or self._begin(record)
+
+    def wake(self, partitions: Iterable[Partition], tasks: asyncio.TaskGroup) -> None:
+        """See to it that what waits in them is worked on."""
+        for partition in partitions:
+            for lane in partition.lanes:
+                lane.wake(tasks)
+
+    def wake_windows(self, tasks: asyncio.TaskGroup) -> None:
+        """The source had nothing more to say for now: tumbling windows may be over by that."""
+        if self._plan.tumbling_window:
+            self.wake(self._ours.values(), tasks)
+
+    def expect_again(self) -> None:
+        """The source is going to be opened anew, and hands out once more what it was not told of."""
+        for partition in self._ours.values():
+            partition.expect_again()
+
+    def leave(self) -> None:
+        """The mapping stops: what waits is forgotten, what runs is going to finish."""
+        for partition in self._ours.values():
+            partition.leave()
+
+    async def revoke(self, names: Collection[str]) -> int:
+        """Give these up; return when nothing of them is in flight. What ran is settled; returns how many records were forgotten.
+
+        Cancelled: what still runs is cut.
+        """
+        gone = [partition for name in names if (partition := self._ours.pop(name, None))]
+        dropped = sum(partition.leave() for partition in gone)
+        tasks = {task for partition in gone for task in partition.tasks}
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        except asyncio.CancelledError:
+            for task in tasks:
+                task.cancel()
+            raise
+        finally:
+            for partition in gone:
+                partition.share.close()
+        return dropped
+
+    def unsettled(self) -> list[Record]:
+        """All records that the source has not been told of."""
+        return [record for partition in self._ours.values() for record in partition.ledger.records()]
+
+    def _begin(self, record: Record) -> Partition:
+        plan = self._plan
+        found = self._checkpoints.marks().get(record.partition, {})
+        if not marks.hold(found, record):
+            found = {}
+        window = Tumbling(plan.tumbling_window, found.get(marks.WINDOW, "")) if plan.tumbling_window else None
+        ledger = InOrder() if self._prefix else AnyOrder()
+        partition = Partition(record.partition, ledger, self._room.open(record.partition), window=window)
+        partition.lanes = [Lane(partition, self._tools) for _ in range(plan.parallelization_factor)]
+        partition.done = marks.Done(found, plan.parallelization_factor)
+        partition.marked = dict(found)
+        self._ours[record.partition] = partition
+        return partition
