@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from poller.cli import configuration
+from poller.envelope import Content
 from poller.pipeline.filter import compile_criteria
+from poller.settings.mappings import content as content_of
 from poller.settings.model import MappingSettings, Settings
 
 
@@ -17,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Description and arguments of the verb."""
     parser.description = "Check a configuration. With --event: tell which records of an event pass the filters of a mapping, and why not."
     configuration.add_argument(parser)
-    help_ = "JSON: an SQS event, one record of it, or the body of a message; and the mapping's name"
+    help_ = "JSON: an event of the source, one record of it, or what a record holds; and the mapping's name"
     parser.add_argument("--event", nargs=2, metavar=("FILE", "MAPPING"), help=help_)
     parser.set_defaults(call=call)
 
@@ -40,32 +42,36 @@ def _check_event(settings: Settings, file: Path, name: str) -> int:
         print(f"there is no mapping {name!r}; known are {known}", file=sys.stderr)
         return 2
     try:
-        records = _records(file.read_text())
+        text = file.read_text()
     except OSError as error:
         print(f"{file} cannot be read: {error.strerror}", file=sys.stderr)
         return 2
-    verdicts = [_explain(mapping, record) for record in records]
+    content = content_of(mapping)
+    verdicts = [_explain(mapping, record, content) for record in _records(text, content)]
     for n, (passes, text) in enumerate(verdicts):
         print(f"record {n}: {'passes' if passes else 'is dropped'}{text}")
     return 0 if all(passes for passes, _ in verdicts) else 1
 
 
-def _explain(mapping: MappingSettings, record: dict[str, Any]) -> tuple[bool, str]:
+def _explain(mapping: MappingSettings, record: dict[str, Any], content: Content) -> tuple[bool, str]:
     if not mapping.filter_criteria:
         return True, ": the mapping has no filters"
-    explanation = compile_criteria(mapping.filter_criteria).explain(record)
+    explanation = compile_criteria(mapping.filter_criteria, content).explain(record)
     lines = "".join(f"\n  {refusal}" for refusal in explanation.refusals)
     return explanation.admitted, "" if explanation.admitted else lines
 
 
-def _records(text: str) -> list[dict[str, Any]]:
-    """An event's records, the one record, or a record with that text as its body."""
+def _records(text: str, content: Content) -> list[dict[str, Any]]:
+    """An event's records, the one record, or a record that holds that text."""
     try:
         value = json.loads(text)
     except ValueError:
-        return [{"body": text}]
-    if isinstance(value, dict) and isinstance(value.get("Records"), list):
-        return [record if isinstance(record, dict) else {"body": record} for record in value["Records"]]
-    if isinstance(value, dict) and isinstance(value.get("body"), str):
-        return [value]
-    return [{"body": text}]
+        return [content.wrap(text)]
+    if not isinstance(value, dict):
+        return [content.wrap(text)]
+    listed = value.get("Records")
+    if isinstance(value.get("records"), dict):  # Kafka's are grouped by partition
+        listed = [record for partition in value["records"].values() for record in partition]
+    if isinstance(listed, list):
+        return [each if isinstance(each, dict) else content.wrap(json.dumps(each)) for each in listed]
+    return [value] if content.is_record(value) else [content.wrap(text)]

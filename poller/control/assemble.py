@@ -17,13 +17,13 @@ from poller.control.code import unpacked
 from poller.dispatch.invoker import Function, Invoker
 from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
-from poller.envelope import Envelope, envelope
+from poller.envelope import Envelope, content, envelope
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
 from poller.execution.pool import Pool
 from poller.execution.starts import Starts
 from poller.observe.events import Emit
 from poller.pipeline import mapping as pipeline
-from poller.pipeline.filter import compile_criteria
+from poller.pipeline.filter import Criteria, compile_criteria
 from poller.settings.model import (
     AccountSettings,
     AliasSettings,
@@ -129,7 +129,7 @@ def mapping(
         batch_size=settings.batch_size or min(capabilities.default_batch_size, capabilities.max_batch_size),
         window=settings.maximum_batching_window_seconds,
         timeout=timeout,
-        criteria=compile_criteria(settings.filter_criteria) if settings.filter_criteria else None,
+        criteria=_criteria(settings, capabilities.envelope),
         item_failures="ReportBatchItemFailures" in settings.function_response_types,
         envelope=lambda identity: _envelope(settings, capabilities.envelope, identity),
     )
@@ -227,5 +227,10 @@ def _region(account: AccountSettings) -> str:
     return account.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
 
+def _criteria(settings: MappingSettings, default: str) -> Criteria | None:
+    return compile_criteria(settings.filter_criteria, content(default)) if settings.filter_criteria else None
+
+
 def _envelope(settings: MappingSettings, default: str, identity: Identity) -> Envelope:
-    return envelope(settings.envelope or default, identity, window=settings.maximum_batching_window_seconds > 0)
+    window = settings.maximum_batching_window_seconds > 0
+    return envelope(settings.envelope or default, identity, window=window, source=default)

@@ -10,6 +10,7 @@ from poller.control.state import FrozenError, Version
 from poller.control.store import StoreError
 from poller.execution.contract import Driver
 from poller.pipeline.filter import FilterError, compile_criteria
+from poller.settings.mappings import content
 from poller.settings.model import Settings
 from poller.settings.nodes import Keys
 from poller.settings.package import PackageError
@@ -49,7 +50,7 @@ def filters(settings: Settings) -> Iterator[Finding]:
     """Filters that can never be applied, with AWS's own reason."""
     for name, mapping in settings.event_source_mappings.items():
         try:
-            compile_criteria(mapping.filter_criteria)
+            compile_criteria(mapping.filter_criteria, content(mapping))
         except FilterError as error:
             yield Finding(("event_source_mappings", name, "filter_criteria"), str(error))
 

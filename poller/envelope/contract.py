@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from connectors.contract import Record
+from poller.envelope.content import Content
 from poller.envelope.moments import with_milliseconds
 
 
@@ -34,10 +35,13 @@ class Envelope(Protocol):
     overhead: bytes of an event without records, at most; an event has up to ``overhead + sum of shares + commas`` bytes, and in a tumbling
         window ``window_bytes`` more, which grow with the state.
     max_records: records an event may have, where the service fixes it; None: as the mapping says.
+    content: where filters find what a record holds. tumbling: whether the event has a place for what a tumbling window adds.
     """
 
     overhead: int
-    max_records: int | None
+    max_records: int | None = None
+    content: Content = Content("body")
+    tumbling: bool = False
 
     def shape(self, record: Record) -> dict[str, Any]:
         """The record as a filter sees it: the source's own event record."""
@@ -45,7 +49,7 @@ class Envelope(Protocol):
 
     def encode(self, shape: dict[str, Any]) -> bytes:
         """The record's share of the event, JSON."""
-        ...
+        return as_json(shape)
 
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event, in the order of the shares; there may be none in the last event of a tumbling window."""

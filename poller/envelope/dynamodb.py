@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.contract import Identity, Record
-from poller.envelope.contract import NOTHING, About, Envelope, as_json, listed, shard_info
+from poller.envelope.content import Content
+from poller.envelope.contract import NOTHING, About, Envelope, listed, shard_info
 from poller.envelope.moments import in_seconds
 
 _IMAGES = ("Keys", "NewImage", "OldImage")
@@ -25,7 +26,8 @@ class DynamoDbEnvelope(Envelope):
     """``{"Records": [...]}``, all of one shard."""
 
     overhead = len(b'{"Records":[]}')
-    max_records = None
+    content = Content("dynamodb", texts=False)
+    tumbling = True
 
     def __init__(self, identity: Identity, *, window: bool) -> None:  # noqa: ARG002  # a batching window leaves no trace
         self._arn = identity.arn
@@ -54,10 +56,6 @@ class DynamoDbEnvelope(Envelope):
             shape["userIdentity"] = {"type": identity.get("Type"), "principalId": identity.get("PrincipalId")}
         return shape
 
-    def encode(self, shape: dict[str, Any]) -> bytes:
-        """The element as JSON."""
-        return as_json(shape)
-
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event."""
         return listed(parts, batch)
@@ -68,10 +66,11 @@ class DynamoDbEnvelope(Envelope):
 
 
 def _image(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        name: value if _NESTED.isdisjoint(value) else {kind: _plain(kind, held) for kind, held in value.items()}
-        for name, value in attributes.items()
-    }
+    image: dict[str, Any] = {}
+    for name, value in attributes.items():
+        [kind] = value  # a value has one type
+        image[name] = {kind: _plain(kind, value[kind])} if kind in _NESTED else value
+    return image
 
 
 def _plain(kind: str, held: Any) -> Any:

@@ -15,19 +15,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.contract import Identity, Record
+from poller.envelope.content import Content
 from poller.envelope.contract import NOTHING, About, Envelope, as_json, window_members
 from poller.envelope.moments import with_milliseconds
 
 LONGEST_PARTITION = 249 + len("-2147483647")
 """Characters of ``topic-partition`` (Kafka: names of topics have up to 249), all of them ASCII."""
 
-_SCHEMAS = ("keySchemaMetadata", "valueSchemaMetadata")
-
 
 class KafkaEnvelope(Envelope):
     """``{"eventSource": ..., "records": {"topic-0": [...]}}``; a batch is of one partition."""
 
-    max_records = None
+    content = Content("value", base64=True, ignored=True, beside="topic")
+    tumbling = True
 
     def __init__(self, identity: Identity, *, window: bool) -> None:  # noqa: ARG002  # a batching window leaves no trace
         self._cluster = {"eventSourceArn": identity.arn} if identity.arn else {}
@@ -46,20 +46,17 @@ class KafkaEnvelope(Envelope):
             "timestamp": given["timestamp"],
             "timestampType": given["timestampType"],
         }
-        key = given["key"]
+        key, headers = given["key"], given["headers"]
         if key is not None:
             shape["key"] = b2a_base64(key, newline=False).decode()
-        if not given.get("tombstone"):
+        if "tombstone" not in given:
             shape["value"] = b2a_base64(record.body, newline=False).decode()  # type: ignore[arg-type]  # bytes
-        shape["headers"] = [{name: [*memoryview(value or b"").cast("b")]} for name, value in given["headers"]]
-        for name in _SCHEMAS:
-            if name in given:
-                shape[name] = given[name]
+        shape["headers"] = [{name: _signed(value)} for name, value in headers] if headers else []
+        if "keySchemaMetadata" in given:
+            shape["keySchemaMetadata"] = given["keySchemaMetadata"]
+        if "valueSchemaMetadata" in given:
+            shape["valueSchemaMetadata"] = given["valueSchemaMetadata"]
         return shape
-
-    def encode(self, shape: dict[str, Any]) -> bytes:
-        """The element as JSON."""
-        return as_json(shape)
 
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event."""
@@ -78,3 +75,7 @@ class KafkaEnvelope(Envelope):
                 "lastRecordTimestamp": with_milliseconds(last.metadata["timestamp"] / 1000),
             }
         return {"KafkaBatchInfo": info}
+
+
+def _signed(value: bytes | None) -> list[int]:
+    return [*memoryview(value or b"").cast("b")]

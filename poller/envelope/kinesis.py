@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.contract import Identity, Record
-from poller.envelope.contract import NOTHING, About, Envelope, as_json, listed, shard_info
+from poller.envelope.content import Content
+from poller.envelope.contract import NOTHING, About, Envelope, listed, shard_info
 from poller.envelope.moments import with_milliseconds
 
 
@@ -23,42 +24,40 @@ class KinesisEnvelope(Envelope):
     """``{"Records": [...]}``, all of one shard."""
 
     overhead = len(b'{"Records":[]}')
-    max_records = None
+    content = Content("data", inside="kinesis", base64=True, texts=False)
+    tumbling = True
 
     def __init__(self, identity: Identity, *, window: bool) -> None:  # noqa: ARG002  # a batching window leaves no trace
         self._arn = identity.arn
         _, partition, _, _, account, *_ = [*identity.arn.split(":"), *[""] * 5]
-        self._tail = {
-            "eventName": "aws:kinesis:record",
-            "invokeIdentityArn": f"arn:{partition or 'aws'}:iam::{account}:role/lambda-role",
-            "awsRegion": identity.region,
-            "eventSourceARN": identity.arn,
-        }
+        self._role = f"arn:{partition or 'aws'}:iam::{account}:role/lambda-role"
+        self._region = identity.region
 
     def shape(self, record: Record) -> dict[str, Any]:
         """One element of Records, keys in documented order."""
-        data = record.body if isinstance(record.body, bytes) else record.body.encode(errors="surrogatepass")
+        data, position = record.body, record.position
+        if isinstance(data, str):
+            data = data.encode(errors="surrogatepass")
         kinesis = {
             "kinesisSchemaVersion": "1.0",
             "partitionKey": record.key,
-            "sequenceNumber": record.position,
+            "sequenceNumber": position,
             "data": b2a_base64(data, newline=False).decode(),
             "approximateArrivalTimestamp": round(record.arrived or 0.0, 3),
         }
-        encryption = record.metadata.get("EncryptionType", "NONE")
-        if encryption != "NONE":
+        encryption = record.metadata.get("EncryptionType")
+        if encryption and encryption != "NONE":
             kinesis["encryptionType"] = encryption
         return {
             "kinesis": kinesis,
             "eventSource": "aws:kinesis",
             "eventVersion": "1.0",
-            "eventID": f"{record.partition}:{record.position}",
-            **self._tail,
+            "eventID": f"{record.partition}:{position}",
+            "eventName": "aws:kinesis:record",
+            "invokeIdentityArn": self._role,
+            "awsRegion": self._region,
+            "eventSourceARN": self._arn,
         }
-
-    def encode(self, shape: dict[str, Any]) -> bytes:
-        """The element as JSON."""
-        return as_json(shape)
 
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event."""

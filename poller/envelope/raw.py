@@ -1,4 +1,8 @@
-"""``envelope: raw``: the event is a JSON array of the bodies; a body that is JSON stands there as such, another one as a string."""
+"""``envelope: raw``: the event is a JSON array of what the records hold.
+
+What is JSON stands there as it was written, other text as a string, bytes that are no UTF-8 as a string of base64, a null (Kafka) as null;
+of DynamoDB Streams, whose records hold no bytes, it is the member ``dynamodb``. Filters see the source's own records.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +11,37 @@ from typing import Any
 
 import orjson
 
-from connectors.contract import Identity, Record
+from connectors.contract import Record
+from poller.envelope.carried import carry, payload
 from poller.envelope.contract import NOTHING, About, Envelope, as_json
-from poller.envelope.sqs import SqsEnvelope
+from poller.envelope.plain import readable
 
 
 class RawEnvelope(Envelope):
-    """``[body, body, ...]``."""
+    """``[body, body, ...]``. native: of the source."""
 
     overhead = len(b"[]")
-    max_records = None
 
-    def __init__(self, identity: Identity, *, window: bool) -> None:
-        self._sqs = SqsEnvelope(identity, window=window)
+    def __init__(self, native: Envelope) -> None:
+        self._native = native
+        self.content = native.content
+        self.batch_info = native.batch_info  # type: ignore[method-assign]  # what a failure record says is the source's affair
 
     def shape(self, record: Record) -> dict[str, Any]:
-        """The queue's record, for filters."""
-        return self._sqs.shape(record)
+        """The source's own record, for filters."""
+        return carry(self._native, record)
 
     def encode(self, shape: dict[str, Any]) -> bytes:
         """The body. JSON goes in as it was written: reading and writing it again would change long numbers and fail on depth."""
-        body = shape["body"]
+        body = payload(shape, self.content)
+        if body is None:
+            return b"null"
         try:
             orjson.loads(body)
         except orjson.JSONDecodeError:
-            return as_json(body)
-        return str(body).encode()
+            return as_json(readable(body))
+        return body if isinstance(body, bytes) else body.encode()
 
-    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:  # noqa: ARG002  # a queue has no partitions
+    def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:  # noqa: ARG002  # an array says nothing of its batch
         """The event."""
         return b"[" + b",".join(parts) + b"]"

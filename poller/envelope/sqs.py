@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.contract import Identity, Record
-from poller.envelope.contract import NOTHING, About, Envelope, as_json
+from poller.envelope.contract import NOTHING, About, Envelope
 
 ATTRIBUTES = (
     "ApproximateReceiveCount",
@@ -35,7 +35,6 @@ class SqsEnvelope(Envelope):
     """``{"Records": [...]}``. window: whether the mapping has a batching window."""
 
     overhead = len(b'{"Records":[]}')
-    max_records = None
 
     def __init__(self, identity: Identity, *, window: bool) -> None:
         self._tail = {
@@ -65,10 +64,6 @@ class SqsEnvelope(Envelope):
             message.get("MD5OfBody") or _md5(str(record.body).encode(errors="surrogatepass")).hexdigest()
         )
         return shape | self._tail
-
-    def encode(self, shape: dict[str, Any]) -> bytes:
-        """The element as JSON."""
-        return as_json(shape)
 
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:  # noqa: ARG002  # a queue has no partitions
         """The event."""

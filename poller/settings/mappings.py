@@ -32,6 +32,11 @@ def source(mapping: MappingSettings) -> Source:
     return registry.load(mapping.source.type)(mapping.source.options)
 
 
+def content(mapping: MappingSettings) -> envelope.Content:
+    """Where the mapping's filters find what a record holds, whatever its events look like. No I/O."""
+    return envelope.content(source(mapping).capabilities.envelope)
+
+
 def check_mapping(
     keys: Keys, mapping: MappingSettings, settings: Settings, sound: Callable[[Keys], bool]
 ) -> Iterator[Finding]:
@@ -111,6 +116,10 @@ def _pattern(keys: Keys, pattern: Any) -> Finding | None:
 
 
 def _abilities(keys: Keys, mapping: MappingSettings, able: Capabilities) -> Iterator[Finding]:
+    offered = envelope.offered(able.envelope)
+    if mapping.envelope in envelope.names() and mapping.envelope not in offered:
+        sentence = f"records of this source make no {mapping.envelope} event"
+        yield Finding((*keys, "envelope"), sentence, f"it has {', '.join(offered)}")
     window = mapping.maximum_batching_window_seconds
     size = mapping.batch_size or able.default_batch_size
     if size > able.max_batch_size:

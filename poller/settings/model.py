@@ -384,8 +384,9 @@ class MappingSettings:
     """Invocations of this mapping at once, at most (AWS: ScalingConfig; it refuses 1, we do not). Absent: as many as the
     function may run."""
     envelope: str | None = field(default=None, metadata={"example": "sqs"})
-    """Shape of the event, when not the source's own: sqs, sns (notifications that came through a queue, as the event Lambda
-    gets from SNS), raw (the bare bodies)."""
+    """Shape of the event, when not the source's own. Of every source: raw (an array of what the records hold), cloudevents (CloudEvents
+    1.0, an array of them). Of sqs also sns: notifications that came through a queue, as the event Lambda gets from SNS. Filters see the
+    source's own records in any case."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from connectors.contract import Capabilities
+from poller import envelope
 from poller.settings.model import MappingSettings
 from poller.settings.moments import moment
 from poller.settings.nodes import Keys
@@ -113,3 +114,7 @@ def _window(keys: Keys, mapping: MappingSettings, able: Capabilities) -> Iterato
         yield Finding(keys, "a window's state is handed on in one lane", "leave out parallelization_factor")
     if mapping.filter_criteria:
         yield Finding(keys, "a window takes every record, and filter_criteria leave some out", "filter in the function")
+    if mapping.envelope and not envelope.tumbling(mapping.envelope):
+        yield Finding(
+            keys, f"an event of envelope {mapping.envelope} has no place for a window's state", "leave out envelope"
+        )

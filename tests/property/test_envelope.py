@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.contract import Identity, Record
-from poller.envelope import envelope
+from poller.envelope import content, envelope, offered
+from poller.envelope.contract import About, window_bytes
 
-IDENTITY = Identity("arn:aws:sqs:eu-west-1:000000000000:q", "eu-west-1", "")
+IDENTITY = Identity("arn:aws:sqs:eu-west-1:000000000000:q", "eu-west-1", "", details={"bootstrapServers": 'h:1,"h:2'})
 ATTRIBUTES = st.dictionaries(
     st.text(min_size=1, max_size=5),
     st.one_of(
@@ -20,24 +21,84 @@ ATTRIBUTES = st.dictionaries(
     ),
     max_size=2,
 )
+BODIES = st.one_of(st.binary(max_size=30), st.text(max_size=30).map(str.encode), st.sampled_from([b"{}", b"[1.10]"]))
+PARTITIONS = st.from_regex(r"[a-zA-Z0-9._-]{1,249}-[0-9]{1,10}", fullmatch=True)
+VALUES = st.recursive(
+    st.one_of(st.builds(lambda n: {"N": str(n)}, st.integers()), st.builds(lambda b: {"B": b}, st.binary(max_size=5))),
+    lambda inner: st.one_of(
+        st.builds(lambda items: {"L": items}, st.lists(inner, max_size=2)),
+        st.builds(lambda items: {"M": items}, st.dictionaries(st.text(max_size=3), inner, max_size=2)),
+    ),
+    max_leaves=5,
+)
+JSON = st.recursive(st.one_of(st.none(), st.integers(-9, 9), st.text(max_size=9)), st.lists, max_leaves=9)
 
 
 @st.composite
-def records(draw: st.DrawFn) -> Record:
+def messages(draw: st.DrawFn) -> Record:
     body = draw(st.text(max_size=30))
     message: dict[str, Any] = {"ReceiptHandle": draw(st.text(max_size=5)), "Body": body, "MD5OfBody": "0"}
     message["Attributes"] = {"SentTimestamp": "1602166574656", "SqsManagedSseEnabled": "true"}
     return Record(id=draw(st.text(max_size=5)), body=body, metadata=message | {"MessageAttributes": draw(ATTRIBUTES)})
 
 
-@given(st.lists(records(), min_size=1, max_size=4), st.sampled_from(["sqs", "raw", "sns"]), st.booleans())
+@st.composite
+def entries(draw: st.DrawFn, source: str, partition: str) -> Record:
+    position, key = str(draw(st.integers(0, 10**56))), draw(st.text(min_size=1, max_size=9))
+    record = Record(id=position, body=draw(BODIES), lane=partition, partition=partition, position=position, key=key)
+    record.arrived = draw(st.floats(0, 2e9))
+    if source == "kafka":
+        record.key = draw(st.none() | st.binary(max_size=5))
+        headers = st.lists(st.tuples(st.text(max_size=5), st.none() | st.binary(max_size=5)), max_size=2)
+        record.metadata = {"topic": "t", "partition": 0, "offset": 5, "timestamp": 1, "timestampType": "CREATE_TIME"}
+        record.metadata |= {"key": record.key, "headers": draw(headers)}
+        if draw(st.booleans()):
+            record.metadata, record.body = record.metadata | {"tombstone": True}, b""
+    if source == "dynamodb":
+        images = {name: draw(st.dictionaries(st.text(max_size=3), VALUES, max_size=2)) for name in ("Keys", "NewImage")}
+        record.metadata = {"eventID": "e", "eventName": "INSERT", "awsRegion": "", "dynamodb": images}
+        record.body = b""
+    return record
+
+
+@st.composite
+def windows(draw: st.DrawFn, partition: str) -> dict[str, Any]:
+    window: dict[str, Any] = {"window": {"start": "2020-12-09T07:04:00Z", "end": "2020-12-09T07:06:00Z"}}
+    window["state"] = draw(st.dictionaries(st.text(max_size=5), JSON, max_size=3))
+    window |= {"shardId": partition, "eventSourceARN": IDENTITY.arn, "isFinalInvokeForWindow": draw(st.booleans())}
+    return window | {"isWindowTerminatedEarly": False}
+
+
+@given(st.lists(messages(), min_size=1, max_size=4), st.sampled_from(offered("sqs")), st.booleans())
 def test_the_shares_and_the_overhead_add_up_to_the_event(batch: list[Record], name: str, window: bool) -> None:
-    made = envelope(name, IDENTITY, window=window)
+    made = envelope(name, IDENTITY, window=window, source="sqs")
     batch = batch[: made.max_records]
     parts = [made.encode(made.shape(record)) for record in batch]
     event = made.assemble(parts)
     assert len(event) == made.overhead + sum(map(len, parts)) + len(parts) - 1
     value = json.loads(event)
-    assert len(value if name == "raw" else value["Records"]) == len(batch)
+    assert len(value["Records"] if isinstance(value, dict) else value) == len(batch)
     if name == "sqs":
         assert value == {"Records": [made.shape(record) for record in batch]}
+
+
+@given(st.data())
+def test_no_event_of_a_stream_is_larger_than_foreseen(data: st.DataObject) -> None:
+    source = data.draw(st.sampled_from(["kinesis", "dynamodb", "kafka"]))
+    partition = data.draw(PARTITIONS)
+    made = envelope(data.draw(st.sampled_from(offered(source))), IDENTITY, window=False, source=source)
+    window = data.draw(st.none() | windows(partition)) if made.tumbling else None
+    batch = data.draw(st.lists(entries(source, partition), min_size=0 if window else 1, max_size=4))
+    shapes = [made.shape(record) for record in batch]
+    parts = [made.encode(shape) for shape in shapes]
+    event = made.assemble(parts, About(partition, window))
+    commas = max(0, len(parts) - 1)
+    assert len(event) <= made.overhead + sum(map(len, parts)) + commas + window_bytes(window)
+    value = json.loads(event)
+    if made.tumbling:
+        held = value["Records"] if source != "kafka" else value["records"].get(partition, [])
+        assert held == shapes
+        assert {name: value[name] for name in window or {}} == (window or {})
+        assert made.content == content(source)
+    else:
+        assert len(value) == len(batch)

@@ -11,14 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from poller.envelope.content import Content
 from poller.pipeline.filter.compile import compile_filter
-from poller.pipeline.filter.content import Reads, SqsViews, reads
+from poller.pipeline.filter.content import Reads, Views, complaint, reads, without_content
 from poller.pipeline.filter.error import FilterError
 from poller.pipeline.filter.match import Rule
 from poller.pipeline.filter.path import everything
 
 MAX_FILTERS = 10
 """Filters of one mapping: 5 by default, 10 with AWS's raised quota (Lambda quotas)."""
+
+SQS = Content("body")
 
 SHOWN_CHARACTERS = 200
 """How much of a record's value an explanation repeats."""
@@ -57,28 +60,32 @@ class Explanation:
 
 
 class Alternative(NamedTuple):
-    """One rule, the filter it comes from, and what it reads of the content."""
+    """One rule, the filter it comes from, and what it reads of the content.
+
+    rest: the rule that decides instead where the content is of the wrong kind; None: then it refuses.
+    """
 
     filter: int
     rule: Rule
     reads: Reads
+    rest: Rule | None
 
 
 class Criteria:
     """The filters of one mapping. Immutable; its methods never raise, whatever JSON they are given."""
 
-    __slots__ = ("_alternatives", "_key")
+    __slots__ = ("_alternatives", "_content")
 
-    def __init__(self, alternatives: Sequence[Alternative], content_key: str) -> None:
+    def __init__(self, alternatives: Sequence[Alternative], content: Content) -> None:
         self._alternatives = tuple(alternatives)
-        self._key = content_key
+        self._content = content
 
     @property
     def beyond_lambda(self) -> tuple[str, ...]:
         """Where the filters use operators that Lambda's documentation does not list: ``filter [0] at body.name: wildcard``."""
         found = (
             f"filter [{index}] at {field.name}: {operator}"
-            for index, rule, _ in self._alternatives
+            for index, rule, *_ in self._alternatives
             for field in rule.fields
             for operator in field.leaf.beyond_lambda
         )
@@ -88,31 +95,36 @@ class Criteria:
         """Whether a view passes: a record whose content is decoded already. What is no object never passes a filter."""
         if not self._alternatives:
             return True
-        return isinstance(view, Mapping) and any(rule.matches(view) for _, rule, _ in self._alternatives)
+        return isinstance(view, Mapping) and any(each.rule.matches(view) for each in self._alternatives)
 
     def admits(self, record: Mapping[str, Any]) -> bool:
         """Whether a record passes, shaped as in AWS's event; its content is decoded as far as the filters need it."""
         if not self._alternatives:
             return True
-        views = SqsViews(record, self._key)
-        for _, rule, what in self._alternatives:
+        views = Views(record, self._content)
+        for _, rule, what, rest in self._alternatives:
             view = views.of(what)
-            if view is not None and rule.matches(view):
+            if view is not None:
+                if rule.matches(view):
+                    return True
+            elif rest is not None and rest.matches(views.bare()):
                 return True
         return False
 
     def explain(self, record: Mapping[str, Any]) -> Explanation:
         """Answer as ``admits``, with the reasons. Slow: for people."""
-        views = SqsViews(record, self._key)
+        views = Views(record, self._content)
         refusals: list[Refusal] = []
-        for index, rule, what in self._alternatives:
-            view = views.of(what)
+        for index, rule, what, rest in self._alternatives:
+            view, deciding = views.of(what), rule
             if view is None:
-                refusals.append(Refusal(index, self._key, what.value, views.why_not()))
-            elif rule.matches(view):
+                if rest is None:
+                    refusals.append(Refusal(index, self._content.key, what.value, views.why_not()))
+                    continue
+                view, deciding = views.bare(), rest
+            if deciding.matches(view):
                 return Explanation(admitted=True, passed=index, refusals=tuple(refusals))
-            else:
-                refusals.append(refusal(index, rule, view))
+            refusals.append(refusal(index, deciding, view))
         return Explanation(admitted=not self._alternatives, passed=None, refusals=tuple(refusals))
 
 
@@ -133,20 +145,28 @@ def shown(values: list[Any]) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
-def compile_criteria(patterns: Sequence[object], content_key: str = "body") -> Criteria:
+def compile_criteria(patterns: Sequence[object], content: Content = SQS) -> Criteria:
     """Compile the filters of a mapping: each a mapping, or JSON text of an object. None at all let everything pass.
 
-    content_key: the key of a record that holds the message itself. Raises ``FilterError``, which names the filter and
-    the path.
+    content: of the source's records (``Envelope.content``). Raises ``FilterError``, which names the filter and the path.
     """
     if len(patterns) > MAX_FILTERS:
         raise FilterError(f"{len(patterns)} filters, more than {MAX_FILTERS}")
     alternatives: list[Alternative] = []
     for index, pattern in enumerate(patterns):
         try:
-            rules = compile_filter(pattern)
+            alternatives += [alternative(index, rule, content) for rule in compile_filter(pattern)]
         except FilterError as error:
             error.index = index
             raise
-        alternatives += [Alternative(index, rule, reads(rule, content_key)) for rule in rules]
-    return Criteria(alternatives, content_key)
+    return Criteria(alternatives, content)
+
+
+def alternative(index: int, rule: Rule, content: Content) -> Alternative:
+    """One rule of a filter, for records of such content. Raises ``FilterError`` without an index."""
+    error = complaint(rule, content)
+    if error is not None:
+        raise error
+    return Alternative(
+        index, rule, reads(rule, content.key), without_content(rule, content) if content.ignored else None
+    )

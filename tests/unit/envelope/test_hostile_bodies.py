@@ -7,7 +7,7 @@ import json
 import pytest
 
 from connectors.contract import Identity, Record
-from poller.envelope import envelope
+from poller.envelope import envelope, offered
 
 BODIES = {
     "deeper than JSON writers go": "[" * 1000 + "]" * 1000,
@@ -20,12 +20,12 @@ BODIES = {
 
 
 def encoded(name: str, body: str) -> bytes:
-    made = envelope(name, Identity("arn:aws:sqs:eu-west-1:000000000000:q", "eu-west-1", ""), window=False)
+    made = envelope(name, Identity("arn:aws:sqs:eu-west-1:000000000000:q", "eu-west-1", ""), window=False, source="sqs")
     message = {"ReceiptHandle": "h", "MD5OfBody": "", "Attributes": {"SentTimestamp": "1602166574656"}}
     return made.assemble([made.encode(made.shape(Record(id="m", body=body, metadata=message)))])
 
 
-@pytest.mark.parametrize("name", ["raw", "sns", "sqs"])
+@pytest.mark.parametrize("name", offered("sqs"))
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_any_body_makes_an_event(name: str, body: str) -> None:
     event = encoded(name, body)

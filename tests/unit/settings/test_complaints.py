@@ -140,6 +140,10 @@ MAPPINGS = [
         "8:31: {q}.function_response_types[0]: 'reportbatchitemfailures' is none of the choices; did you mean ReportBatchItemFailures?",
     ),
     ("envelope: snss", "8:5: {q}.envelope: there is no envelope 'snss'; did you mean sns?"),
+    (
+        "envelope: kafka",
+        "8:5: {q}.envelope: records of this source make no kafka event; it has cloudevents, raw, sns, sqs",
+    ),
     ("filter_criteria: {body: [x]}", "8:5: {q}.filter_criteria: expected a list, not a mapping"),
     ("filter_criteria: [3]", "8:23: {q}.filter_criteria[0]: a pattern is an object, or the JSON text of one"),
     ("filter_criteria: ['[1]']", "8:23: {q}.filter_criteria[0]: a pattern is an object, or the JSON text of one"),

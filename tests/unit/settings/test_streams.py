@@ -159,6 +159,11 @@ STREAMS: list[tuple[str, dict[str, Any], str]] = [
         {"tumbling_window_seconds": 60, "filter_criteria": [{"key": ["k"]}]},
         "tumbling_window_seconds: a window takes every record, and filter_criteria leave some out; filter in the function",
     ),
+    (
+        "topics",
+        {"tumbling_window_seconds": 60, "envelope": "raw"},
+        "tumbling_window_seconds: an event of envelope raw has no place for a window's state; leave out envelope",
+    ),
     ("log", {"batch_size": 501}, "batch_size: this source takes at most 500, not 501"),
     (
         "topics",
