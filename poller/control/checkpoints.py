@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,39 +178,47 @@ class StoredCheckpoints:
     async def move(self, partition: str, position: str | None, why: str) -> None:
         """Go on elsewhere than reading would have. Raises SourceError."""
         statements = rows.moved(self._mapping, [partition], position, who=DAEMON, why=why)
-        await self._writer.write(statements, lambda: self._moved([partition], position, DAEMON, why), forced=True)
+        await self._writer.write(statements, lambda: self._moved(partition, position, DAEMON, why), forced=True)
 
-    async def send(self, partition: str | None, to: Start | str, *, who: str, why: str) -> None:
-        """An operator's jump: of one partition, or of all that are known, to a start or a position. Raises SourceError.
+    async def send(self, partition: str, to: Start | str, *, who: str, why: str) -> None:
+        """An operator's jump of one partition, to a start or a position. Raises SourceError.
 
-        While nothing reads the mapping: what is being read would be told after it.
+        Only while nothing reads the mapping: what is being read would be told after it.
         """
-        partitions = [partition] if partition is not None else sorted({*self._held.positions, *self._held.marks})
+        position = to.word if isinstance(to, Start) else to
+        statements = rows.moved(self._mapping, [partition], position, who=who, why=why, to=str(to))
+        await self._writer.write(statements, lambda: self._moved(partition, position, who, why), forced=True)
+
+    async def restart(self, start: Start, *, who: str, why: str) -> None:
+        """An operator's jump of all partitions to a start. Raises SourceError. While nothing reads the mapping."""
+        partitions = sorted({*self._held.positions, *self._held.marks}) or [rows.EVERY]
 
         def then() -> None:
-            self._moved(partitions, to, who, why)
+            self._held.start = start
+            for partition in partitions:
+                self._moved(partition, None, who, why, str(start))
 
-        statements = rows.sent(self._mapping, partitions, to, who=who, why=why)
-        await self._writer.write(statements, then, forced=True)
+        await self._writer.write(rows.restarted(self._mapping, partitions, start, who=who, why=why), then, forced=True)
 
-    def _moved(self, partitions: Collection[str], to: Start | str | None, who: str, why: str) -> None:
-        if isinstance(to, Start):
-            self._held.start = to
-        for partition in partitions or [rows.EVERY]:
-            before = self._held.positions.pop(partition, None)
-            self._held.marks.pop(partition, None)
-            if isinstance(to, str):
-                self._held.positions[partition] = to
-            self._emit(
-                PositionMoved(
-                    mapping=self._mapping,
-                    partition=partition,
-                    before=before or "",
-                    after="" if to is None else str(to),
-                    who=who,
-                    why=why,
-                )
-            )
+    async def note(self, jumps: Mapping[str, str], *, who: str, why: str) -> None:
+        """An operator's jump in a stream whose server keeps the positions: partition -> where reading goes on. Raises SourceError."""
+
+        def then() -> None:
+            for partition, after in jumps.items():
+                self._told(partition, "", after, who, why)
+
+        await self._writer.write(rows.noted(self._mapping, jumps, who=who, why=why), then, forced=True)
+
+    def _moved(self, partition: str, position: str | None, who: str, why: str, to: str = "") -> None:
+        before = self._held.positions.pop(partition, None)
+        self._held.marks.pop(partition, None)
+        if position is not None:
+            self._held.positions[partition] = position
+        self._told(partition, before or "", to or position or "", who, why)
+
+    def _told(self, partition: str, before: str, after: str, who: str, why: str) -> None:
+        fact = PositionMoved(mapping=self._mapping, partition=partition, before=before, after=after, who=who, why=why)
+        self._emit(fact)
 
 
 class CheckpointStore:

@@ -30,6 +30,11 @@ class Start:
     position: str
     timestamp: float | None = None
 
+    @property
+    def word(self) -> str:
+        """In place of a partition's position (connectors.contract, Checkpoints)."""
+        return self.position if self.timestamp is None else f"{self.position} {self.timestamp!r}"
+
     def __str__(self) -> str:
         """As the log has it."""
         if self.timestamp is None:
@@ -89,34 +94,44 @@ def marked(mapping: str, marks: Mapping[str, Mapping[str, str]]) -> list[Stateme
     return [(gone, [(mapping, each) for each in marks]), ("INSERT INTO marks VALUES (?, ?, ?, ?)", list(rows))]
 
 
+def noted(mapping: str, jumps: Mapping[str, str], *, who: str, why: str) -> list[Statement]:
+    """Partition -> where reading goes on, in a stream whose server keeps the positions: for the log only."""
+    moment = _now()
+    rows = [(moment, who, mapping, partition, after, why) for partition, after in jumps.items()]
+    text = "INSERT INTO positions_log (moment, who, mapping, partition, after, why) VALUES (?, ?, ?, ?, ?, ?)"
+    return [(text, list(rows))]
+
+
 def moved(
     mapping: str, partitions: Iterable[str], position: str | None, *, who: str, why: str, to: str | None = None
 ) -> list[Statement]:
     """A jump, logged; marks are forgotten, being beyond a place that is none any more.
 
-    position: None: forget the partition's, so that it begins at a start. to: what the log then says of that.
+    position: None: forget the partition's, so that it begins at a start. to: what the log says instead of it.
     """
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = _now()
     keys: list[tuple[str | float | None, ...]] = [(mapping, partition) for partition in partitions]
     logged = (
         "INSERT INTO positions_log (moment, who, mapping, partition, before, after, why) VALUES "
         "(?, ?, ?, ?, (SELECT position FROM positions WHERE mapping = ? AND partition = ?), ?, ?)"
     )
     return [
-        (logged, [(moment, who, *key, *key, to if position is None else position, why) for key in keys]),
+        (logged, [(moment, who, *key, *key, to or position, why) for key in keys]),
         ("DELETE FROM positions WHERE mapping = ? AND partition = ?", keys),
         ("DELETE FROM marks WHERE mapping = ? AND partition = ?", keys),
         *([] if position is None else saved(mapping, {str(key[1]): position for key in keys})),
     ]
 
 
-def sent(mapping: str, partitions: Collection[str], to: Start | str, *, who: str, why: str) -> list[Statement]:
-    """An operator sends partitions to a start or a position, logged. A start also is that of partitions that nobody knows yet."""
-    if isinstance(to, str):
-        return moved(mapping, partitions, to, who=who, why=why)
+def restarted(mapping: str, partitions: Collection[str], start: Start, *, who: str, why: str) -> list[Statement]:
+    """All partitions, and those that nobody knows yet, begin at a start, logged. partitions: those that are known, or EVERY."""
     begin = "INSERT OR REPLACE INTO starts VALUES (?, ?, ?)"
-    gone = moved(mapping, partitions or [EVERY], None, who=who, why=why, to=str(to))
-    return [*gone, (begin, [(mapping, to.position, to.timestamp)])]
+    gone = moved(mapping, partitions, None, who=who, why=why, to=str(start))
+    return [*gone, (begin, [(mapping, start.position, start.timestamp)])]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def write(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:

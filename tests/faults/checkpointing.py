@@ -48,7 +48,7 @@ async def keep(state: Path, done: int) -> None:
             taken.save({"a": "2"}),
             taken.mark({"a": {"0/2": "3"}}),
             taken.move("b", None, "gone"),
-            taken.send(None, Start("LATEST"), who="ann", why=""),
+            taken.restart(Start("LATEST"), who="ann", why=""),
         ):
             await step
             os.write(done, b".")

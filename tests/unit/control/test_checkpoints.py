@@ -112,7 +112,7 @@ async def test_an_operator_sends_all_partitions_to_a_start(tmp_path: Path) -> No
     async with opened(tmp_path) as taken:
         await taken.save({"a": "1"})
         await taken.mark({"b": {"0/2": "6"}})
-        await taken.send(None, LONG_AGO, who="ann", why="lost a table")
+        await taken.restart(LONG_AGO, who="ann", why="lost a table")
         assert (taken.positions(), taken.marks(), taken.start) == ({}, {}, LONG_AGO)
         assert on_disk(tmp_path) == Held({}, {}, LONG_AGO)
     async with opened(tmp_path) as again:
@@ -130,9 +130,29 @@ async def test_an_operator_sends_one_partition_to_a_position(tmp_path: Path) -> 
         assert taken.start is None
 
 
+async def test_an_operator_sends_one_partition_to_a_start(tmp_path: Path) -> None:
+    async with opened(tmp_path) as taken:
+        await taken.save({"a": "1", "b": "2"})
+        await taken.send("b", LONG_AGO, who="ann", why="")
+        assert taken.positions() == on_disk(tmp_path).positions == {"a": "1", "b": "AT_TIMESTAMP 1700000000.0"}
+        assert taken.start is None
+    [line] = positions.log(tmp_path, "clicks")
+    assert (line.before, line.after) == ("2", "AT_TIMESTAMP 2023-11-14T22:13:20Z")
+
+
+async def test_what_a_server_was_asked_is_logged_and_no_position_kept(tmp_path: Path) -> None:
+    async with opened(tmp_path) as taken:
+        await taken.note({"t-0": "41", "t-1": "7"}, who="ann", why="again")
+        assert taken.positions() == on_disk(tmp_path).positions == {}
+    logged = [
+        (line.who, line.partition, line.before, line.after, line.why) for line in positions.log(tmp_path, "clicks")
+    ]
+    assert logged == [("ann", "t-0", None, "41", "again"), ("ann", "t-1", None, "7", "again")]
+
+
 async def test_a_start_before_anything_was_read_is_logged_for_all(tmp_path: Path) -> None:
     async with opened(tmp_path) as taken:
-        await taken.send(None, Start("LATEST"), who="ann", why="")
+        await taken.restart(Start("LATEST"), who="ann", why="")
     [line] = positions.log(tmp_path, "clicks")
     assert (line.partition, line.before, line.after) == (positions.EVERY, None, "LATEST")
 
