@@ -21,10 +21,10 @@ from bench.in_process import PAYLOAD, SPEC, driver, invocation
 from bench.pollerd import FUNCTION
 from bench.programs import Failed
 from bench.run import Bench
-from poller.execution import procfs
 from poller.execution.contract import FunctionSpec
-from poller.execution.environment import ProcessEnvironment
+from poller.execution.environment.environment import ProcessEnvironment
 from poller.execution.process import ProcessDriver
+from poller.execution.sandbox import procfs
 from poller.wire.http import Exchange, HttpConnection, Request
 
 FROM_SPARE = "start from a spare"

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from connectors.contract import Source
 
 BUILT_IN = {
+    "dynamodb-streams": "connectors.dynamodb_streams:DynamodbStreamsSource",
+    "kinesis": "connectors.kinesis:KinesisSource",
     "memory": "connectors.memory:MemorySource",
     "sqs": "connectors.sqs:SqsSource",
 }

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from connectors.aws import parse_arn
 from connectors.contract import OptionsError
 
 
@@ -35,14 +36,8 @@ def parse_queue(text: str) -> QueueName:
 
 
 def _from_arn(text: str) -> QueueName:
-    parts = text.split(":")
-    if len(parts) > 2 and parts[2] != "sqs":  # noqa: PLR2004 - arn:partition:service:region:account:name
-        raise OptionsError(
-            "queue", f"{text!r} is the ARN of something else ({parts[2] or 'no service'}), not of an SQS queue"
-        )
-    if len(parts) != 6 or not all(parts):  # noqa: PLR2004 - as above
-        raise OptionsError("queue", f"{text!r} is not the ARN of a queue: arn:aws:sqs:REGION:ACCOUNT:NAME")
-    return QueueName(parts[5], account=parts[4], region=parts[3])
+    arn = parse_arn(text, "sqs", option="queue", what="an SQS queue", form="arn:aws:sqs:REGION:ACCOUNT:NAME")
+    return QueueName(arn.resource, account=arn.account, region=arn.region)
 
 
 def _from_url(text: str) -> QueueName:

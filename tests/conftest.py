@@ -49,6 +49,18 @@ def elasticmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Serv
     yield from _running(lambda: servers.elasticmq(tmp_path_factory.mktemp("elasticmq"), CACHE))
 
 
+@pytest.fixture(scope="session")
+def kinesis_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One kinesis-mock for all tests of a run."""
+    yield from _running(lambda: servers.kinesis_mock(tmp_path_factory.mktemp("kinesis-mock"), CACHE))
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One moto for all tests of a run."""
+    yield from _running(lambda: servers.moto(tmp_path_factory.mktemp("moto")))
+
+
 @pytest.fixture
 def private_ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., servers.Server]]:
     """Start a MiniStack of the test's own, to be stopped, killed or frozen: ``private_ministack(persistent=True)``."""

@@ -22,6 +22,7 @@ from bench import peers
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 ELASTICMQ = "1.6.11"
+KINESIS_MOCK = "0.6.2"
 
 
 class Unavailable(Exception):
@@ -176,6 +177,43 @@ def elasticmq(folder: Path, cache: Path) -> Server:
     return Server("elasticmq", command, folder, path="/?Action=ListQueues")
 
 
+def kinesis_mock(folder: Path, cache: Path) -> Server:
+    """kinesis-mock, a Kinesis server by other hands, from npm; kept in ``cache``."""
+    node = shutil.which("node")
+    if node is None:
+        raise Unavailable("kinesis-mock needs Node.js")
+    package = _npm_package("kinesis-local", KINESIS_MOCK, cache)
+    tls_port = free_port()  # it insists on one
+
+    def environment(port: int) -> dict[str, str]:
+        return {
+            "KINESIS_MOCK_PLAIN_PORT": str(port),
+            "KINESIS_MOCK_TLS_PORT": str(tls_port),
+            "KINESIS_MOCK_CERT_PATH": str(package / "server.json"),
+            "SHARD_LIMIT": "10000",
+            **{
+                f"{step}_DURATION": "10ms" for step in ("CREATE_STREAM", "DELETE_STREAM", "MERGE_SHARDS", "SPLIT_SHARD")
+            },
+            "LOG_LEVEL": "ERROR",
+        }
+
+    return Server(
+        "kinesis-mock",
+        lambda _port: [node, str(package / "main.js")],
+        folder,
+        environment=environment,
+        path="/healthcheck",
+    )
+
+
+def moto(folder: Path) -> Server:
+    """moto, a server of AWS interfaces by other hands; used for DynamoDB Streams."""
+    program = Path(sys.executable).parent / "moto_server"
+    if not program.exists():
+        raise Unavailable("moto is not installed (PyPI: moto, with flask)")
+    return Server("moto", lambda port: [str(program), "-H", "127.0.0.1", "-p", str(port)], folder, path="/moto-api/")
+
+
 def interface_emulator(folder: Path, code: Path, handler: str, **environment: str) -> Server:
     """AWS's runtime interface emulator with one Python function in it, which it starts with the first invocation."""
     try:
@@ -191,6 +229,23 @@ def interface_emulator(folder: Path, code: Path, handler: str, **environment: st
 
     variables = {"LAMBDA_TASK_ROOT": str(code), **environment}
     return Server("emulator", command, folder, environment=lambda _port: variables)
+
+
+def _npm_package(name: str, version: str, cache: Path) -> Path:
+    """Folder of a package; fetched once."""
+    folder = cache / f"{name}-{version}"
+    package = folder / "node_modules" / name
+    if not (package / "package.json").exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise Unavailable(f"{name} needs npm to be fetched")
+        folder.mkdir(parents=True, exist_ok=True)
+        install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"{name}@{version}"]
+        try:
+            subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=300)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            raise Unavailable(f"{name} {version} could not be fetched from npm") from error
+    return package
 
 
 def _maven_classpath(group: str, artifact: str, version: str, cache: Path) -> str:

@@ -13,10 +13,9 @@ from typing import Any
 
 import orjson
 
-from poller.execution.answers import Answer
 from poller.execution.contract import Invocation
-from poller.execution.extensions_api import About, ExtensionsApi
-from poller.execution.runtime_api import RuntimeApi
+from poller.execution.extensions.api import About, ExtensionsApi
+from poller.execution.runtime_api import Answer, RuntimeApi
 from poller.execution.telemetry.api import TelemetryApi
 from poller.execution.telemetry.delivery import loopback
 

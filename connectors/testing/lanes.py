@@ -1,4 +1,4 @@
-"""Behaviours of ordered sources."""
+"""Behaviours of ordered queues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from connectors.testing.steps import (
 
 
 class LaneContract(Contract):
-    """Holds for every ordered source."""
+    """Holds for every ordered queue."""
 
     async def test_each_lane_comes_in_order(self) -> None:
         """Fetched and settled by several at once, lanes mixed."""

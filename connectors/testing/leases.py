@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from contextlib import AbstractAsyncContextManager
 from unittest import SkipTest
 
 from connectors.contract import Leased, Outcome, Record, Settlement, Source
+from connectors.testing.rig import QueueRig
 from connectors.testing.steps import (
     LONG,
     Contract,
@@ -22,10 +25,14 @@ from connectors.testing.steps import (
 
 
 class LeaseContract(Contract):
-    """Holds for every source whose records come back by themselves."""
+    """Holds for every queue whose records come back by themselves."""
 
     reports_lost_leases = True
     """False: the server takes settlements and extensions of a lease that is over, so the source cannot know."""
+
+    @abstractmethod
+    def rig(self, lease_seconds: float) -> AbstractAsyncContextManager[QueueRig]:
+        """Return a queue of its own for one test, whose leases last so long."""
 
     async def test_an_unsettled_record_comes_again_when_its_lease_ends(self) -> None:
         """The same record, received once more."""

@@ -1,20 +1,16 @@
-"""Behaviours of every source."""
+"""Behaviours of every source, queue or stream."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 
-from connectors.contract import Leased, Outcome, Record, Settlement, Source, SourceError
-from connectors.testing.lanes import LaneContract
-from connectors.testing.leases import LeaseContract
-from connectors.testing.outages import OutageContract
-from connectors.testing.rig import Breakable, Message
+from connectors.contract import SourceError
+from connectors.testing.rig import Message
 from connectors.testing.steps import (
     LONG,
     POLL_SECONDS,
     Contract,
-    bodies,
     eventually,
     expect,
     fails,
@@ -30,15 +26,10 @@ from connectors.testing.steps import (
 
 
 class SourceContract(Contract):
-    """Holds for every source."""
+    """Holds for every source. Inherit QueueContract or StreamContract, which add to it."""
 
-    async def test_no_behaviour_that_the_capabilities_promise_goes_untested(self) -> None:
-        """Ordered sources inherit LaneContract, leased ones LeaseContract, breakable rigs OutageContract."""
-        async with self.rig(LONG) as rig:
-            source = rig.source()
-            expect(isinstance(self, LaneContract), source.capabilities.ordered, "LaneContract is inherited")
-            expect(isinstance(self, LeaseContract), isinstance(source, Leased), "LeaseContract is inherited")
-            expect(isinstance(self, OutageContract), isinstance(rig, Breakable), "OutageContract is inherited")
+    has_arn = True
+    """False: a source that has no name in AWS (a Kafka cluster of one's own)."""
 
     async def test_opening_tells_where_records_come_from(self) -> None:
         """The same each time, and for people too."""
@@ -49,7 +40,8 @@ class SourceContract(Contract):
             again = await source.open()
             await source.close()
             expect(again, first, "identity at the second opening")
-            require(first.arn and first.label, "identity has an ARN and a label")
+            require(first.label, "identity has a label")
+            expect(bool(first.arn), self.has_arn, "identity has an ARN")
 
     async def test_closing_does_no_harm_before_opening_nor_twice(self) -> None:
         """The engine closes on its way out, whatever happened before."""
@@ -88,11 +80,11 @@ class SourceContract(Contract):
             await rig.send([Message(text, f"lane-{n}") for n, text in enumerate(texts)])
             async with opened(rig) as source:
                 records = await receive(source, len(texts), self.patience)
-                expect(sorted(bodies(records)), sorted(texts), "bodies")
+                expect(sorted(rig.texts(records)), sorted(texts), "bodies")
                 expect(len({record.id for record in records}), len(texts), "different ids")
                 expect({record.receive_count for record in records}, {1}, "receive counts")
-                ordered = source.capabilities.ordered
-                expect({record.lane is not None for record in records}, {ordered}, "records have a lane")
+                laned = source.capabilities.ordered or source.capabilities.stream
+                expect({record.lane is not None for record in records}, {laned}, "records have a lane")
 
     async def test_no_more_records_come_than_there_is_room_for(self) -> None:
         """Nor more than max_fetch, nor any where there is no room."""
@@ -125,62 +117,6 @@ class SourceContract(Contract):
             expect(len(await fetching), 1, "records")
             require(now() - began < 10, "the wait ended early")  # noqa: PLR2004 - half of the 20 s
 
-    async def test_delivered_and_filtered_records_are_gone(self) -> None:
-        """Both leave the source for good."""
-        async with self.rig(LONG) as rig:
-            await rig.send(spread(4))
-            async with opened(rig) as source:
-                a, b, *rest = await receive(source, 4, self.patience)
-                outcomes = [Settlement(a, Outcome.DELIVERED), Settlement(b, Outcome.FILTERED), *settled(rest)]
-                expect(await source.settle(outcomes), [], "unsettled")
-                await eventually(rig.count, 0, self.patience, "records left")
-
-    async def test_records_are_settled_in_any_order_and_in_parts(self) -> None:
-        """More than one request's worth, backwards, a few at a time."""
-        async with self.rig(LONG) as rig:
-            await rig.send(spread(25))
-            async with opened(rig) as source:
-                records = (await receive(source, 25, self.patience))[::-1]
-                expect(await source.settle([]), [], "unsettled of nothing")
-                for part in (records[:3], records[3:4], records[4:]):
-                    expect(await source.settle(settled(part)), [], "unsettled")
-                await eventually(rig.count, 0, self.patience, "records left")
-
-    async def test_settling_twice_does_no_harm(self) -> None:
-        """The second time may be refused, for good, and touches nothing else."""
-        async with self.rig(LONG) as rig:
-            await rig.send(spread(2))
-            async with opened(rig) as source:
-                first, second = await receive(source, 2, self.patience)
-                await source.settle(settled([first]))
-                refused = await source.settle(settled([first]))
-                require(not any(unsettled.retry for unsettled in refused), "no use in settling a third time")
-                await eventually(rig.count, 1, self.patience, "records left")
-                expect(await source.settle(settled([second])), [], "unsettled of the other one")
-
-    async def test_released_records_come_back_at_once(self) -> None:
-        """Hand-back on stop: another consumer has them long before the lease would end."""
-        async with self.rig(LONG) as rig:
-            await rig.send(spread(12))
-            async with opened(rig) as source:
-                records = await receive(source, 12, self.patience)
-                expect(await source.settle(settled(records, Outcome.RELEASED)), [], "unsettled")
-            async with opened(rig) as other:
-                again = await receive(other, 12, self.patience)
-                expect(sorted(bodies(again)), sorted(bodies(records)), "records that came back")
-
-    async def test_parallel_fetches_never_share_a_record(self) -> None:
-        """As many at once as capabilities allow, eight here at most."""
-        async with self.rig(LONG) as rig:
-            await rig.send(spread(80))
-            async with opened(rig) as source:
-                found: list[Record] = []
-                limit = now() + self.patience
-                while len(found) < 80:  # noqa: PLR2004 - as many as were sent
-                    require(now() < limit, f"{len(found)} of 80 records came")
-                    found += await self._fetch_together(source, 80 - len(found))
-                expect(len({record.id for record in found}), 80, "different records")
-
     async def test_a_cancelled_fetch_ends_promptly_and_loses_nothing_for_good(self) -> None:
         """Stopping must not wait for a long poll; what it was about to bring comes again after its lease at the latest."""
         async with self.rig(self.short) as rig, opened(rig) as source:
@@ -203,9 +139,3 @@ class SourceContract(Contract):
             with suppress(SourceError):
                 expect(await fetching, [], "records of an empty queue")
             await eventually(tasks_since(before), 0, self.patience, "tasks left")
-
-    async def _fetch_together(self, source: Source, room: int) -> list[Record]:
-        at_once = min(8, source.capabilities.parallel_fetches)
-        share = max(1, room // at_once)
-        fetched = await asyncio.gather(*(source.fetch(share, POLL_SECONDS) for _ in range(at_once)))
-        return [record for records in fetched for record in records]

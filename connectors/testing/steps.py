@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from connectors.contract import Outcome, Record, Settlement, Source, SourceError
-from connectors.testing.rig import Message, Rig
+from connectors.testing.rig import Message, QueueRig, Rig, StreamRig
 
 T = TypeVar("T")
 
@@ -18,6 +19,8 @@ POLL_SECONDS = 1.0
 """One fetch while waiting for records: whole, since some sources know whole seconds only."""
 LONG = 60.0
 """Seconds of a lease that does not end within a test."""
+MARK = "marker "
+"""How a message begins that only shows how far a stream has been read."""
 
 
 class Contract(ABC):
@@ -30,7 +33,7 @@ class Contract(ABC):
 
     @abstractmethod
     def rig(self, lease_seconds: float) -> AbstractAsyncContextManager[Rig]:
-        """Return a rig of its own for one test. lease_seconds: how the queue is to be made; ignored by a source without leases."""
+        """Return a rig of its own for one test. lease_seconds: how a queue is to be made; ignored by a source without leases."""
 
 
 @contextlib.asynccontextmanager
@@ -62,6 +65,34 @@ async def eventually(ask: Callable[[], Awaitable[T]], wanted: T, patience: float
         if now() > limit:
             raise AssertionError(f"{what}: {answer!r}, not {wanted!r}, after {patience} s")
         await asyncio.sleep(0.05)
+
+
+async def none_left(rig: Rig, patience: float) -> None:
+    """Raise ``AssertionError`` when a record is left that was not settled. Streams: no source of the rig is open."""
+    if isinstance(rig, QueueRig):
+        await eventually(rig.count, 0, patience, "records left")
+    elif isinstance(rig, StreamRig):
+        expect(await unsettled(rig, patience), [], "records that come again")
+
+
+async def unsettled(rig: StreamRig, patience: float, start: str = "") -> list[str]:
+    """What comes to the reader of a stream when it opens it anew; sorted, each text once. No source of the rig is open.
+
+    start: as in ``StreamRig.source``. Sends a marker into every partition and reads up to it, so that no pause decides what is missing.
+    """
+    markers = {f"{MARK}{uuid.uuid4()}" for _ in range(rig.partitions)}
+    await rig.send([Message(marker, "marker", partition) for partition, marker in enumerate(sorted(markers))])
+    seen: set[str] = set()
+    limit = now() + patience
+    source = rig.source(start)
+    await source.open()
+    try:
+        while not markers <= seen:
+            require(now() < limit, f"{len(markers & seen)} of {len(markers)} partitions were read to their end")
+            seen.update(rig.texts(await source.fetch(100, POLL_SECONDS)))
+    finally:
+        await source.close()
+    return sorted(text for text in seen if not text.startswith(MARK))
 
 
 def expect(actual: object, wanted: object, what: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,7 +75,11 @@ def _arn(pools: Mapping[str, Pool], target: str) -> str:
 
 def _event(text: str) -> bytes:
     raw = sys.stdin.buffer.read() if text == "-" else Path(text[1:]).read_bytes() if text[:1] == "@" else text.encode()
-    json.loads(raw)
+    try:
+        json.loads(raw)
+    except ValueError as error:
+        hint = f"; @{text} reads it from the file" if os.path.isfile(text) else ""  # noqa: PTH113  # takes any text
+        raise ValueError(f"this is not JSON: {error}{hint}") from error
     if len(raw) > MAX_PAYLOAD:
         raise ValueError(f"{len(raw)} bytes, {MAX_PAYLOAD} are allowed")
     return raw

@@ -16,8 +16,7 @@ from poller.dispatch.invoker import Function, Invoker
 from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
-from poller.execution.pool import Pool
-from poller.execution.starts import Starts
+from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit
 from poller.settings.model import (
     AccountSettings,

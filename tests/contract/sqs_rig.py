@@ -7,12 +7,12 @@ import math
 from collections.abc import AsyncIterator, Sequence
 
 from connectors.sqs import SqsOptions, SqsSource
-from connectors.testing import Breakable, Message, Relay
+from connectors.testing import Breakable, Message, QueueRig, Relay
 from tests.queues import Queue, make_queue, sqs
 from tests.servers import Server
 
 
-class SqsRig(Breakable):
+class SqsRig(QueueRig, Breakable):
     def __init__(self, queue: Queue, relay: Relay) -> None:
         self.queue = queue
         self.relay = relay

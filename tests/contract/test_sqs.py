@@ -6,14 +6,14 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from connectors.testing import LaneContract, LeaseContract, OutageContract, SourceContract
+from connectors.testing import LaneContract, LeaseContract, OutageContract, QueueContract
 from tests.contract.sqs_rig import SqsRig, sqs_rig
 from tests.servers import Server
 
 pytestmark = pytest.mark.server
 
 
-class TestStandardQueueOnMiniStack(SourceContract, LeaseContract, OutageContract):
+class TestStandardQueueOnMiniStack(QueueContract, LeaseContract, OutageContract):
     @pytest.fixture(autouse=True)
     def use(self, ministack: Server) -> None:
         self.server = ministack
@@ -22,7 +22,7 @@ class TestStandardQueueOnMiniStack(SourceContract, LeaseContract, OutageContract
         return sqs_rig(self.server, lease_seconds, fifo=False)
 
 
-class TestFifoQueueOnMiniStack(SourceContract, LaneContract, LeaseContract, OutageContract):
+class TestFifoQueueOnMiniStack(QueueContract, LaneContract, LeaseContract, OutageContract):
     @pytest.fixture(autouse=True)
     def use(self, ministack: Server) -> None:
         self.server = ministack
@@ -31,7 +31,7 @@ class TestFifoQueueOnMiniStack(SourceContract, LaneContract, LeaseContract, Outa
         return sqs_rig(self.server, lease_seconds, fifo=True)
 
 
-class TestStandardQueueOnElasticMq(SourceContract, LeaseContract, OutageContract):
+class TestStandardQueueOnElasticMq(QueueContract, LeaseContract, OutageContract):
     reports_lost_leases = False  # ElasticMQ takes a handle for as long as its message exists
 
     @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ class TestStandardQueueOnElasticMq(SourceContract, LeaseContract, OutageContract
         return sqs_rig(self.server, lease_seconds, fifo=False)
 
 
-class TestFifoQueueOnElasticMq(SourceContract, LaneContract, LeaseContract, OutageContract):
+class TestFifoQueueOnElasticMq(QueueContract, LaneContract, LeaseContract, OutageContract):
     reports_lost_leases = False
 
     @pytest.fixture(autouse=True)

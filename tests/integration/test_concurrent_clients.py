@@ -11,9 +11,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from poller.execution.answers import Answer
 from poller.execution.concurrent.api import ConcurrentRuntimeApi, Outstanding
 from poller.execution.contract import Invocation
+from poller.execution.runtime_api import Answer
 from tests import clients
 from tests.conftest import CACHE
 from tests.servers import Unavailable

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from poller.execution.container.driver import ContainerDriver
-from poller.execution.container.environment import ContainerEnvironment
 from poller.execution.contract import EngineImage, FunctionSpec, Invocation, Result, Status
+from poller.execution.environment.environment import ProcessEnvironment
 from poller.observe.events import EngineFailedError, Fact, FunctionLogged, ImageResolved
 from tests.engines import CLOSED, EXTENDED, NAME, Podman, built, serving
 from tests.images import file, folder, tar
@@ -45,9 +45,9 @@ class Scene:
     def __init__(self, state: Path, url: str, network: str = "none") -> None:
         self.facts: list[Fact] = []
         self.driver = ContainerDriver(state, self.facts.append, url, network)
-        self.environments: list[ContainerEnvironment] = []
+        self.environments: list[ProcessEnvironment] = []
 
-    def environment(self, image: str = NAME, **options: Any) -> ContainerEnvironment:
+    def environment(self, image: str = NAME, **options: Any) -> ProcessEnvironment:
         own = ("pull", "entrypoint", "cmd", "working_directory")
         about: dict[str, Any] = {"pull": "never"} | {name: options.pop(name) for name in own if name in options}
         spec: dict[str, Any] = {
@@ -55,7 +55,7 @@ class Scene:
             "timeout_seconds": 10.0, "memory_mb": 1769, "engine_image": EngineImage(name=image, **about),
         } | options  # fmt: skip
         made = self.driver.environment(FunctionSpec(**spec))
-        assert isinstance(made, ContainerEnvironment)
+        assert isinstance(made, ProcessEnvironment)
         self.environments.append(made)
         return made
 
@@ -76,7 +76,7 @@ async def scene(engine: Podman, tmp_path: Path) -> AsyncIterator[Scene]:
     assert await engine.containers() == []
 
 
-async def invoke(environment: ContainerEnvironment, do: str = "", **more: Any) -> Result:
+async def invoke(environment: ProcessEnvironment, do: str = "", **more: Any) -> Result:
     return await environment.invoke(
         Invocation(
             request_id=str(uuid.uuid4()), payload=json.dumps({"do": do, **more}).encode(), function_arn=ARN, tail=True

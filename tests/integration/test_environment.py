@@ -16,12 +16,12 @@ import psutil
 import pytest
 
 from poller.aio.clock import SystemClock
-from poller.execution import procfs
 from poller.execution.contract import FunctionSpec, Invocation, Result, Status
 from poller.execution.package import resolve
 from poller.execution.pool import Pool, PoolClosedError
 from poller.execution.process import ProcessDriver
 from poller.execution.runtimes import own
+from poller.execution.sandbox import procfs
 from poller.execution.sandbox.isolation import unavailable
 from poller.observe.events import EnvironmentStopped, Fact, FunctionLogged
 from poller.settings.package import PackageError

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from poller.execution.extensions import INVOKE, SHUTDOWN
-from poller.execution.states import ExtensionState
+from poller.execution.extensions.extension import INVOKE, SHUTDOWN
+from poller.execution.extensions.states import ExtensionState
 from poller.execution.telemetry import facts
 from tests import clients
 from tests.conftest import CACHE

@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 
 from poller.execution.contract import Elsewhere, FunctionSpec, Health, Invocation, Result, Status
 from poller.execution.remote import RemoteDriver
-from poller.execution.remote_server import aws
+from poller.execution.remote.server import aws
 from poller.observe.events import Fact, RemoteFailedError
 from tests import servers
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from poller.execution.answers import Answer, End
-from poller.execution.states import ExtensionState
+from poller.execution.extensions.states import ExtensionState
+from poller.execution.runtime_api.answers import Answer, End
 from tests import clients
 from tests.conftest import CACHE
 from tests.servers import Unavailable

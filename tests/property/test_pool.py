@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poller.execution.contract import FunctionSpec, Invocation, Result
-from poller.execution.pool import Pool
+from poller.execution.pool import Pool, Starts
 from poller.execution.scripted import Act, DefectError, Ending, Script, ScriptedDriver
-from poller.execution.starts import Starts
 from poller.observe.events import EnvironmentAwaited, Fact
 from tests.fakes.virtual_time import LoopClock, VirtualLoop
 

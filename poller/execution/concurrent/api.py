@@ -11,15 +11,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from poller.execution.answers import Answer, AnswerStream, End
-from poller.execution.bandwidth import Bucket
 from poller.execution.contract import Invocation
-from poller.execution.handout import handout
-from poller.execution.listener import Admit
-from poller.execution.posted import MODE, MODES, Streamed, Taker, text
-from poller.execution.replies import not_found, refuse
-from poller.execution.runtime_api import INVOCATION, VERBS, RuntimeApi
-from poller.execution.states import Call
+from poller.execution.listener.listener import Admit
+from poller.execution.listener.replies import not_found, refuse
+from poller.execution.runtime_api.answers import Answer, AnswerStream, End
+from poller.execution.runtime_api.api import INVOCATION, VERBS, RuntimeApi
+from poller.execution.runtime_api.bandwidth import Bucket
+from poller.execution.runtime_api.handout import handout
+from poller.execution.runtime_api.posted import MODE, MODES, Streamed, Taker, text
+from poller.execution.runtime_api.states import Call
 from poller.wire.http import Exchange, Receiver, Request
 
 FEW = 64

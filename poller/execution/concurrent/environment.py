@@ -1,144 +1,22 @@
-"""The life of an environment that runs several invocations at once, where it differs from others.
-
-Source: Lambda DG, Understanding the Lambda Managed Instances execution environment; runtime interface emulator, lambda-managed-instances.
-
-What holds here:
-
-1. A timeout is the answer of one invocation. Its code runs on (that is for the function to notice, says the guide), and so it keeps its
-   place until it answers after all, too late. Beyond the service: once nothing runs but such code, the environment takes no more
-   invocations, so that a worker which hangs for ever is ended with it.
-2. The end of the runtime's process, or of an extension, is the answer of all that it had taken. What it had not taken is handed to the
-   next process, once. A worker that ends alone is not noticed: its invocation times out, the others go on.
-3. Those who find no runtime wait for one INIT together; if it fails, that is the answer of each.
-4. Extensions are not told of invocations, and none waits for them.
-"""
+"""An environment that runs several invocations at once: as any other, with its own Runtime API, log and course of invocations."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
-from typing import Any
-
-from poller.execution.concurrent.api import ConcurrentRuntimeApi, Outstanding
+from poller.execution.concurrent.api import ConcurrentRuntimeApi
+from poller.execution.concurrent.invocations import Concurrent
 from poller.execution.concurrent.log import ConcurrentCapture
-from poller.execution.contract import Invocation, Result
-from poller.execution.environment import ProcessEnvironment, answered, shutdown_reason
-from poller.execution.sandbox.processes import Process
+from poller.execution.contract import FunctionSpec
+from poller.execution.environment.environment import Busy, ProcessEnvironment, Started
+from poller.execution.environment.parts import Parts, log_stream
+from poller.execution.environment.premises import Premises
+from poller.execution.environment.site import Site
+from poller.observe.events import Emit
 
-Failed = Callable[[str], Result]
-"""Request id -> the answer of an invocation without a runtime."""
 
-
-class ConcurrentEnvironment(ProcessEnvironment):
-    """At most ``spec.max_concurrency`` invocations at once."""
-
-    _kind_of_api = ConcurrentRuntimeApi
-    _kind_of_capture = ConcurrentCapture
-    _api: ConcurrentRuntimeApi
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self._inside = 0  # invocations, those that wait for INIT too
-        self._initialising: asyncio.Task[Failed | None] | None = None
-        self._turn = asyncio.Lock()  # between resets and INITs
-
-    @property
-    def alive(self) -> bool:
-        """Until it is stopped, or only what was given up runs in it."""
-        return super().alive and not (self._api.overdue and not self._inside)
-
-    @property
-    def capacity(self) -> int:
-        """What was given up keeps its place."""
-        return self._spec.max_concurrency - self._api.overdue
-
-    async def invoke(self, invocation: Invocation) -> Result:
-        """Run one event beside others; returns when its answer is known. Cancelled: it is given up, the others are not."""
-        if not self._inside:
-            self._set_busy(self, True)
-        self._inside += 1
-        try:
-            return await self._invoke(invocation)
-        finally:
-            self._inside -= 1
-            if not self._inside:
-                self._set_busy(self, False)
-
-    async def stop(self) -> None:
-        """As any other; an INIT that somebody waits for has failed then."""
-        if self._initialising is not None:
-            self._initialising.cancel()
-            await asyncio.wait({self._initialising})
-        await super().stop()
-
-    async def _invoke(self, invocation: Invocation) -> Result:
-        began = time.monotonic()
-        init_ms, self._init_ms = self._init_ms, None
-        failed = await self._initialised()
-        self._log_start(invocation)
-        result = failed(invocation.request_id) if failed else await self._run(invocation, began)
-        result.init_ms, result.max_memory_mb = init_ms, self._high_water()
-        self._capture.runtime_done(result)
-        result.log_tail = self._capture.end(result, self._spec.memory_mb)
-        return result
-
-    async def _run(self, invocation: Invocation, began: float) -> Result:
-        """The event's answer; what a runtime on its way down has not taken goes to the next one."""
-        deadline = began + self._spec.timeout_seconds
-        one, process = await self._handed(invocation, deadline)
-        if one.lost and not one.taken and not self._stopped and await self._initialised() is None:
-            one, process = await self._handed(invocation, deadline)
-        answer, took = one.answer.result(), (time.monotonic() - began) * 1000
-        if answer is not None:
-            return answered(invocation.request_id, answer, took)
-        if not one.lost:
-            return self._unanswered(invocation.request_id, None, took)
-        if process is not None and self._companions.error is None:
-            await asyncio.wait({process.ended})  # known to be over, but perhaps not yet told how
-        result = self._unanswered(invocation.request_id, process, took)
-        await self._clear(process)
-        return result
-
-    async def _handed(self, invocation: Invocation, deadline: float) -> tuple[Outstanding, Process | None]:
-        """Hand the event out and wait for what comes of it, until the deadline. Returns it, and the process that it was for."""
-        process = self._runtime
-        left = max(0.0, deadline - time.monotonic())
-        one = self._api.hand(invocation, int((time.time() + left) * 1000))
-        if not self._running:
-            one.settle(None)
-        timer = asyncio.get_running_loop().call_later(left, self._api.expire, one)
-        try:
-            await asyncio.wait({one.answer})
-        finally:
-            timer.cancel()
-            if not one.answer.done():
-                self._api.expire(one)
-        return one, process
-
-    async def _initialised(self) -> Failed | None:
-        """Wait until there is a runtime, for which one INIT is made for all who wait; why there is none, if it failed."""
-        if self.warm and self._there():
-            return None
-        task = self._initialising
-        if task is None or task.done():
-            task = self._initialising = asyncio.create_task(self._begin_anew(), name=f"init {self._id}")
-        await asyncio.wait({task})  # unlike await, it cancels nothing for the others
-        return self._stillborn("Runtime.ExitError", 0.0) if task.cancelled() else task.result()
-
-    async def _begin_anew(self) -> Failed | None:
-        async with self._turn:
-            failure, took = await self._init(self._spec.timeout_seconds, "invoke")
-            if not failure:
-                return None
-            failed = self._stillborn(failure, took)
-            await self._reset(shutdown_reason(failure))
-            return failed
-
-    async def _clear(self, process: Process | None) -> None:
-        """Leave nothing of a process that has ended, and of what it started. An INIT that is under way has seen to it."""
-        if self._initialising is not None and not self._initialising.done():
-            return
-        async with self._turn:
-            if self._runtime is process:
-                await self._reset("failure")
+def concurrent(spec: FunctionSpec, premises: Premises, emit: Emit, busy: Busy, started: Started) -> ProcessEnvironment:
+    """A new one, not yet started; at most ``spec.max_concurrency`` invocations at once."""
+    site = Site(premises)
+    api = ConcurrentRuntimeApi(site.admits)
+    capture = ConcurrentCapture(spec.name, log_stream(spec, premises.name), emit, spec.logging)
+    parts = Parts(spec, site, api, capture)
+    return ProcessEnvironment(parts, Concurrent(parts, api), emit, busy, started)

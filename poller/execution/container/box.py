@@ -17,11 +17,11 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from poller.execution import procfs
 from poller.execution.container.agent import Agent, Gone
 from poller.execution.container.machine import PROGRAM, program
 from poller.execution.container.relay import Relay
 from poller.execution.runtimes.contract import InvalidEntrypoint
+from poller.execution.sandbox import procfs
 from poller.execution.sandbox.box import Box
 from poller.execution.sandbox.bubblewrap import TEMPORARY
 from poller.execution.sandbox.processes import Command, Process, SpawnError

@@ -8,10 +8,10 @@ from typing import Any
 
 from poller.execution.container.machine import PLACE, PROGRAM
 from poller.execution.contract import FunctionSpec
+from poller.execution.environment.startup import DESCRIPTORS
 from poller.execution.sandbox.bubblewrap import HOST_NAME, TEMPORARY
 from poller.execution.sandbox.cgroup import FULL_CORE_MB
 from poller.execution.sandbox.isolation import PROCESSES
-from poller.execution.startup import DESCRIPTORS
 
 MB = 1024 * 1024
 FIRST_USER, FIRST_MAPPED_USER = 2_100_000_000, 20_000

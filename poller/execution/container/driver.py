@@ -14,13 +14,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from poller.execution.container.engine import Engine, EngineError, find
-from poller.execution.container.environment import ContainerEnvironment
 from poller.execution.container.housing import Housing, Users
 from poller.execution.container.images import Images
 from poller.execution.container.machine import CALLS
 from poller.execution.container.ownership import DAEMON, FUNCTION, STATE, daemon_id, lives, state_id
 from poller.execution.contract import Driver, Environment, FunctionSpec, Preparing
-from poller.execution.memory_watch import MemoryWatch
+from poller.execution.environment.environment import serial
+from poller.execution.environment.memory import MemoryWatch
 from poller.observe.events import Emit, EngineFailedError
 
 ALONE = (
@@ -73,7 +73,7 @@ class ContainerDriver(Driver, Preparing):
             network=self._network,
             emit=self._emit,
         )
-        return ContainerEnvironment(spec, housing, self._folder, self._emit, self._watch.busy_now)
+        return serial(spec, housing, self._emit, self._watch.busy_now)
 
     async def close(self) -> None:
         """Forget the engine."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from poller.execution.container.configuration import FIRST_MAPPED_USER, FIRST_US
 from poller.execution.container.engine import Engine, EngineError, Found
 from poller.execution.container.images import Images
 from poller.execution.contract import EngineImage, FunctionSpec
+from poller.execution.environment.premises import Premises
+from poller.execution.environment.startup import Startup
 from poller.execution.runtimes.contract import InvalidEntrypoint, Launch
 from poller.execution.sandbox.bubblewrap import Layout
-from poller.execution.sandbox.isolation import Demand, Isolation
-from poller.execution.startup import Startup
+from poller.execution.sandbox.processes import SpawnError
 from poller.observe.events import Emit, EngineFailedError
 
 
@@ -35,12 +37,17 @@ class Users:
         self._taken.discard(number)
 
 
-class Housing(Isolation):
-    """Of one environment. folder: for the doors of containers. network: of the engine, for functions that name none."""
+class NoContainer(InvalidEntrypoint):
+    """The engine gave none: the invocation fails with the service's word for a failure of its own. The message says why."""
 
-    sandboxed = True
-    description = "containers"
-    missing = ""
+    error_type = "Sandbox.Failure"
+
+
+class Housing(Premises):
+    """Of one environment. folder: for the doors of containers. network: of the engine, for functions that name none.
+
+    Its container is made with the first INIT, and anew should it end by itself.
+    """
 
     def __init__(
         self,
@@ -55,6 +62,7 @@ class Housing(Isolation):
         network: str,
         emit: Emit,
     ) -> None:
+        self.name = uuid.uuid4().hex
         self._spec = spec
         self._image = image
         self._engine = engine
@@ -65,19 +73,14 @@ class Housing(Isolation):
         self._engine_network = network
         self._emit = emit
         self._found: Found | None = None
+        self._container: Container | None = None
 
-    def network(self, wanted: str) -> str:
-        """As the engine calls it."""
-        return "none" if wanted == "none" else self._engine_network
-
-    def problem(self, network: str) -> str:
-        """Only the engine knows its networks."""
-        del network
-        return ""
-
-    async def startup(self) -> Startup:
-        """What the image starts; its extensions are known when there is a box. Raises EngineError and InvalidEntrypoint."""
-        found = self._found = await self._images.found(self._image)
+    async def plan(self) -> Startup:
+        """What the image starts; its extensions are known when there is a container. Raises InvalidEntrypoint."""
+        try:
+            found = self._found = await self._images.found(self._image)
+        except EngineError as error:
+            raise NoContainer(str(error)) from error
         image = self._image
         entrypoint = found.entrypoint if image.entrypoint is None else image.entrypoint
         argv = entrypoint + (found.cmd if image.cmd is None else image.cmd)
@@ -99,21 +102,40 @@ class Housing(Isolation):
             temporary="",
         )
 
-    async def box(self, demand: Demand, mark: Callable[[], bytes]) -> Container:  # noqa: ARG002  # nobody else reaches its listener
-        """A container, started, with our agent in it. Raises EngineError and SpawnError."""
-        assert self._found is not None  # noqa: S101  # startup comes first
-        engine = self._engine()
+    async def box(self, plan: Startup, mark: Callable[[], bytes]) -> Container:  # noqa: ARG002  # nobody else reaches its listener
+        """A container, started, with our agent in it. Raises NoContainer."""
+        try:
+            box = self._container = await self._made()
+        except (EngineError, SpawnError) as error:
+            raise NoContainer(str(error)) from error
+        return box
+
+    async def extensions(self, plan: Startup) -> Mapping[str, str]:  # noqa: ARG002  # only inside they can be seen
+        """Those of the image, as seen in the container. Raises NoContainer."""
+        assert self._container is not None  # noqa: S101  # the box comes first
+        try:
+            return await self._container.extensions()
+        except SpawnError as error:
+            raise NoContainer(str(error)) from error
+
+    def close(self) -> None:
+        """Nothing is left: the container took it along."""
+
+    async def _made(self) -> Container:
+        assert self._found is not None  # noqa: S101  # the plan comes first
+        engine, spec = self._engine(), self._spec
+        network = "none" if spec.network == "none" else self._engine_network
         async with contextlib.AsyncExitStack() as undo:
             user = self._users.take(FIRST_MAPPED_USER if await engine.maps_users() else FIRST_USER)
             undo.callback(self._users.give_back, user)
-            door = Door(self._folder / demand.name)
+            door = Door(self._folder / self.name)
             undo.callback(door.close)  # an agent that has called meanwhile ends with it, and so does its container
             configuration = container(
-                self._spec, self._found.id, door=door.folder, network=demand.network, user=user, labels=self._labels
+                spec, self._found.id, door=door.folder, network=network, user=user, labels=self._labels
             )
             identifier = await engine.start(configuration)
             undo.push_async_callback(self._remove, engine, identifier)
-            box = await Container.open(door, demand.ports)
+            box = await Container.open(door, spec.host_ports)
             box.closing = undo.pop_all()
         return box
 

@@ -46,14 +46,15 @@ Tell = Callable[[Fact, float | None], None]
 class Capture:
     """The log of one environment. ``write_end`` goes to a process as its stdout and stderr, or all ``descriptors`` do.
 
-    tell: who wants telemetry; may be set and taken away at any time. It hears everything: levels are the log's own.
+    stream: the log stream's name. tell: who wants telemetry; may be set and taken away at any time. It hears everything: levels are
+    the log's own.
     """
 
     def __init__(
         self, function: str, stream: str, emit: Emit, logging: Logging = TEXT, tell: Tell | None = None
     ) -> None:
         self._function = function
-        self._stream = stream
+        self.stream = stream
         self._emit = emit
         self._json = logging.json
         self._least = levels.RANKS.get(logging.application_level, 0)
@@ -235,7 +236,7 @@ class Capture:
         self._emit(
             FunctionLogged(
                 function=self._function,
-                log_stream=self._stream,
+                log_stream=self.stream,
                 request_id=self._request_id,
                 line=line,
                 platform=platform,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from poller.execution.contract import FunctionSpec
-from poller.execution.extensions import Extension
+from poller.execution.extensions.extension import Extension
 from poller.execution.logs.words import error_type
 from poller.execution.telemetry.facts import ExtensionSeen, InitMetrics, InitReport, InitRuntimeDone
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from poller.execution.contract import ON_DEMAND, Result, Status
-from poller.execution.error_cause import sanitised
+from poller.execution.runtime_api.error_cause import sanitised
 from poller.execution.telemetry.facts import ExtensionSeen, Fact, InitReport, InitStart, Subscribed
 
 PLATFORM = ("Extension.", "Sandbox.")

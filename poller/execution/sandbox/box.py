@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
-from poller.execution import procfs
-from poller.execution.sandbox import egress
+from poller.execution.sandbox import egress, procfs
 from poller.execution.sandbox.cgroup import Group
 from poller.execution.sandbox.processes import Command, Process, Spawner, SpawnerLost
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from poller.execution import procfs
+from poller.execution.sandbox import procfs
 
 FULL_CORE_MB = 1769
 """Memory that comes with one whole virtual processor (Lambda DG, Configure Lambda function memory)."""
@@ -69,7 +69,7 @@ class Groups:
         """Make a group: memory with nothing swapped out, all killed together past it; a share of processors as on AWS. Raises OSError.
 
         Files in /tmp are memory to the kernel, so there must be room for them: what is past memory_mb, and not past both together, is
-        left to those who watch (environment.py).
+        left to those who watch (environment/memory.py).
         """
         if not self._divided:
             _divide(self._parent)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poller.execution import procfs
+from poller.execution.sandbox import procfs
 
 PROGRAM = (
     "import sys; sys.path.append(sys.argv.pop(1)); from poller.execution.sandbox.spawner import service; service.main()"

@@ -11,8 +11,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from poller.execution.extensions_api import ExtensionsApi
-from poller.execution.replies import JSON, not_found, refuse
+from poller.execution.extensions.api import ExtensionsApi
+from poller.execution.listener.replies import JSON, not_found, refuse
 from poller.execution.telemetry.delivery import Dial
 from poller.execution.telemetry.facts import Fact, Subscribed
 from poller.execution.telemetry.records import LOGS_SCHEMAS, TELEMETRY_SCHEMAS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from poller.execution.environment import ProcessEnvironment
+from poller.execution.environment.environment import ProcessEnvironment
 from tests.integration.break_out.scene import KINDS, SECRET, Scene, attempt, missing, processes
 
 

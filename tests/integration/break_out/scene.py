@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from poller.execution.contract import FunctionSpec, Invocation, Result
-from poller.execution.environment import ProcessEnvironment
+from poller.execution.environment.environment import ProcessEnvironment
 from poller.execution.process import ProcessDriver
 from poller.execution.runtimes import own
 from poller.execution.sandbox import egress

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from poller.execution.contract import Status
-from poller.execution.environment import ProcessEnvironment
+from poller.execution.environment.environment import ProcessEnvironment
 from poller.execution.sandbox.bubblewrap import HOST_ETC, HOST_SYSTEM
 from tests.integration.break_out.scene import NONE, SECRET, SHARED, Scene, ask, attempt, processes
 
@@ -152,11 +152,11 @@ async def test_another_environments_runtime_api(
     answer = (
         f"POST /2018-06-01/runtime/invocation/{'0' * 8}/response HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n666"
     )
-    port = victim._api.port
+    port = victim._parts.api.port
     if scene.kind in {NONE, SHARED}:
         assert await attempt(attacker, "ask", ports=[port], requests=[NEXT, answer]) == []
     else:
-        assert port == attacker._api.port == 9001  # each has its own; there is no address of the other's
+        assert port == attacker._parts.api.port == 9001  # each has its own; there is no address of the other's
     assert json.loads((await request).payload) == "the victim's own answer"
 
 

@@ -90,7 +90,7 @@ async def test_a_sandbox_whose_holder_is_killed_is_replaced(scene: Scene) -> Non
     if not scene.sandboxed:
         pytest.skip("there is none")
     environment, other = await scene.environment("attacker"), await scene.environment("victim")
-    box = environment._box
+    box = environment._parts.site.box
     assert box is not None
     os.kill(box._holder.pid, signal.SIGKILL)  # type: ignore[attr-defined]
     async with asyncio.timeout(10):
@@ -192,7 +192,7 @@ async def test_a_program_that_cannot_be_started_leaves_nothing(scene: Scene) -> 
 
 async def test_a_command_that_is_too_long_fails_alone(scene: Scene) -> None:
     environment = await scene.environment("attacker")
-    box = environment._box
+    box = environment._parts.site.box
     assert box is not None
     with pytest.raises(SpawnError, match="too long"):
         await box.start(Command(argv=["/bin/true", "x" * 3_000_000], environment={}, folder="/", descriptors={}))

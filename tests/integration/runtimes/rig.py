@@ -17,9 +17,9 @@ from typing import Any
 
 from poller.execution import failures
 from poller.execution.contract import FunctionSpec, Invocation
+from poller.execution.environment.variables import variables
 from poller.execution.runtime_api import Answer, RuntimeApi
 from poller.execution.runtimes.contract import Launch, Place, Places, Runtime
-from poller.execution.variables import variables
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 SECONDS = 60.0

@@ -16,12 +16,13 @@ from connectors.testing import (
     LeaseContract,
     Message,
     OutageContract,
-    SourceContract,
+    QueueContract,
+    QueueRig,
     opened,
 )
 
 
-class MemoryRig(Breakable):
+class MemoryRig(QueueRig, Breakable):
     def __init__(self, **options: object) -> None:
         self.options = MemoryOptions(queue=str(uuid.uuid4()), **options)  # type: ignore[arg-type] # whatever a test wants
         self.queue = memory.queue(self.options.queue)
@@ -43,13 +44,13 @@ class MemoryRig(Breakable):
         self.queue.mend()
 
 
-class TestUnorderedQueue(SourceContract, LeaseContract, OutageContract):
+class TestUnorderedQueue(QueueContract, LeaseContract, OutageContract):
     @contextlib.asynccontextmanager
     async def rig(self, lease_seconds: float) -> AsyncIterator[MemoryRig]:
         yield MemoryRig(lease_seconds=lease_seconds)
 
 
-class TestOrderedQueue(SourceContract, LaneContract, LeaseContract, OutageContract):
+class TestOrderedQueue(QueueContract, LaneContract, LeaseContract, OutageContract):
     @contextlib.asynccontextmanager
     async def rig(self, lease_seconds: float) -> AsyncIterator[MemoryRig]:
         yield MemoryRig(lease_seconds=lease_seconds, ordered=True)

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from poller.execution.answers import MAX_ANSWER, Answer, End
 from poller.execution.concurrent.api import FEW, ConcurrentRuntimeApi, Outstanding
 from poller.execution.contract import Invocation
-from poller.execution.states import State
+from poller.execution.runtime_api.answers import MAX_ANSWER, Answer, End
+from poller.execution.runtime_api.states import State
 from tests.fakes.wire import Client, Reply, chunk, head
 
 NEXT = "/2018-06-01/runtime/invocation/next"

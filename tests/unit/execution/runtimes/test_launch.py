@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from poller.execution.contract import FunctionSpec
+from poller.execution.environment.variables import variables
 from poller.execution.runtimes import java
 from poller.execution.runtimes.catalogue import STARTS, WAITING, language
 from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Places
 from poller.execution.runtimes.installed import Build
 from poller.execution.runtimes.managed import ManagedRuntime
 from poller.execution.runtimes.provided import ProvidedRuntime
-from poller.execution.variables import variables
 
 TASK, OPT = Path("/srv/code"), Path("/srv/layers")
 SPEC = FunctionSpec(

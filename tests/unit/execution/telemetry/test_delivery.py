@@ -11,7 +11,7 @@ from typing import Any
 import httptools
 import pytest
 
-from poller.execution.extensions_api import About, ExtensionsApi
+from poller.execution.extensions.api import About, ExtensionsApi
 from poller.execution.runtime_api import RuntimeApi
 from poller.execution.telemetry import facts
 from poller.execution.telemetry.api import TelemetryApi

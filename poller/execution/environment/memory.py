@@ -1,0 +1,75 @@
+"""The memory of environments: what it came to at most, and a limit where the kernel does not keep one, or not that one."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+WATCH_SECONDS = 0.2
+"""Between two looks at the memory of busy environments."""
+LOOK_SECONDS = 1.0
+"""Between two looks at the memory of an environment for REPORT: a look costs as much as a short invocation."""
+
+
+class Watched(Protocol):
+    """What is looked at."""
+
+    def check_memory(self) -> None:
+        """Act if the limit is passed."""
+        ...
+
+
+class MemoryWatch:
+    """Looks at busy environments as long as there are any; one task for all of them."""
+
+    def __init__(self) -> None:
+        self._busy: set[Watched] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def busy_now(self, environment: Watched, busy: bool) -> None:
+        """An environment begins or ends to run an event."""
+        (self._busy.add if busy else self._busy.discard)(environment)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._look(), name="memory watch")
+
+    async def close(self) -> None:
+        """Watch no longer."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _look(self) -> None:
+        while self._busy:
+            await asyncio.sleep(WATCH_SECONDS)
+            for environment in list(self._busy):
+                environment.check_memory()
+
+
+class HighWater:
+    """The most that the processes of one environment have been seen to use, since INIT. used: bytes, now; a look at all of them."""
+
+    def __init__(self, used: Callable[[], int]) -> None:
+        self._used = used
+        self._peak = 0
+        self._looked = -math.inf
+
+    def begin(self) -> None:
+        """INIT begins."""
+        self._peak = 0
+
+    def look(self) -> int:
+        """Bytes used now."""
+        used = self._used()
+        self._peak = max(self._peak, used)
+        return used
+
+    def megabytes(self, *, running: bool) -> int:
+        """The most there was, rounded up. running: whether there is anything to look at."""
+        now = time.monotonic()
+        if running and now - self._looked > LOOK_SECONDS:
+            self._looked = now
+            self.look()
+        return math.ceil(self._peak / (1024 * 1024))

@@ -1,0 +1,126 @@
+"""Invocations, one at a time: as every function's but those with several in an environment.
+
+A reset environment starts its processes anew inside the next invocation, on that invocation's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from poller.execution.contract import Invocation, Result
+from poller.execution.environment.parts import Parts
+from poller.execution.environment.results import answered, shutdown_reason, unanswered
+from poller.execution.runtime_api import Answer
+
+
+class Serial:
+    """The invocations of one environment."""
+
+    overdue = 0
+    """None that were given up: their processes have been ended."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._spec = parts.spec
+        self._api = parts.api
+        self._capture = parts.capture
+        self._companions = parts.companions
+        self._processes = parts.processes
+        self._init = parts.init
+        self._told: asyncio.Future[None] | None = (
+            None  # done when the extensions are back from the event they were told of
+        )
+        self._finishing: asyncio.Task[None] | None = None  # of an invocation that has its answer
+
+    async def invoke(self, invocation: Invocation) -> Result:
+        """Run one event. Returns as soon as there is an answer; what extensions still do is waited for before the next event."""
+        if self._finishing is not None:
+            await self._finishing
+        began = time.monotonic()
+        init_ms = self._init.share()
+        if not (self._processes.warm and self._processes.there()):
+            failure, took = await self._init.run(self._spec.timeout_seconds, "invoke")
+            if failure:
+                return await self._init_failed(invocation, failure, took)
+        self._parts.log_start(invocation)
+        deadline = began + self._spec.timeout_seconds
+        answer = await self._deliver(invocation, deadline)
+        result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
+        result.init_ms = init_ms
+        result.max_memory_mb = self._processes.memory.megabytes(running=self._processes.running)
+        self._capture.runtime_done(result)
+        await self._end(invocation, result, deadline, answered=answer is not None)
+        return result
+
+    async def stop(self) -> None:
+        """Wait for no extension any longer."""
+        if self._finishing is not None:
+            self._finishing.cancel()
+            await asyncio.wait({self._finishing})
+
+    async def _init_failed(self, invocation: Invocation, failure: str, took: float) -> Result:
+        """The answer of an invocation whose INIT failed."""
+        self._parts.log_start(invocation)
+        result = self._init.stillborn(failure, took).result(invocation.request_id)
+        await self._processes.reset(shutdown_reason(failure))
+        self._capture.runtime_done(result)
+        result.log_tail = self._capture.end(result, self._spec.memory_mb)
+        return result
+
+    async def _deliver(self, invocation: Invocation, deadline: float) -> Answer | None:
+        """Hand out the event and wait for its answer; None: the runtime ended, or the deadline came, before one.
+
+        A runtime that ends before it took the event (it may have been on its way down since the last answer) is started once
+        more: the function has not run.
+        """
+        answer = await self._answer(invocation, deadline)
+        if answer is None and not self._processes.running and self._api.waiting and not self._processes.killed:
+            failure, _ = await self._init.run(deadline - time.monotonic(), "invoke")
+            if not failure:
+                answer = await self._answer(invocation, deadline)
+        return answer
+
+    async def _answer(self, invocation: Invocation, deadline: float) -> Answer | None:
+        left = max(0.0, deadline - time.monotonic())
+        deadline_ms = int((time.time() + left) * 1000)
+        answer = self._api.deliver(invocation, deadline_ms)
+        self._told = self._companions.invoke(invocation, deadline_ms)
+        if not self._processes.running:
+            return None
+        timer = asyncio.get_running_loop().call_later(left, self._api.give_up)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+
+    def _result(self, request_id: str, answer: Answer | None, duration_ms: float) -> Result:
+        """What came first: an answer, the end of something, or the timeout."""
+        if answer is not None:
+            return answered(request_id, answer, duration_ms)
+        runtime = self._processes.runtime
+        code = runtime.ended.result() if runtime is not None and runtime.ended.done() else None
+        broken, seconds = self._companions.error, self._spec.timeout_seconds
+        return unanswered(request_id, duration_ms, broken=broken, code=code, timeout_seconds=seconds)
+
+    async def _end(self, invocation: Invocation, result: Result, deadline: float, *, answered: bool) -> None:
+        """All that is left to do once the answer is known. Returns when the next event may be waited for."""
+        reset = "" if answered else shutdown_reason(result.error_type)
+        if not self._companions.some:  # there is nobody to wait for: no task is needed
+            if reset:
+                await self._processes.reset(reset)
+            result.log_tail = self._capture.end(result, self._spec.memory_mb)
+            return
+        name = f"extensions {self._parts.site.premises.name}"
+        self._finishing = asyncio.create_task(self._finish(result, deadline, reset), name=name)
+        if invocation.tail:
+            await self._finishing
+
+    async def _finish(self, result: Result, deadline: float, reset: str) -> None:
+        """Wait for the extensions: the function's timeout is theirs too; one that is late or broken costs the environment a reset."""
+        told, self._told = self._told, None
+        if not reset and told is not None and not await self._companions.back(told, deadline):
+            reset = "failure" if self._companions.error else "timeout"
+        if reset:
+            await self._processes.reset(reset)
+        result.log_tail = self._capture.end(result, self._spec.memory_mb)

@@ -1,0 +1,142 @@
+"""What starts in an environment, and what it finds there: a function's spec -> layout of its box, and its commands.
+
+Looks at the file system, starts nothing. Paths are those that the function sees: under a sandbox the service's, else the host's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from poller.execution.contract import FunctionSpec
+from poller.execution.environment.variables import for_extensions, variables
+from poller.execution.logs import LOG_FD
+from poller.execution.runtimes import catalogue
+from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Places, RuntimeUnavailable
+from poller.execution.sandbox.bubblewrap import Layout
+from poller.execution.sandbox.isolation import PROCESSES
+from poller.execution.sandbox.processes import Command
+from poller.execution.telemetry.facts import InitStart
+
+DESCRIPTORS = 1024
+"""Open files of a process (Lambda quotas; RLIMIT_NOFILE recorded)."""
+DISABLE_EXTENSIONS = "disable-extensions-jwigqn8j"
+"""A file of that name in /opt keeps external extensions from being started (runtime interface emulator)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Startup:
+    """Everything about one environment's processes but where its Runtime API listens.
+
+    launch: of the runtime. extensions: name -> path of the external ones, in name's order.
+    """
+
+    spec: FunctionSpec
+    launch: Launch
+    layout: Layout
+    extensions: Mapping[str, str]
+    temporary: str
+
+    def runtime_variables(self, address: str, log_stream: str) -> dict[str, str]:
+        """Of the runtime's process."""
+        channel = {"_LAMBDA_TELEMETRY_LOG_FD": str(LOG_FD)} if self.launch.framed else {}
+        return channel | variables(
+            self.spec, self.launch, address=address, log_stream=log_stream, temporary=self.temporary
+        )
+
+    def extension_variables(self, address: str, log_stream: str) -> dict[str, str]:
+        """Of an extension's process."""
+        return for_extensions(self.runtime_variables(address, log_stream), self.spec.environment)
+
+    def init_start(self, phase: str, log_stream: str) -> InitStart:
+        """What is told when these processes are about to start. phase: init, or invoke on an invocation's time."""
+        spec, launch = self.spec, self.launch
+        region = spec.arn.split(":")[3]
+        return InitStart(
+            initialization_type=spec.initialization_type,
+            phase=phase,
+            runtime_version=launch.version,
+            runtime_version_arn=f"arn:aws:lambda:{region}::runtime:{launch.digest}" if launch.version else "",
+            function_name=spec.name,
+            function_version=spec.version,
+            function_arn=spec.arn,
+            instance_id=log_stream,
+            instance_max_memory=spec.memory_mb * 1024 * 1024,
+        )
+
+    def command(self, argv: tuple[str, ...], variables: Mapping[str, str], descriptors: Mapping[int, int]) -> Command:
+        """One of these processes. descriptors: number inside -> ours."""
+        return Command(
+            argv=argv,
+            environment=variables,
+            folder=self.launch.directory,
+            descriptors=descriptors,
+            limits=self.limits(),
+        )
+
+    def limits(self) -> dict[str, int]:
+        """Of each process; processes are counted only where the environment has its own user."""
+        limits = {"RLIMIT_NOFILE": DESCRIPTORS, "RLIMIT_CORE": 0}
+        return limits if self.temporary else {**limits, "RLIMIT_NPROC": PROCESSES}
+
+
+def startup(spec: FunctionSpec, state: Path, *, sandboxed: bool, temporary: Path) -> Startup:
+    """What to start. temporary: folder in the place of /tmp where there is no sandbox. Raises InvalidEntrypoint."""
+    opt = Path(spec.layers_root) if spec.layers_root else None
+    places = (Places.sandboxed if sandboxed else Places.on_host)(Path(spec.task_root), opt)
+    launch = _image(spec) if spec.image else _runtime(spec, state, places)
+    if spec.max_concurrency > 1:  # frames of several writers would meet in one channel
+        launch = dataclasses.replace(launch, framed=False)
+    mounts = {} if spec.image else {"/var/task": spec.task_root}
+    if opt is not None:
+        mounts["/opt"] = str(opt)
+    mounts |= {inside: str(outside) for outside, inside in launch.mounts}
+    layers = spec.image.root / "opt" if spec.image else opt
+    return Startup(
+        spec=spec,
+        launch=launch,
+        layout=Layout(
+            root=launch.root,
+            mounts=mounts,
+            writable=spec.file_systems,
+            temporary_bytes=spec.ephemeral_storage_mb * 1024 * 1024,
+        ),
+        extensions=_extensions(layers, "/opt" if sandboxed else str(layers)),
+        temporary="" if sandboxed else str(temporary),
+    )
+
+
+def _runtime(spec: FunctionSpec, state: Path, places: Places) -> Launch:
+    try:
+        runtime = catalogue.find(spec.runtime, state)
+    except RuntimeUnavailable as error:  # it was there when the daemon began
+        raise InvalidEntrypoint(str(error)) from error
+    return runtime.launch(spec, places)
+
+
+def _image(spec: FunctionSpec) -> Launch:
+    """The image says what is run; its variables are its own and the function's (section 15 of the sheet)."""
+    image = spec.image
+    assert image is not None  # noqa: S101  # the caller has looked
+    if not image.argv[0].startswith("/"):
+        raise InvalidEntrypoint(f"fork/exec {image.argv[0]}: no such file or directory")
+    return Launch(
+        argv=image.argv,
+        directory=image.working_directory,
+        environment={**image.environment, "AWS_EXECUTION_ENV": "AWS_Lambda_Image"},
+        root=image.root,
+    )
+
+
+def _extensions(opt: Path | None, seen_at: str) -> dict[str, str]:
+    """Every file directly in /opt/extensions (Lambda DG, Lambda Extensions API).
+
+    We look from outside, where a link in a layer or an image would lead to folders of the host: none is followed.
+    """
+    if opt is None or opt.is_symlink() or (opt / DISABLE_EXTENSIONS).exists():
+        return {}
+    folder = opt / "extensions"
+    found = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+    return {path.name: f"{seen_at}/extensions/{path.name}" for path in found if path.is_symlink() or not path.is_dir()}
