@@ -53,6 +53,11 @@ class Target:
     allow_aws: bool
 
     @property
+    def of_aws(self) -> bool:
+        """Whether this is real AWS."""
+        return not self.endpoint_url or is_aws(self.endpoint_url)
+
+    @property
     def server(self) -> str:
         """For people."""
         return self.endpoint_url or f"AWS in {self.region}"
@@ -170,7 +175,7 @@ def _configured_endpoint(session: Session, service: str) -> str:
 def _guard(target: Target) -> None:
     if target.endpoint_url:
         check_endpoint(target.endpoint_url)
-    if target.allow_aws or (target.endpoint_url and not is_aws(target.endpoint_url)):
+    if target.allow_aws or not target.of_aws:
         return
     where = f"{target.endpoint_url} is real AWS" if target.endpoint_url else f"this is {target.service} of real AWS"
     raise OptionsError(
@@ -182,9 +187,7 @@ def _guard(target: Target) -> None:
 
 async def _make(target: Target) -> Any:
     session = AioSession(profile=target.profile or None)
-    session.register_component(
-        "data_loader", _of_others if target.endpoint_url and not is_aws(target.endpoint_url) else _of_aws
-    )
+    session.register_component("data_loader", _of_aws if target.of_aws else _of_others)
     await _settle_credentials(session, target)
     client = session.create_client(
         target.service,
@@ -200,6 +203,11 @@ async def _make(target: Target) -> Any:
             retries={"total_max_attempts": 1},  # the engine retries, and tells
             max_pool_connections=0,  # no limit: a long poll must never keep another source's delete waiting; the engine limits
             parameter_validation=False,  # what connectors send is of their own making
+            s3={
+                # bucket.localhost is a name that nobody has told the resolver, and the one old global endpoint is in the list only.
+                "addressing_style": "auto" if target.of_aws else "path",
+                "us_east_1_regional_endpoint": "regional",
+            },
         ),
     )
     return await client.__aenter__()  # closed by release, whoever is the last

@@ -63,7 +63,16 @@ BAD_KEYS = frozenset(
     }
 )
 LONGEST = 200  # characters of a server's own words: some answer with a page
-ABSENCES = frozenset({"NonExistentQueue", "QueueDoesNotExist", "ResourceNotFoundException"})
+ABSENCES = frozenset(
+    {
+        "NoSuchBucket",
+        "NonExistentQueue",
+        "NotFound",  # SNS
+        "NotFoundException",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+    }
+)
 
 
 def translate(error: Exception, *, server: str, resource: str) -> SourceError:

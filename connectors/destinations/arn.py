@@ -1,0 +1,45 @@
+"""ARNs of what can be a destination. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from connectors.contract import OptionsError
+
+_FORMS = {
+    "sqs": ("queue", "arn:aws:sqs:REGION:ACCOUNT:NAME", r"[A-Za-z0-9_-]{1,80}"),
+    "sns": ("topic", "arn:aws:sns:REGION:ACCOUNT:NAME", r"[A-Za-z0-9_-]{1,256}"),
+    "s3": ("bucket", "arn:aws:s3:::NAME", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
+}
+"""Service -> what it has, its ARN, what a name of it may be (quotas of SQS and SNS; S3 UG, Bucket naming rules)."""
+
+
+@dataclass(frozen=True)
+class Arn:
+    """text: all of it. region, account: "" of a bucket. name: of the queue, topic or bucket."""
+
+    text: str
+    service: str
+    region: str
+    account: str
+    name: str
+
+
+def parse(text: str) -> Arn:
+    """Read the ARN of a standard queue, a standard topic or a bucket. Raises ``OptionsError``."""
+    _, _, service, region, account, name = [*text.split(":", 5), *[""] * 6][:6]
+    if service not in _FORMS:
+        raise OptionsError(
+            "destination",
+            f"{text!r} is the ARN of no destination: failures go to SQS queues, SNS topics and S3 buckets",
+        )
+    what, form, allowed = _FORMS[service]
+    if name.endswith(".fifo"):
+        raise OptionsError(
+            "destination", f"{name} is a FIFO {what}; failure records go to standard ones only, as on AWS"
+        )
+    placed = bool(region and account.isdecimal()) if service != "s3" else not region + account
+    if not placed or not re.fullmatch(allowed, name):
+        raise OptionsError("destination", f"{text!r} is not the ARN of a {what}: {form}")
+    return Arn(text, service, region, account, name)

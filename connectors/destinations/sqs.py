@@ -1,0 +1,43 @@
+"""An SQS queue as the destination: the failure record is the body of a message.
+
+Permissions needed: sqs:SendMessage, sqs:GetQueueUrl. A failure record has no payload, so that it always fits.
+"""
+
+from __future__ import annotations
+
+from connectors.aws import AwsOptions
+from connectors.contract import Destination, Discard, Missing, SourceError
+from connectors.destinations import written
+from connectors.destinations.arn import Arn
+from connectors.destinations.aws import Connection
+
+
+class SqsDestination(Destination):
+    """One standard queue, of any region and account."""
+
+    def __init__(self, arn: Arn, options: AwsOptions) -> None:
+        self._arn = arn
+        self._connection = Connection(arn, options, f"queue {arn.name} of account {arn.account} in {arn.region}")
+        self._url = ""
+
+    async def deliver(self, discard: Discard) -> None:
+        """SendMessage. The queue's URL is asked for once, and again when there is no queue at it."""
+        url = self._url or await self._find()
+        try:
+            await self._connection.ask("send_message", QueueUrl=url, MessageBody=written.failure(discard))
+        except Missing:
+            self._url = ""
+            raise
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._connection.close()
+
+    async def _find(self) -> str:
+        answer = await self._connection.ask(
+            "get_queue_url", QueueName=self._arn.name, QueueOwnerAWSAccountId=self._arn.account
+        )
+        self._url = answer.get("QueueUrl", "")
+        if not self._url:
+            raise SourceError(f"what answers for {self._arn.text} does not speak SQS: no QueueUrl in its answer")
+        return self._url
