@@ -201,7 +201,11 @@ class Checkpoints(Protocol):
     """
 
     def positions(self) -> Mapping[str, str]:
-        """Partition -> position, all there are."""
+        """Partition -> position, all there are.
+
+        One that an operator has sent elsewhere may have a starting position in its place: TRIM_HORIZON, LATEST, or AT_TIMESTAMP, a blank
+        and epoch seconds.
+        """
         ...
 
     async def save(self, positions: Mapping[str, str]) -> None:
@@ -244,6 +248,20 @@ class Stream(Protocol):
 
     def hold(self, partitions: Collection[str]) -> None:
         """From the next ``fetch`` on return nothing of these partitions: they have no room. Each call replaces the last. No I/O."""
+        ...
+
+
+@runtime_checkable
+class Seekable(Protocol):
+    """A stream whose server keeps how far reading has come, and lets it be changed. Others are moved by their checkpoints."""
+
+    async def seek(self, partition: str | None, to: str, timestamp: float | None) -> Mapping[str, str]:
+        """Go on from there when it is opened next. Called after ``read_as``, while nothing reads under this name; connects by itself.
+
+        partition: None for all there are. to: one of starting_positions (timestamp: epoch seconds, with AT_TIMESTAMP), or a position:
+        the record after it is the next. Returns partition -> where reading goes on, as people are shown it. Raises ``SourceError``, also
+        when somebody still reads.
+        """
         ...
 
 

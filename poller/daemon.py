@@ -1,25 +1,26 @@
-"""The top of the program: start, run, drain, stop.
-
-A mapping that fails by a defect of ours is told loudly, handed back and started anew, with delays: nothing that could
-recover stays down. A source that fails never gets here (pipeline/link.py).
-"""
+"""The top of the program: start, run, drain, stop."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from poller.aio.backoff import Backoff
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
-from poller.control import assemble, gauges, shelves
+from poller.control import assemble, gauges, mappings, shelves
+from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
+from poller.control.operations import Operations
 from poller.control.port import Port
+from poller.control.running import Running
 from poller.execution.contract import Driver, Isolating, Preparing, Reporting, Stocked
+from poller.observe.ages import Ages
 from poller.observe.events import (
     DefectFoundError,
     Emit,
@@ -32,11 +33,15 @@ from poller.observe.events import (
 )
 from poller.observe.metrics import Metrics
 from poller.pipeline.mapping import Mapping
+from poller.pipeline.stream import StreamMapping
 from poller.settings.model import Settings
 
-RESTARTS = Backoff(first=1.0, cap=60.0)
 FINISHING_SHARE = 0.75
 """Of the stop timeout, for running invocations to finish; the rest is for cutting, handing back and ending processes."""
+
+
+LAG_SECONDS = 2.0
+"""What an operator waits at most for sources to say how much waits in them."""
 
 
 class Daemon:
@@ -49,13 +54,17 @@ class Daemon:
         self._log = log
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
+        self._ages = Ages()
         self._driver = driver(self._emit)
-        self._mappings: dict[str, Mapping] = {}
         self._stop: Stop | None = None
         self._slots = assemble.slots(settings)
         self._pools = assemble.pools(settings, self._driver, self._emit, self._clock)
         self._invoker = assemble.invoker(settings, self._pools, self._emit)
-        self._port = Port(self._metrics, self.readiness, self._about)
+        self._checkpoints = CheckpointStore(Path(settings.state), self._emit)
+        enabled = (name for name, mapping in settings.event_source_mappings.items() if mapping.enabled)
+        self._mappings = {name: self._running(name) for name in enabled}
+        operations = Operations(settings, self._mappings, self.mappings)
+        self._port = Port(self._metrics, self.readiness, self._about, operations.routes())
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._in_hand)
@@ -82,22 +91,29 @@ class Daemon:
         preparing = asyncio.create_task(self._prepare(), name="preparation")
         for name in self._with_provisioned():
             self._pools[name].provision()
-        mappings = [
-            asyncio.create_task(self._keep_running(name, stop), name=f"mapping {name}")
-            for name, mapping in self._settings.event_source_mappings.items()
-            if mapping.enabled
+        running = [
+            asyncio.create_task(self._keep_running(name, stop), name=f"mapping {name}") for name in self._mappings
         ]
         try:
             await stop.wait()
-            return await self._drain(mappings, stop)
+            return await self._drain(running, stop)
         finally:
-            await self._close([*mappings, preparing])
+            await self._close([*running, preparing])
 
     def readiness(self) -> dict[str, list[dict[str, Any]]]:
         """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency or elsewhere."""
         mappings = [self._mapping_readiness(name) for name in self._settings.event_source_mappings]
         functions = [self._provisioned(name) for name in self._with_provisioned()]
         return {"mappings": mappings, "functions": functions + list(self._remotes())}
+
+    async def mappings(self) -> list[dict[str, Any]]:
+        """What operators are shown of each mapping: what /readyz shows, how far it has come, and what waits in its source."""
+        names = list(self._settings.event_source_mappings)
+        lags = await asyncio.gather(*(self._lag(name) for name in names))
+        return [
+            self._mapping_readiness(name) | self._progress(name) | ({} if lag is None else {"lag": lag})
+            for name, lag in zip(names, lags, strict=True)
+        ]
 
     async def _prepare(self) -> None:
         if isinstance(self._driver, Preparing):
@@ -112,26 +128,35 @@ class Daemon:
 
     async def _keep_running(self, name: str, stop: Stop) -> None:
         settings = self._settings.event_source_mappings[name]
-        timeout = assemble.timeout(settings, self._settings, self._pools)
         self._emit(MappingStarted(mapping=name, function=settings.function, source=settings.source.type))
-        failures = 0
-        while not stop.soft:
-            mapping = self._mappings[name] = assemble.mapping(
-                name,
-                settings,
-                timeout=timeout,
-                permits=self._slots,
-                front=self._invoker,
-                clock=self._clock,
-                emit=self._emit,
-            )
-            try:
-                await mapping.run(stop)
-            except Exception as error:  # noqa: BLE001  # whatever it is, it is ours, and the other mappings go on
-                failures += 1
-                delay = RESTARTS.delay(failures)
-                self._found_defect(f"mapping {name}", error, delay)
-                await stop.or_stop(self._clock.sleep(delay))
+        await self._mappings[name].run(stop)
+
+    def _running(self, name: str) -> Running[Mapping | StreamMapping]:
+        settings = self._settings.event_source_mappings[name]
+        around = mappings.Around(
+            settings=self._settings,
+            pools=self._pools,
+            slots=self._slots,
+            invoker=self._invoker,
+            clock=self._clock,
+            emit=self._emit,
+        )
+
+        def build(checkpoints: StoredCheckpoints | None) -> Mapping | StreamMapping:
+            return mappings.stream(name, around, checkpoints) if checkpoints else mappings.queue(name, around)
+
+        def taken() -> AbstractAsyncContextManager[StoredCheckpoints | None]:
+            return self._checkpoints.taken(name) if mappings.is_stream(settings) else contextlib.nullcontext()
+
+        return Running(
+            name,
+            build,
+            taken,
+            found_defect=lambda error, delay: self._found_defect(f"mapping {name}", error, delay),
+            grace=self._settings.stop_timeout_seconds * FINISHING_SHARE,
+            clock=self._clock,
+            emit=self._emit,
+        )
 
     async def _drain(self, mappings: list[asyncio.Task[None]], stop: Stop) -> int:
         """Let running invocations finish, then cut."""
@@ -155,21 +180,47 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         await self._driver.close()
+        await self._checkpoints.close()
         await self._port.close()
 
     def _mapping_readiness(self, name: str) -> dict[str, Any]:
-        settings, mapping = self._settings.event_source_mappings[name], self._mappings.get(name)
+        settings, running = self._settings.event_source_mappings[name], self._mappings.get(name)
         shown = {"mapping": name, "function": settings.function, "source": settings.source.type}
-        if not settings.enabled:
+        if running is None:
             return shown | {"ready": True, "state": "disabled"}
         if self._stop and self._stop.soft:
             return shown | {"ready": False, "state": "stopping"}
+        if running.state != "running":
+            return shown | {"ready": True, "state": running.state}
+        mapping = running.mapping
+        trouble = running.trouble or (mapping.link.trouble if mapping else "")
         identity = mapping.link.identity if mapping else None
-        if mapping is None or identity is None or mapping.link.trouble:
-            return shown | {"ready": False, "state": "connecting", "trouble": mapping.link.trouble if mapping else ""}
-        held = {"pollers": mapping.running, "records_in_hand": len(mapping.leases)}
+        if mapping is None or identity is None or trouble:
+            return shown | {"ready": False, "state": "connecting", "trouble": trouble}
+        held = {"pollers": mapping.running, "records_in_hand": mapping.in_hand}
         warning = {"warning": mapping.warning} if mapping.warning else {}
         return shown | {"ready": True, "state": "polling", "from": identity.label} | held | warning
+
+    def _progress(self, name: str) -> dict[str, Any]:
+        running = self._mappings.get(name)
+        if running is None or not isinstance(running.mapping, StreamMapping):
+            return {}
+        told: dict[str, Any] = {"last_processing_result": running.mapping.last_processing_result}
+        if (age := self._ages.of(name)) is not None:
+            told["iterator_age_seconds"] = age
+        if running.checkpoints is not None:
+            told["positions"] = running.checkpoints.positions()
+        return told
+
+    async def _lag(self, name: str) -> int | None:
+        running = self._mappings.get(name)
+        if running is None or running.mapping is None:
+            return None
+        try:
+            async with asyncio.timeout(LAG_SECONDS):
+                return await running.mapping.link.backlog()
+        except TimeoutError:
+            return None
 
     def _with_provisioned(self) -> list[str]:
         return [name for name, function in self._settings.functions.items() if function.provisioned_concurrency]
@@ -192,7 +243,8 @@ class Daemon:
                 yield {"function": name, "ready": not health.trouble, "remote": shown}
 
     def _in_hand(self) -> dict[str, int]:
-        return {name: len(mapping.leases) for name, mapping in self._mappings.items()}
+        mappings = {name: running.mapping for name, running in self._mappings.items()}
+        return {name: mapping.in_hand for name, mapping in mappings.items() if mapping is not None}
 
     def _found_defect(self, part: str, error: Exception, delay: float) -> None:
         trace = "".join(traceback.format_exception(error))
@@ -200,4 +252,5 @@ class Daemon:
 
     def _emit(self, fact: Fact) -> None:
         self._metrics.emit(fact)
+        self._ages.emit(fact)
         self._log(fact)

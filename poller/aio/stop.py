@@ -7,6 +7,7 @@ owns the tasks, when the soft part of the deadline is over or somebody is in a h
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ class Stop:
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._parts: weakref.WeakSet[Stop] = weakref.WeakSet()
         self.reason = ""
 
     @property
@@ -31,6 +33,16 @@ class Stop:
         if not self.soft:
             self.reason = reason
             self._event.set()
+            for part in self._parts:
+                part.begin(reason)
+
+    def part(self) -> Stop:
+        """A stop of its own for some of what this one stops: it may begin earlier, and begins with this one at the latest."""
+        part = Stop()
+        self._parts.add(part)
+        if self.soft:
+            part.begin(self.reason)
+        return part
 
     def hurry(self) -> None:
         """Whoever waits for work to finish shall wait no longer."""

@@ -21,6 +21,7 @@ VERBS = {
     "invoke": "invoke a function of a configuration once",
     "publish": "publish a version of a function",
     "versions": "list or delete versions of a function",
+    "mappings": "list, pause and rewind event source mappings, and see what they do",
     "runtimes": "list the runtimes of this host, or build one",
     "schema": "print the JSON Schema of the configuration",
     "demo": "see it work, in a minute, with nothing else installed",
@@ -29,7 +30,8 @@ VERBS = {
 
 EPILOG = """exit codes:
   0   done; run: stopped and drained
-  1   the function failed (invoke), nothing could be published or deleted, the event does not pass (check --event), the demo did not add up
+  1   the function failed (invoke), nothing could be published or deleted, the event does not pass (check --event),
+      a mapping was not moved or paused, the demo did not add up
   2   wrong usage
   69  the HTTP port cannot be opened
   78  the configuration cannot be used; every problem is on standard error, with file, line and column

@@ -1,4 +1,4 @@
-"""Settings -> functions and mappings that can run. No I/O but unpacking code and reading what is published; nothing is started here."""
+"""Settings -> functions that can run. No I/O but unpacking code and reading what is published; nothing is started here."""
 
 from __future__ import annotations
 
@@ -9,34 +9,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from connectors import registry
-from connectors.contract import Identity
 from poller.aio.clock import Clock
 from poller.control import versions
 from poller.control.code import unpacked
 from poller.dispatch.invoker import Function, Invoker
 from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
-from poller.envelope import Envelope, content, envelope
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
 from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit
-from poller.pipeline import mapping as pipeline
-from poller.pipeline.filter import Criteria, compile_criteria
 from poller.settings.model import (
     AccountSettings,
     AliasSettings,
     FunctionSettings,
     LoggingSettings,
-    MappingSettings,
     RemoteSettings,
     Settings,
 )
 from poller.settings.package import PackageError
-from poller.settings.references import LATEST, loaded_reference
-
-POLLERS_AT_MOST = 1250
-"""Concurrent invocations of one mapping: the service's on-demand ceiling (Lambda DG, Configuring scaling behavior for SQS)."""
+from poller.settings.references import LATEST
 
 
 def pools(settings: Settings, driver: Driver, emit: Emit, clock: Clock) -> dict[str, Pool]:
@@ -100,48 +91,6 @@ def split(alias: AliasSettings) -> Split:
     """Where an alias sends invocations."""
     [(second, share)] = alias.weights.items() or [("", 0.0)]
     return Split(alias.version, second, share)
-
-
-def timeout(mapping: MappingSettings, settings: Settings, running: Mapping[str, Pool]) -> float:
-    """Seconds that an invocation of a mapping may take: the function's timeout, of two versions behind an alias the longer one."""
-    reference = loaded_reference(mapping.function)
-    alias = settings.functions[reference.name].aliases.get(reference.qualifier)
-    named = {alias.version, *alias.weights} if alias else {reference.qualifier or LATEST}
-    targets = [reference.name if version == LATEST else f"{reference.name}:{version}" for version in named]
-    return max(running[target].spec.timeout_seconds for target in targets)
-
-
-def mapping(
-    name: str, settings: MappingSettings, *, timeout: float, permits: Slots, front: Invoker, clock: Clock, emit: Emit
-) -> pipeline.Mapping:
-    """One mapping, its source built but not open. Settings are checked by then: raises nothing of the user's making.
-
-    timeout: of an invocation, seconds.
-    """
-    source = registry.load(settings.source.type)(settings.source.options)
-    capabilities = source.capabilities
-    reference = loaded_reference(settings.function)
-    function = reference.name
-    plan = pipeline.Plan(
-        name=name,
-        function=reference.target,
-        batch_size=settings.batch_size or min(capabilities.default_batch_size, capabilities.max_batch_size),
-        window=settings.maximum_batching_window_seconds,
-        timeout=timeout,
-        criteria=_criteria(settings, capabilities.envelope),
-        item_failures="ReportBatchItemFailures" in settings.function_response_types,
-        envelope=lambda identity: _envelope(settings, capabilities.envelope, identity),
-    )
-    limits = (POLLERS_AT_MOST, capabilities.parallel_fetches, permits.limit(function), settings.maximum_concurrency)
-    return pipeline.Mapping(
-        plan,
-        source,
-        claim=permits.claim(function, name, settings.maximum_concurrency),
-        ceiling=min(limit for limit in limits if limit is not None),
-        invoker=front,
-        clock=clock,
-        emit=emit,
-    )
 
 
 def spec(name: str, function: FunctionSettings, settings: Settings, version: str = LATEST) -> FunctionSpec:
@@ -224,12 +173,3 @@ def _local_port(url: str) -> tuple[int, ...]:
 
 def _region(account: AccountSettings) -> str:
     return account.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-
-
-def _criteria(settings: MappingSettings, default: str) -> Criteria | None:
-    return compile_criteria(settings.filter_criteria, content(default)) if settings.filter_criteria else None
-
-
-def _envelope(settings: MappingSettings, default: str, identity: Identity) -> Envelope:
-    window = settings.maximum_batching_window_seconds > 0
-    return envelope(settings.envelope or default, identity, window=window, source=default)

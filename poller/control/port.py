@@ -1,8 +1,8 @@
-"""The daemon's one HTTP port: /healthz, /readyz, /metrics. Reads; changes nothing."""
+"""The daemon's one HTTP port: /healthz, /readyz, /metrics, which read and change nothing; and what else is given to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -21,9 +21,16 @@ class PortError(Exception):
 
 
 class Port:
-    """Listens from ``open`` to ``close``. about: what /readyz shows beside what is or is not ready."""
+    """Listens from ``open`` to ``close``. about: what /readyz shows beside what is or is not ready. more: further routes."""
 
-    def __init__(self, metrics: Metrics, readiness: Readiness, about: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        readiness: Readiness,
+        about: Callable[[], Mapping[str, str]],
+        more: Iterable[web.RouteDef] = (),
+    ) -> None:
+        self._more = more
         self._metrics = metrics
         self._about = about
         self._readiness = readiness
@@ -37,6 +44,7 @@ class Port:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._page),
+                *self._more,
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)

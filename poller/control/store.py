@@ -1,8 +1,9 @@
-"""The persisted form of what outlives the daemon: one SQLite file in the state folder. Whoever changes it comes through here.
+"""The persisted form of what outlives the daemon: one SQLite file in the state folder. Whoever opens it comes through here.
 
 What holds here:
 
-1. A change is one transaction, on the disk when the call returns. A kill or a power failure at any instant leaves it whole or not made.
+1. A change is one transaction, on the disk when the call returns (positions of streams: checkpoints.py says when). A kill or a power
+   failure at any instant leaves it whole or not made.
 2. One writer at a time, of any process; others wait for it. Readers wait for nobody (write-ahead log).
 3. The file holds the variables of functions, so it is for its owner only.
 """
@@ -21,12 +22,10 @@ from typing import Any
 from poller.control.state import Published, Version
 
 FILE = "pollerd.sqlite3"
-LAYOUT = 1
-"""Of the tables; stands in the file as user_version. A file of a newer layout is refused."""
 PATIENCE = 30.0
 """Seconds to wait for another writer."""
 
-_TABLES = """
+_VERSIONS = """
 CREATE TABLE functions (name TEXT PRIMARY KEY, last_number INTEGER NOT NULL) STRICT;
 CREATE TABLE versions (
     function TEXT NOT NULL REFERENCES functions (name),
@@ -37,6 +36,36 @@ CREATE TABLE versions (
     PRIMARY KEY (function, number)
 ) STRICT;
 """
+_POSITIONS = """
+CREATE TABLE positions (
+    mapping TEXT NOT NULL,
+    partition TEXT NOT NULL,
+    position TEXT NOT NULL,
+    PRIMARY KEY (mapping, partition)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE marks (
+    mapping TEXT NOT NULL,
+    partition TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    position TEXT NOT NULL,
+    PRIMARY KEY (mapping, partition, lane)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE starts (mapping TEXT PRIMARY KEY, position TEXT NOT NULL, timestamp REAL) STRICT;
+CREATE TABLE positions_log (
+    number INTEGER PRIMARY KEY,
+    moment TEXT NOT NULL,
+    who TEXT NOT NULL,
+    mapping TEXT NOT NULL,
+    partition TEXT NOT NULL,
+    before TEXT,
+    after TEXT,
+    why TEXT NOT NULL
+) STRICT;
+"""
+_LAYOUTS = (_VERSIONS, _POSITIONS)
+"""What each layout has that the one before had not. A file is brought up to the last one when it is opened; there is no way back."""
+LAYOUT = len(_LAYOUTS)
+"""Of the tables; stands in the file as user_version. A file of a newer layout is refused."""
 
 
 class StoreError(Exception):
@@ -97,41 +126,51 @@ class Store:
 @contextlib.contextmanager
 def opened(state: Path) -> Iterator[Store]:
     """The state file, made if there is none. Raises StoreError."""
-    with _explained(state):
-        state.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(state / FILE, os.O_CREAT | os.O_RDWR, 0o600))
-        with _connected(state) as store:
-            yield store
+    with explained(state), contextlib.closing(connect(state)) as connection:
+        yield Store(connection)
 
 
 def published(state: Path) -> Published:
     """All versions there are, without making a file where there is none. Raises StoreError."""
-    with _explained(state):
-        if not (state / FILE).exists():
-            return Published()
-        with _connected(state) as store:
-            return store.published()
+    if not exists(state):
+        return Published()
+    with opened(state) as store:
+        return store.published()
 
 
-@contextlib.contextmanager
-def _connected(state: Path) -> Iterator[Store]:
-    connection = sqlite3.connect(state / FILE, timeout=PATIENCE, isolation_level=None)
+def exists(state: Path) -> bool:
+    """Whether there is a state file. Raises StoreError."""
+    with explained(state):
+        return (state / FILE).exists()
+
+
+def connect(state: Path, patience: float = PATIENCE) -> sqlite3.Connection:
+    """The state file, made if there is none, in the newest layout. Raises what SQLite and the file system do; see ``explained``.
+
+    patience: seconds to wait for another writer. For the calling thread; closed by the caller.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(state / FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(state / FILE, timeout=patience, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         _lay_out(connection)
-        yield Store(connection)
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    return connection
 
 
 def _lay_out(connection: sqlite3.Connection) -> None:
-    if _layout(connection) == 0:
+    if _layout(connection) < LAYOUT:
         connection.execute("BEGIN IMMEDIATE")
-        if _layout(connection) == 0:  # else another process was faster
-            for statement in _TABLES.split(";\n"):
+        missing = _LAYOUTS[_layout(connection) :]  # none, if another process was faster
+        for tables in missing:
+            for statement in tables.split(";\n"):
                 connection.execute(statement)
+        if missing:
             connection.execute(f"PRAGMA user_version = {LAYOUT}")
         connection.execute("COMMIT")
     if (found := _layout(connection)) > LAYOUT:
@@ -153,7 +192,7 @@ def _version(function: str, number: int, configuration: str, description: str, c
 
 
 @contextlib.contextmanager
-def _explained(state: Path) -> Iterator[None]:
+def explained(state: Path) -> Iterator[None]:
     """Whatever the file system or SQLite has against the file becomes a sentence that names it."""
     try:
         yield

@@ -304,6 +304,26 @@ class PollersChanged(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PositionsSaved(Fact):
+    """How far a mapping has come in its stream is in the state file. count: partitions."""
+
+    mapping: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionMoved(Fact):
+    """A mapping goes on elsewhere than reading would have. partition: "" for all there will be. before, after: "" where there is none."""
+
+    mapping: str
+    partition: str
+    before: str
+    after: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopBegan(Fact):
     """The daemon drains. seconds: until what runs is cut."""
 

@@ -36,6 +36,7 @@ _WARNINGS = (
     events.DestinationFailedError,
     events.EngineFailedError,
     events.LeaseLostError,
+    events.PositionMoved,
     events.RecordsDiscarded,
     events.RecordsUnsettledError,
     events.RemoteFailedError,

@@ -133,6 +133,9 @@ def _streams(registry: CollectorRegistry) -> On:
     discarded = Counter("pollerd_records_discarded", text, ["mapping", "condition", "stored"], registry=registry)
     text = "Failure records that the destination did not take (DestinationDeliveryFailures); each is tried again."
     refused = Counter("pollerd_destination_errors", text, ["mapping", "kind"], registry=registry)
+    saved = Counter("pollerd_positions_saved", "Positions written to the state file.", ["mapping"], registry=registry)
+    text = "Jumps of a stream's reading: rewinds, and what the source did by itself, as on a trimmed stream."
+    moved = Counter("pollerd_positions_moved", text, ["mapping"], registry=registry)
     resumed = Counter("pollerd_records_resumed", "Records done before a restart.", ["mapping"], registry=registry)
     windows = Counter("pollerd_windows_ended", "Tumbling windows that ended.", ["mapping"], registry=registry)
 
@@ -145,6 +148,8 @@ def _streams(registry: CollectorRegistry) -> On:
         e.BatchBisected: lambda fact: halved.labels(fact.mapping).inc(),
         e.RecordsDiscarded: on_discarded,
         e.DestinationFailedError: lambda fact: refused.labels(fact.mapping, fact.kind).inc(),
+        e.PositionsSaved: lambda fact: saved.labels(fact.mapping).inc(fact.count),
+        e.PositionMoved: lambda fact: moved.labels(fact.mapping).inc(),
         e.RecordsResumed: lambda fact: resumed.labels(fact.mapping).inc(fact.count),
         e.WindowEnded: lambda fact: windows.labels(fact.mapping).inc(),
     }

@@ -10,7 +10,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from connectors.contract import Identity, Leased, Record, Settlement, Source, SourceError, Unreachable, Unsettled
+from connectors.contract import (
+    Identity,
+    Leased,
+    Measurable,
+    Record,
+    Settlement,
+    Source,
+    SourceError,
+    Unreachable,
+    Unsettled,
+)
 from poller.aio.backoff import Backoff
 from poller.aio.clock import Clock
 from poller.observe.events import Emit, RecordsPolled, SourceFailedError, SourceOpened
@@ -86,6 +96,15 @@ class Link:
             return []
         source = self._source
         return await self._ask("extend", lambda: source.extend(records, seconds))
+
+    async def backlog(self) -> int | None:
+        """Records that wait in the source, about; None where it cannot tell, or does not answer now."""
+        if self._identity is None or not isinstance(self._source, Measurable):
+            return None
+        try:
+            return await self._source.backlog()
+        except SourceError:  # who fetches hears of it, and waits
+            return None
 
     async def close(self) -> None:
         """Disconnect for good."""

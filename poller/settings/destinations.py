@@ -1,10 +1,12 @@
-"""What must hold for the on-failure destination of a mapping: it keeps no order, and a topic's cluster is the source's own."""
+"""The on-failure destination of a mapping: what it is called, whether it can be one, and building it. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.contract import OptionsError, Producing, Source
+from connectors.aws import AwsOptions
+from connectors.contract import Destination, OptionsError, Producing, Source
+from connectors.destinations import destination as connector
 from poller.settings.model import MappingSettings
 from poller.settings.nodes import Keys
 from poller.settings.problems import Finding
@@ -17,23 +19,32 @@ def destination(mapping: MappingSettings) -> str:
     return mapping.destination_config.on_failure.destination if mapping.destination_config else ""
 
 
-def check_destination(keys: Keys, mapping: MappingSettings, source: Source) -> Iterator[Finding]:
-    """Findings about one mapping whose values could all be read. source: its own, not open."""
+def built(mapping: MappingSettings, source: Source, aws: AwsOptions) -> Destination | None:
+    """The mapping's destination, not connected; None for none. Raises OptionsError, ImportError.
+
+    source: its own. aws: the configuration's, for what is not read from AWS; a source's own AWS has its failures, too.
+    """
     text = destination(mapping)
-    keys = (*keys, "destination_config", "on_failure", "destination")
-    if not text or not source.capabilities.stream:  # check_stream refuses the latter
-        return
-    if text.startswith("arn:") and text.endswith(".fifo"):
-        yield Finding(keys, "failure records go to no FIFO queue or topic, as on AWS", "name a standard one")
-    elif text.startswith(KAFKA):
-        yield from _topic(keys, text.removeprefix(KAFKA), source)
-
-
-def _topic(keys: Keys, topic: str, source: Source) -> Iterator[Finding]:
+    if not text:
+        return None
+    if not text.startswith(KAFKA):
+        options = mapping.source.options
+        return connector(text, options if isinstance(options, AwsOptions) else aws)
     if not isinstance(source, Producing):
-        yield Finding(keys, "only failures of a Kafka source can go to a topic: it is one of the source's own cluster")
+        sentence = "only failures of a Kafka source can go to a topic: it is one of the source's own cluster"
+        raise OptionsError("destination", sentence)
+    return source.destination(text.removeprefix(KAFKA))
+
+
+def check_destination(keys: Keys, mapping: MappingSettings, source: Source, aws: AwsOptions) -> Iterator[Finding]:
+    """Findings about one mapping whose values could all be read. Queues have none; see streams.py."""
+    if not source.capabilities.stream:
         return
+    keys = (*keys, "destination_config", "on_failure", "destination")
     try:
-        source.destination(topic)
+        built(mapping, source, aws)
     except OptionsError as error:
-        yield Finding(keys, str(error))
+        blamed = f"{error.field}: " if error.field not in {"", "destination"} else ""
+        yield Finding(keys, f"{blamed}{error}")
+    except ImportError as error:
+        yield Finding(keys, f"this needs {error.name}; install pollerd[sqs]")

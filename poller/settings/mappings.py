@@ -54,7 +54,7 @@ def check_mapping(
         able = found.capabilities
         yield from _abilities(keys, mapping, able)
         yield from check_stream(keys, mapping, able, time.time())
-        yield from check_destination(keys, mapping, found)
+        yield from check_destination(keys, mapping, found, settings.aws)
         yield from _timeout((*keys, "function"), mapping.function, able, settings, sound)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,41 @@ def test_a_state_folder_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     with pytest.raises(StoreError, match="cannot be used: File exists"):
         publish(tmp_path / "state")
+
+
+FIRST_LAYOUT = """
+CREATE TABLE functions (name TEXT PRIMARY KEY, last_number INTEGER NOT NULL) STRICT;
+CREATE TABLE versions (
+    function TEXT NOT NULL REFERENCES functions (name), number INTEGER NOT NULL, configuration TEXT NOT NULL,
+    description TEXT NOT NULL, created TEXT NOT NULL, PRIMARY KEY (function, number)
+) STRICT;
+INSERT INTO functions VALUES ('orders', 7);
+INSERT INTO versions VALUES ('orders', 7, '{"code": "abc"}', 'seventh', '2026-11-24T10:00:00.000Z');
+PRAGMA user_version = 1;
+"""
+"""As written by the first version that had a state file."""
+
+
+def test_a_file_of_the_first_layout_is_brought_up_in_place(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.executescript(FIRST_LAYOUT)
+    [version] = store.published(tmp_path).versions
+    assert (version.number, version.description, version.code) == (7, "seventh", "abc")
+    assert publish(tmp_path) == 8
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        upgraded = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
+    publish(tmp_path / "new")
+    with closing(sqlite3.connect(tmp_path / "new" / FILE)) as connection:
+        new = connection.execute("SELECT name FROM sqlite_schema ORDER BY name").fetchall()
+    assert [name for name, _ in upgraded] == [name for (name,) in new]
+
+
+def test_an_upgrade_that_is_cut_leaves_the_first_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.executescript(FIRST_LAYOUT)
+    monkeypatch.setattr(store, "_LAYOUTS", ("", "CREATE TABLE half (a);\nCREATE TABLE half (a);\n"))
+    with pytest.raises(StoreError, match="half already exists"):
+        store.published(tmp_path)
+    monkeypatch.undo()
+    assert [version.number for version in store.published(tmp_path).versions] == [7]

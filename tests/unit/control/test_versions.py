@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from poller.control import assemble, preflight, versions
+from poller.control import assemble, mappings, preflight, versions
 from poller.control.state import FrozenError, Version, freeze, thaw
 from poller.execution.contract import Driver, Elsewhere, Environment, FunctionSpec
 from poller.settings.load import load
@@ -221,7 +221,7 @@ def test_a_mapping_waits_for_the_slower_of_two_versions(make: Make, function: st
     aliases = {"live": {"version": "1", "weights": {"2": 0.1}}, "next": {"version": "$LATEST"}}
     settings = make(function, timeout_seconds=9, aliases=aliases)
     pools = assemble.pools(settings, Drivers(), print, LoopClock())
-    assert assemble.timeout(settings.event_source_mappings["q"], settings, pools) == seconds
+    assert mappings.timeout(settings.event_source_mappings["q"], settings, pools) == seconds
 
 
 def test_an_alias_is_a_split(make: Make) -> None:
@@ -234,15 +234,16 @@ def test_a_mapping_keeps_the_qualifier_and_shares_the_function_s_slots(make: Mak
     number(make())
     settings = make("arn:aws:lambda:us-east-1:000000000000:function:orders:1", reserved_concurrency=2)
     slots = assemble.slots(settings)
-    built = assemble.mapping(
-        "q",
-        settings.event_source_mappings["q"],
-        timeout=3,
-        permits=slots,
-        front=assemble.invoker(settings, assemble.pools(settings, Drivers(), print, LoopClock()), print),
+    pools = assemble.pools(settings, Drivers(), print, LoopClock())
+    around = mappings.Around(
+        settings=settings,
+        pools=pools,
+        slots=slots,
+        invoker=assemble.invoker(settings, pools, print),
         clock=LoopClock(),
         emit=print,
     )
+    built = mappings.queue("q", around)
     assert built.plan.function == "orders:1"
     assert built.claim.try_acquire() is not None
     assert slots.in_use() == {"": 0, "orders": 1}

@@ -168,7 +168,7 @@ STREAMS: list[tuple[str, dict[str, Any], str]] = [
     (
         "topics",
         failures_to("arn:aws:sqs:us-east-1:000000000000:failures.fifo"),
-        "destination_config.on_failure.destination: failure records go to no FIFO queue or topic, as on AWS; name a standard one",
+        "destination_config.on_failure.destination: failures.fifo is a FIFO queue; failure records go to standard ones only, as on AWS",
     ),
     (
         "log",

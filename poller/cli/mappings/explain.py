@@ -1,0 +1,92 @@
+"""``pollerd mappings explain``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from connectors.contract import Capabilities, Seekable
+from poller.cli.mappings.daemon import Daemon, configuration, mapping
+from poller.cli.mappings.view import views
+from poller.control import positions
+from poller.control.positions import Held
+from poller.control.store import StoreError
+from poller.settings.mappings import source
+from poller.settings.model import MappingSettings, Settings
+
+TEXT = (
+    "Explain a mapping: every key as it is in force, what its source can do, where reading begins and who keeps how far it has come, and "
+    "what the daemon says of it now."
+)
+
+
+def call(given: argparse.Namespace) -> int:
+    """0: explained. 1: the state file cannot serve. 2: no such mapping."""
+    settings = configuration(given)
+    if mapping(given.mapping, settings) is None:
+        return 2
+    try:
+        explained = _explained(given.mapping, settings, Daemon(settings, given.url))
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if given.json:
+        print(json.dumps(explained, indent=2))
+    else:
+        print("\n".join(_lines(explained)))
+    return 0
+
+
+def _explained(name: str, settings: Settings, daemon: Daemon) -> dict[str, Any]:
+    own = settings.event_source_mappings[name]
+    found = source(own)
+    able = found.capabilities
+    shown, away = views(settings, daemon)
+    explained: dict[str, Any] = {"mapping": name, "keys": _keys(own, able)}
+    explained["source can"] = {key: value for key, value in dataclasses.asdict(able).items() if value or value == 0}
+    if able.stream:
+        held = positions.known(Path(settings.state), name)
+        explained["reading"] = _reading(own, able, held, kept_by_server=isinstance(found, Seekable))
+    explained["now"] = next(view for view in shown if view["mapping"] == name) | ({"daemon": away} if away else {})
+    return explained
+
+
+def _keys(own: MappingSettings, able: Capabilities) -> dict[str, Any]:
+    """Keys with the values in force; options of the source may be secrets and are left out."""
+    values = {field.name: getattr(own, field.name) for field in dataclasses.fields(own)}
+    values["source"] = {"type": own.source.type}
+    values["batch_size"] = own.batch_size or min(able.default_batch_size, able.max_batch_size)
+    values["envelope"] = own.envelope or able.envelope
+    if able.stream:
+        values["starting_position"] = own.starting_position or able.starting_positions[0]
+    return {key: _plain(value) for key, value in values.items() if value is not None}
+
+
+def _reading(own: MappingSettings, able: Capabilities, held: Held, *, kept_by_server: bool) -> dict[str, Any]:
+    begins = str(held.start) if held.start else own.starting_position or able.starting_positions[0]
+    return {
+        "kept by": "the source's server" if kept_by_server else "the state file",
+        "partitions nobody knows begin at": begins + (", by a rewind" if held.start else ""),
+        "positions": dict(sorted(held.positions.items())),
+        "done beyond": {partition: dict(sorted(lanes.items())) for partition, lanes in sorted(held.marks.items())},
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _lines(explained: dict[str, Any], depth: int = 0) -> list[str]:
+    lines = []
+    for key, value in explained.items():
+        if isinstance(value, dict) and value:
+            lines += [f"{'  ' * depth}{key}:", *_lines(value, depth + 1)]
+        else:
+            lines.append(f"{'  ' * depth}{key}: {value if isinstance(value, str) else json.dumps(value)}")
+    return lines

@@ -1,0 +1,37 @@
+"""``pollerd mappings pause`` and ``resume``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from poller.cli.mappings.daemon import PATIENCE, AwayError, Daemon, DeniedError, configuration, mapping
+
+PAUSE = (
+    "Pause a mapping of the running daemon. Nothing more is fetched, what was begun is finished. It lasts until it is resumed or "
+    "the daemon is started anew; for good: `enabled: false` in the configuration."
+)
+RESUME = "Resume a mapping that was paused."
+
+
+def pause(given: argparse.Namespace) -> int:
+    """0: it is, or will be when what runs is finished. 1: not. 2: no such mapping."""
+    return _ask(given, "pause")
+
+
+def resume(given: argparse.Namespace) -> int:
+    """0: it goes on. 1: not. 2: no such mapping."""
+    return _ask(given, "resume")
+
+
+def _ask(given: argparse.Namespace, verb: str) -> int:
+    settings = configuration(given)
+    if mapping(given.mapping, settings) is None:
+        return 2
+    try:
+        answer = Daemon(settings, given.url).ask(given.mapping, verb, {}, PATIENCE)
+    except (AwayError, DeniedError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{answer['mapping']}: {answer['state']}")
+    return 0

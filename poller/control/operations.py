@@ -1,0 +1,115 @@
+"""What operators may see and ask of mappings while the daemon runs, on its port under ``/_pollerd/mappings``.
+
+``GET`` tells; ``POST .../NAME/pause``, ``resume`` and ``rewind`` change something, and ask for the state folder's token. Answers are JSON,
+errors ``{"message": ...}``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from secrets import compare_digest
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from connectors.contract import SourceError
+from poller.control.mappings import reader
+from poller.control.rewind import Rewind, RewindError, rewind, target
+from poller.control.running import NotOursError, Running
+from poller.control.token import token
+from poller.settings.mappings import source
+from poller.settings.model import Settings
+from poller.settings.problems import nearest
+
+PATH = "/_pollerd/mappings"
+ERRORS: Mapping[type[Exception], HTTPStatus] = {
+    RewindError: HTTPStatus.BAD_REQUEST,
+    NotOursError: HTTPStatus.CONFLICT,
+    SourceError: HTTPStatus.BAD_GATEWAY,
+}
+
+
+class Operations:
+    """The routes. running: the mappings that this daemon runs. shown: what is told of all of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        running: Mapping[str, Running[Any]],
+        shown: Callable[[], Awaitable[list[dict[str, Any]]]],
+    ) -> None:
+        self._settings = settings
+        self._running = running
+        self._shown = shown
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the port."""
+        return [
+            web.get(PATH, self._list),
+            web.post(f"{PATH}/{{name}}/pause", self._guarded(self._pause)),
+            web.post(f"{PATH}/{{name}}/resume", self._guarded(self._resume)),
+            web.post(f"{PATH}/{{name}}/rewind", self._guarded(self._rewind)),
+        ]
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return _answer({"mappings": await self._shown()})
+
+    def _guarded(
+        self, verb: Callable[[str, Mapping[str, Any]], Awaitable[None]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Let through who has the token, names a mapping that runs here, and sends a JSON object or nothing."""
+
+        async def handle(request: web.Request) -> web.Response:
+            given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+            if not compare_digest(given, token(Path(self._settings.state)).encode()):
+                return _refusal("this takes the token of the daemon's state folder", HTTPStatus.UNAUTHORIZED)
+            name = request.match_info["name"]
+            if name not in self._settings.event_source_mappings:
+                hint = nearest(name, self._settings.event_source_mappings)
+                return _refusal(f"there is no mapping {name!r}; {hint}", HTTPStatus.NOT_FOUND)
+            if name not in self._running:
+                return _refusal(f"the mapping {name} is disabled in the configuration", HTTPStatus.CONFLICT)
+            try:
+                body = json.loads(await request.read() or b"{}")
+                await verb(name, body if isinstance(body, dict) else {})
+            except ValueError:
+                return _refusal("the body is not JSON", HTTPStatus.BAD_REQUEST)
+            except tuple(ERRORS) as error:
+                return _refusal(str(error), next(code for kind, code in ERRORS.items() if isinstance(error, kind)))
+            return _answer({"mapping": name, "state": self._running[name].state})
+
+        return handle
+
+    async def _pause(self, name: str, _: Mapping[str, Any]) -> None:
+        await self._running[name].pause()
+
+    async def _resume(self, name: str, _: Mapping[str, Any]) -> None:
+        await self._running[name].resume()
+
+    async def _rewind(self, name: str, body: Mapping[str, Any]) -> None:
+        settings = self._settings.event_source_mappings[name]
+        own = source(settings)
+        to = target(str(body.get("to", "")), own.capabilities)
+        partition = body.get("partition")
+        wish = Rewind(
+            partition=None if partition is None else str(partition),
+            to=to,
+            who=str(body.get("who", "")),
+            why=str(body.get("why", "")),
+        )
+        async with self._running[name].halted() as checkpoints:
+            if checkpoints is not None:  # a queue's mapping was refused by its target
+                await rewind(wish, own, checkpoints, reader(name, settings, checkpoints))
+
+
+def _answer(value: Any, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    body = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def _refusal(sentence: str, status: HTTPStatus) -> web.Response:
+    return _answer({"message": sentence}, status)
