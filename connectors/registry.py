@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from connectors.contract import Source
 
 BUILT_IN = {
+    "kafka": "connectors.kafka.source:KafkaSource",
     "memory": "connectors.memory:MemorySource",
     "sqs": "connectors.sqs:SqsSource",
 }
