@@ -29,7 +29,8 @@ SETTINGS = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,RELAYED:PLAINTEXT,CONTROLLER:PLAINTEXT,"
+    "SSL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
     "offsets.topic.num.partitions": "1",
     "transaction.state.log.num.partitions": "1",
     "transaction.state.log.min.isr": "1",
@@ -63,6 +64,8 @@ class Broker(servers.Server):
     def __init__(self, number: int, folder: Path, java: Sequence[str], secured: Certificates | None) -> None:
         self.number = number
         self.controller_port = servers.free_port()
+        self.relayed_port, self.relay_port = servers.free_port(), servers.free_port()
+        """A plain listener, and where it says that it is: a relay between the two sees all that clients do there."""
         self.tls_port, self.sasl_port, self.sasl_tls_port = (servers.free_port() for _ in range(3))
         self._java = java
         self._secured = secured
@@ -83,7 +86,8 @@ class Broker(servers.Server):
             "transaction.state.log.replication.factor": replicas,
             "share.coordinator.state.topic.replication.factor": replicas,
             "default.replication.factor": replicas,
-            "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in self._listeners().items()),
+            "listeners": _joined(self._listeners()),
+            "advertised.listeners": _joined(self._listeners() | {"RELAYED": self.relay_port}),
             **(self._security(self._secured) if self._secured else {}),
         }
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
@@ -91,8 +95,8 @@ class Broker(servers.Server):
         arguments = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(self._properties)]
         _run([*self._java, *arguments, *scram])
 
-    def _listeners(self) -> Mapping[str, int]:
-        plain = {"PLAINTEXT": self.port, "CONTROLLER": self.controller_port}
+    def _listeners(self) -> dict[str, int]:
+        plain = {"PLAINTEXT": self.port, "RELAYED": self.relayed_port, "CONTROLLER": self.controller_port}
         secured = {"SSL": self.tls_port, "SASL_SSL": self.sasl_tls_port, "SASL_PLAINTEXT": self.sasl_port}
         return plain | secured if self._secured else plain
 
@@ -172,6 +176,10 @@ def make_certificates(folder: Path) -> Certificates:
     return Certificates(authority, chain, client, encrypted, stranger)
 
 
+def _joined(listeners: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items())
+
+
 def _authority(folder: Path, name: str) -> Path:
     certificate = folder / f"{name}.pem"
     new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN={name}"]
@@ -185,7 +193,7 @@ def _signed(folder: Path, name: str, authority: Path, extension: str) -> Path:
     extensions.write_text(extension + "\n")
     key = certificate.with_suffix(".key")
     _run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request])
-    signer = ["-CA", authority, "-CAkey", authority.with_suffix(".key"), "-CAcreateserial"]
+    signer: list[str | Path] = ["-CA", authority, "-CAkey", authority.with_suffix(".key"), "-CAcreateserial"]
     _run(
         ["openssl", "x509", "-req", "-in", request, *signer, "-days", "30", "-extfile", extensions, "-out", certificate]
     )

@@ -13,13 +13,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from kafka import errors as client
 from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket, create_connection
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
+from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 
 from connectors.contract import Unreachable
 
@@ -27,6 +30,7 @@ LONGEST_ANSWER = (
     100_000_000  # bytes; a fetch is answered with 50 MB and one batch of records at most, by Kafka's defaults
 )
 CONNECT_SECONDS = 10.0  # for a connection, TLS and login included
+DIRECT = "direct"  # the client finds kinds of sockets by the scheme of a proxy's URL
 _numbers = itertools.count(1)
 
 
@@ -77,14 +81,18 @@ class ClientLoop:
         with contextlib.suppress(RuntimeError):  # this loop has ended: nobody wants to know
             self._home.call_soon_threadsafe(act, *arguments)
 
+    def give_up(self, error: Exception) -> None:
+        """End what is waited for: the client would try again by itself."""
+        for future in list(self._waiting):
+            _settle(future, None, error)
+
     async def connect(self) -> None:
         """Reach one of the bootstrap servers and learn the cluster from it. Raises errors of the client, one for each server as a group."""
         await self.call(self._connect_there)
 
     async def close(self) -> None:
         """End connections and thread; whoever still waits gets ``Unreachable``. Never raises. Idempotent."""
-        for future in list(self._waiting):
-            _settle(future, None, Unreachable("the connection is being closed"))
+        self.give_up(Unreachable("the connection is being closed"))
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:
@@ -102,7 +110,7 @@ class ClientLoop:
                 reset_backoff_on_connect=True,
             )
             try:
-                await connection
+                await self.manager.wait_for(connection.init_future, CONNECT_SECONDS * 1000)
             except Exception as error:  # noqa: BLE001 - of the client, the system, TLS, the token endpoint
                 errors.append(error)
                 continue
@@ -110,6 +118,19 @@ class ClientLoop:
             await self.manager.bootstrap_async(CONNECT_SECONDS * 1000)
             return
         raise ExceptionGroup("no broker", errors)
+
+
+class _Direct(KafkaNetSocket):  # type: ignore[misc] # the client has no types
+    """Sockets as the client's own; one that does not get connected is closed, which the client leaves to chance (as of 3.0.12)."""
+
+    SCHEMES = (DIRECT,)
+
+    async def sock_connect(self, net: Any, sock: socket.socket, address: Any, timeout_at: float | None = None) -> Any:
+        try:
+            return await super().sock_connect(net, sock, address, timeout_at=timeout_at)
+        except BaseException:
+            sock.close()
+            raise
 
 
 class _Connections(KafkaConnectionManager):  # type: ignore[misc] # the client has no types
@@ -128,6 +149,20 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc] # the client h
         if connection is not known:
             connection.close_future.add_errback(self._lost)
         return connection
+
+    async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
+        """As the client's own, which waits without end for a handshake, and leaves what fails open (as of 3.0.12)."""
+        options = self.config["socket_options"]
+        sock = await create_connection(self._net, node.host, node.port, options, f"{DIRECT}://", timeout_at)
+        kind = KafkaSSLTransport if self.ssl_enabled else KafkaTCPTransport
+        context = {"ssl_context": self.config["ssl_context"]} if self.ssl_enabled else {}
+        transport = kind(self._net, sock, host=node.host, **context)
+        try:
+            await self.wait_for(self.call_soon(transport.handshake), CONNECT_SECONDS * 1000)
+        except BaseException as error:
+            transport.abort(error)
+            raise
+        return transport
 
     def _lost(self, error: Exception) -> None:
         left = any(connection.connected for connection in self._conns.values())

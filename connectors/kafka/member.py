@@ -58,6 +58,7 @@ class Member:
     """A member of ``group`` that reads ``topic``. Its coroutines run on the client's loop, all of them.
 
     released: called before partitions are given up, with what is to be awaited until they may be; lost: they are another's already.
+    known_as: what the group calls us since last time, when there was no telling it that we leave: it would wait for that member else.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Member:
         topic: str,
         begin: Begin,
         released: Callable[[Collection[TopicPartition], bool], Awaitable[None]],
+        known_as: str,
         **config: Any,
     ) -> None:
         consumer = KafkaConsumer(
@@ -91,9 +93,12 @@ class Member:
         self._until = 0.0
         self._leaving = False
         self._failure: Exception | None = None
+        self._placing = Future().success(None)
         self._going: set[TopicPartition] = set()
         self._done: Offsets = {}  # offsets that the group has, of what is ours
         self.moves: list[Move] = []
+        if known_as:
+            self._group.reset_generation(known_as)
 
     async def join_there(self) -> None:
         """Check that topic and group may be used, and begin to join. Raises errors of the client."""
@@ -107,9 +112,15 @@ class Member:
             raise client.KafkaTimeoutError("no broker coordinates the group")
         self._manager.call_soon(self._keep)
 
-    async def read_there(
-        self, room: int, seconds: float, held: Collection[TopicPartition]
-    ) -> dict[TopicPartition, list[Any]]:
+    async def begin_there(self) -> None:
+        """Wait until the partitions that are ours have a place, or for ``REQUEST_SECONDS``: where LATEST is, is known from then on."""
+        limit = time.monotonic() + REQUEST_SECONDS
+        while time.monotonic() < limit and not (self._group.stable() and self._state.has_all_fetch_positions()):
+            self._check()
+            await self._place()
+            await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
+
+    async def read_there(self, room: int, seconds: float, held: Collection[str]) -> dict[TopicPartition, list[Any]]:
         """Up to ``room`` records, those of each partition in order, of none that is held; {} when none came in time."""
         self._until = time.monotonic() + seconds
         while True:
@@ -119,7 +130,7 @@ class Member:
                 await self._place()
                 self._fetcher.maybe_validate_positions()
                 self._fetcher.validate_offsets_if_needed()
-                records, partial = self._fetcher.fetched_records(room)
+                records, partial = self._drain(room)
             except client.OffsetOutOfRangeError as error:
                 await self._go_back(dict.fromkeys(error.args[0]))
                 continue
@@ -130,7 +141,7 @@ class Member:
             if not partial:
                 await self._fetcher._send_fetches_async()  # noqa: SLF001
             if records or time.monotonic() >= self._until:
-                return records  # type: ignore[no-any-return] # the client has no types
+                return records
             await self._something()
 
     def hurry_there(self) -> None:
@@ -151,7 +162,7 @@ class Member:
                     f"consumer group {self._group.group_id} is sharing its partitions anew, offsets have to wait"
                 )
             if not self._group.stable():
-                await self._manager._net.sleep(TICK_SECONDS / 10)  # noqa: SLF001
+                await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
                 continue
             try:
                 await self._place()
@@ -178,13 +189,17 @@ class Member:
         ends = await self._offsets(dict.fromkeys(positions, OffsetSpec.LATEST))
         return sum(max(0, ends.get(partition, 0) - position) for partition, position in positions.items())
 
-    async def leave_there(self) -> None:
-        """Leave the group, so that others have the partitions at once."""
+    async def leave_there(self) -> str:
+        """Leave the group, so that others have the partitions at once. Returns what we are called there when it cannot be told."""
         self._leaving = True
         self._nudge.notify()
         self._group._close_heartbeat()  # noqa: SLF001
-        if self._failure is None:
-            await self._group.maybe_leave_group_async(timeout_ms=LEAVE_SECONDS * 1000)
+        name: str = self._group.group_metadata().member_id
+        coordinator = self._group.coordinator_id
+        if coordinator is None or not self._consumer._client.connected(coordinator):  # noqa: SLF001
+            return name
+        await self._group.maybe_leave_group_async(timeout_ms=LEAVE_SECONDS * 1000)
+        return ""
 
     def fail_there(self, error: Exception) -> None:
         """From now on every verb raises this."""
@@ -208,19 +223,27 @@ class Member:
             self.fail_there(error)
 
     async def _place(self) -> None:
-        """Find where to read partitions that are new to us."""
+        """Find where to read partitions that are new to us. One at a time: two might find two ends of the same partition."""
+        while not self._placing.is_done:
+            await self._placing
         missing = self._state.missing_fetch_positions()
         if not missing:
             return
-        known = await self._group.fetch_committed_offsets_async(missing, timeout_ms=REQUEST_SECONDS * 1000)
-        known = {partition: offset.offset for partition, offset in known.items()}
-        fresh = missing - known.keys()
-        if fresh:
-            known |= await self._begun(fresh)
-        for partition, offset in known.items():
-            if partition in self._state.missing_fetch_positions():  # it may have gone meanwhile
-                self._state.seek(partition, offset)
-                self._done[partition] = offset
+        self._placing = Future()
+        try:
+            places = await self._places(missing)
+        finally:
+            self._placing.success(None)
+        for partition in places.keys() & self._state.missing_fetch_positions():  # some may have gone meanwhile
+            self._state.seek(partition, places[partition])
+            self._done[partition] = places[partition]
+
+    async def _places(self, partitions: set[TopicPartition]) -> Offsets:
+        """What the group knows, else where the mapping begins."""
+        found = await self._group.fetch_committed_offsets_async(partitions, timeout_ms=REQUEST_SECONDS * 1000)
+        known = {partition: int(offset.offset) for partition, offset in found.items()}
+        fresh = partitions - known.keys()
+        return known | await self._begun(fresh) if fresh else known
 
     async def _begun(self, partitions: Collection[TopicPartition]) -> Offsets:
         """Where partitions begin that the group knows nothing of; the end, once the group knows. {} while it is changing."""
@@ -265,17 +288,24 @@ class Member:
         await self._group._commit_offsets_sync_async(wanted, timeout_ms=REQUEST_SECONDS * 1000)  # noqa: SLF001
         self._done.update(offsets)
 
+    def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Any]], bool]:
+        """Take what has come. What was put aside for a paused partition comes back only into an empty place (as of 3.0.12)."""
+        if self._fetcher._next_partition_records is not None and not self._fetcher._next_partition_records:  # noqa: SLF001
+            self._fetcher._next_partition_records = None  # noqa: SLF001 - used up, which the client takes for full
+        records, partial = self._fetcher.fetched_records(room)
+        return records, partial
+
     def _is_ours(self, partition: TopicPartition) -> bool:
         return self._state.is_assigned(partition) or partition in self._going
 
     def _position(self, partition: TopicPartition) -> int:
         return int(self._state.position(partition).offset)
 
-    def _pause(self, held: Collection[TopicPartition]) -> None:
+    def _pause(self, held: Collection[str]) -> None:
         if not held and not self._state.paused_partitions():
             return
         for partition in self._state.assigned_partitions():
-            (self._state.pause if partition in held else self._state.resume)(partition)
+            (self._state.pause if name_of(partition) in held else self._state.resume)(partition)
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -333,6 +363,11 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc] # the cli
             member._going -= set(partitions)  # noqa: SLF001
             for partition in partitions:
                 member._done.pop(partition, None)  # noqa: SLF001
+
+
+def name_of(partition: TopicPartition) -> str:
+    """What the contract and AWS call it: topic-number."""
+    return f"{partition.topic}-{partition.partition}"
 
 
 def _resolve(future: Future) -> None:

@@ -37,7 +37,7 @@ from connectors.contract import (
 from connectors.kafka.destination import TopicDestination
 from connectors.kafka.errors import Place, most_telling, translate
 from connectors.kafka.loop import ClientLoop
-from connectors.kafka.member import Begin, Member, Offsets
+from connectors.kafka.member import Begin, Member, Offsets, name_of
 from connectors.kafka.options import KafkaOptions, check, is_topic_name
 from connectors.kafka.security import Tokens, check_oauth, client_config
 from connectors.kafka.shelf import Shelf
@@ -82,7 +82,7 @@ class KafkaSource:
         self._handovers: set[asyncio.Task[None]] = set()
         self._settling = asyncio.Lock()
         self._wanted: Offsets = {}
-        self._told = 0  # moves
+        self._known_as = ""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -110,6 +110,8 @@ class KafkaSource:
             await self._loop.connect()
             self._member = self._as_member(self._loop, reader, security)
             await self._loop.call(self._member.join_there)
+            if reader.start == "LATEST":
+                await self._loop.call(self._member.begin_there)
         except BaseException as error:
             await self.close()
             if isinstance(error, ExceptionGroup):
@@ -122,6 +124,9 @@ class KafkaSource:
     async def fetch(self, room: int, wait_seconds: float) -> list[Record]:
         """Take what has been read; when there is nothing, read."""
         until = _now() + wait_seconds
+        if room < 1:
+            self._opened()
+            return []
         while not (records := self._shelf.take(min(room, MAX_FETCH), self._held)):
             if not await self._read(min(room, MAX_FETCH), max(0.0, until - _now())) and _now() >= until:
                 return self._shelf.take(min(room, MAX_FETCH), self._held)
@@ -167,12 +172,17 @@ class KafkaSource:
             handover.cancel()
         await asyncio.gather(*self._handovers, return_exceptions=True)
         if loop is not None and member is not None:
-            await asyncio.wait([loop.call(member.leave_there)], timeout=CLOSE_SECONDS)
+            self._known_as = await self._leave(loop, member)
         if loop is not None:
             await loop.close()
         self._shelf = Shelf()
         self._reading = None
         self._wanted = {}
+
+    async def _leave(self, loop: ClientLoop, member: Member) -> str:
+        leaving = loop.call(member.leave_there)
+        await asyncio.wait([leaving], timeout=CLOSE_SECONDS)
+        return str(leaving.result()) if leaving.done() and not leaving.exception() else ""
 
     def _as_member(self, loop: ClientLoop, reader: Reader, security: dict[str, Any]) -> Member:
         return Member(
@@ -180,6 +190,7 @@ class KafkaSource:
             self._options.topic,
             Begin(reader.start, int((reader.timestamp or 0) * 1000)),
             self._released_there,
+            self._known_as,
             bootstrap_servers=list(self._options.bootstrap_servers),
             group_id=self._group(),
             isolation_level=self._options.isolation_level,
@@ -211,9 +222,7 @@ class KafkaSource:
 
     async def _read_there(self, member: Member, room: int, seconds: float, held: Collection[str]) -> None:
         """On the client's loop. What comes is put on the shelf at once: partitions that go are taken off it in the order of events."""
-        topic = self._options.topic
-        partitions = {TopicPartition(topic, int(name.rpartition("-")[2])) for name in held}
-        found = await member.read_there(room, seconds, partitions)
+        found = await member.read_there(room, seconds, held)
         records = [_record(each) for part in found.values() for each in part]
         if records and self._loop is not None:
             self._loop.tell(self._put, self._loop, records)
@@ -225,7 +234,7 @@ class KafkaSource:
     async def _tell_moves(self, member: Member) -> None:
         while member.moves:
             move = member.moves[0]
-            await self._given_reader().checkpoints.move(_name(move.partition), str(move.offset), move.why)
+            await self._given_reader().checkpoints.move(name_of(move.partition), str(move.offset), move.why)
             member.moves.pop(0)
 
     async def _commit(self, offsets: Offsets) -> set[TopicPartition]:
@@ -245,7 +254,10 @@ class KafkaSource:
         if loop is None:
             return
         loop.tell(
-            self._let_go, [_name(partition) for partition in partitions], lost, lambda: loop.do(lambda: _resolve(done))
+            self._let_go,
+            [name_of(partition) for partition in partitions],
+            lost,
+            lambda: loop.do(lambda: _resolve(done)),
         )
         await done
 
@@ -266,8 +278,10 @@ class KafkaSource:
 
     def _lost(self, error: Exception) -> None:
         """On the client's loop: no connection is left."""
-        if self._member is not None:
-            self._member.fail_there(error)
+        loop, member = self._loop, self._member
+        if member is not None and loop is not None:
+            member.fail_there(error)
+            loop.tell(loop.give_up, error)
 
     async def _asked(self, future: asyncio.Future[Any]) -> Any:
         try:
@@ -331,10 +345,6 @@ def _record(message: Any) -> Record:
         key=message.key,
         arrived=message.timestamp / 1000 if message.timestamp >= 0 else None,
     )
-
-
-def _name(partition: TopicPartition) -> str:
-    return f"{partition.topic}-{partition.partition}"
 
 
 def _resolve(future: Future) -> None:
