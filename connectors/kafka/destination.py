@@ -14,15 +14,17 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from connectors.contract import Discard, Missing, Record
+from connectors.contract import Discard, Record
 from connectors.kafka.errors import Place, translate
+from connectors.kafka.loop import ClientLoop, new_client
 
 DELIVERY_SECONDS = 30.0  # for one batch of failure records, retries by the client included
+CLOSE_SECONDS = 3.0
 CONDITIONS = {"RetryAttemptsExhausted": "RetriesExhausted"}  # as the guide prints it for topics only
 
 
 class TopicDestination:
-    """One topic. Connects when first used."""
+    """One topic. Connects when first used. config: the client's settings of servers and security."""
 
     def __init__(self, topic: str, place: Place, config: Callable[[], Mapping[str, Any]]) -> None:
         self._topic = topic
@@ -34,38 +36,51 @@ class TopicDestination:
         """Write a record for each, and wait until all are stored."""
         messages = [(_key(record), failure_of(discard, record)) for record in discard.records]
         try:
+            if self._producer is None:
+                await self._connect()
             await asyncio.to_thread(self._send, messages)
-        except Exception as error:
+        except BaseException as error:
             await self.close()
+            if not isinstance(error, Exception):
+                raise
             raise translate(error, self._place) from error
 
     async def close(self) -> None:
         """Disconnect."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await asyncio.to_thread(producer.close, 0)
+            await asyncio.to_thread(producer.close, CLOSE_SECONDS)
+
+    async def _connect(self) -> None:
+        """Look whether the topic is there, which the producer would wait for without a word; then let it connect."""
+        config = self._config()
+        loop = ClientLoop(config, lambda error: loop.tell(loop.give_up, error))
+        try:
+            await loop.connect()
+            await loop.call(lambda: loop.know_there(self._topic))
+        finally:
+            await loop.close()
+        self._producer = await asyncio.to_thread(_new_producer, config)
 
     def _send(self, messages: Sequence[tuple[bytes | None, bytes]]) -> None:
-        if self._producer is None:
-            self._producer = self._connected()
-        if self._producer.partitions_for(self._topic) is None:
-            raise Missing(f"{self._place.servers} has no topic {self._topic} for failure records")
         sent = [self._producer.send(self._topic, key=key, value=value) for key, value in messages]
         self._producer.flush(DELIVERY_SECONDS)
         for future in sent:
             future.get(timeout=0)
 
-    def _connected(self) -> Any:
-        milliseconds = int(DELIVERY_SECONDS * 1000)
-        return KafkaProducer(
-            acks="all",
-            max_block_ms=milliseconds,
-            bootstrap_timeout_ms=milliseconds,
-            delivery_timeout_ms=milliseconds,
-            request_timeout_ms=milliseconds // 2,
-            metrics_enabled=False,
-            **self._config(),
-        )
+
+def _new_producer(config: Mapping[str, Any]) -> Any:
+    milliseconds = int(DELIVERY_SECONDS * 1000)
+    return KafkaProducer(
+        kafka_client=lambda **_: new_client(config, lambda _: None),
+        acks="all",
+        delivery_timeout_ms=milliseconds,
+        request_timeout_ms=milliseconds // 2,
+        max_block_ms=milliseconds,
+        bootstrap_timeout_ms=milliseconds,
+        metrics_enabled=False,
+        **config,
+    )
 
 
 def failure_of(discard: Discard, record: Record) -> bytes:

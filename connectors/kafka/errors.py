@@ -50,6 +50,9 @@ def translate(error: BaseException, place: Place) -> SourceError:
     """Return what the engine is told about an error of the client, or of the connection below it."""
     if isinstance(error, SourceError):
         return error
+    if isinstance(error, ExceptionGroup):  # one for each of several brokers: a refusal says more than a silence
+        told = [translate(each, place) for each in error.exceptions]
+        return next((each for each in told if not isinstance(each, Unreachable)), told[0])
     if isinstance(error, OptionsError):  # files that were fine at start
         return Refused(str(error))
     if isinstance(error, LOGIN):
@@ -57,11 +60,6 @@ def translate(error: BaseException, place: Place) -> SourceError:
         return Refused(f"SASL authentication failed: {place.servers} does not accept {place.login} ({said})")
     tls = _tls_error(error)
     return _of_tls(tls, place) if tls is not None else _of_client(error, place)
-
-
-def most_telling(errors: list[SourceError]) -> SourceError:
-    """Return the one of several brokers' errors to tell: a refusal says more than a silence."""
-    return next((error for error in errors if not isinstance(error, Unreachable)), errors[0])
 
 
 def _of_client(error: BaseException, place: Place) -> SourceError:

@@ -30,6 +30,8 @@ LONGEST_ANSWER = (
     100_000_000  # bytes; a fetch is answered with 50 MB and one batch of records at most, by Kafka's defaults
 )
 CONNECT_SECONDS = 10.0  # for a connection, TLS and login included
+ANSWER_SECONDS = 10.0
+ANSWERS = 3  # about a topic: one that was under way may not have been asked for it
 DIRECT = "direct"  # the client finds kinds of sockets by the scheme of a proxy's URL
 _numbers = itertools.count(1)
 
@@ -41,12 +43,9 @@ class ClientLoop:
     """
 
     def __init__(self, config: Mapping[str, Any], outage: Callable[[Exception], None]) -> None:
-        name = f"pollerd-{next(_numbers)}"
-        self._net = NetworkSelector(client_id=name, slow_task_threshold_secs=0)
-        self.manager = _Connections(
-            self._net, outage, client_id=name, receive_message_max_bytes=LONGEST_ANSWER, **config
-        )
-        self.client = KafkaNetClient(net=self._net, manager=self.manager)
+        self.client = new_client(config, outage)
+        self.manager = self.client._manager  # noqa: SLF001 - the client has no public way to its parts
+        self._net = self.client._net  # noqa: SLF001
         self._home = asyncio.get_running_loop()
         self._waiting: set[asyncio.Future[Any]] = set()
         self._net.start()
@@ -90,6 +89,16 @@ class ClientLoop:
         """Reach one of the bootstrap servers and learn the cluster from it. Raises errors of the client, one for each server as a group."""
         await self.call(self._connect_there)
 
+    async def know_there(self, topic: str) -> None:
+        """Learn of a topic, and of no other. Raises errors of the client."""
+        cluster = self.manager.cluster
+        cluster.set_topics([topic])
+        for _ in range(ANSWERS):
+            await self.manager.wait_for(cluster.request_update(), ANSWER_SECONDS * 1000)
+            if cluster.partitions_for_topic(topic) is not None:
+                return
+        raise client.UnknownTopicOrPartitionError(topic)
+
     async def close(self) -> None:
         """End connections and thread; whoever still waits gets ``Unreachable``. Never raises. Idempotent."""
         self.give_up(Unreachable("the connection is being closed"))
@@ -118,6 +127,14 @@ class ClientLoop:
             await self.manager.bootstrap_async(CONNECT_SECONDS * 1000)
             return
         raise ExceptionGroup("no broker", errors)
+
+
+def new_client(config: Mapping[str, Any], outage: Callable[[Exception], None]) -> Any:
+    """Return a client whose loop does not run yet."""
+    name = f"pollerd-{next(_numbers)}"
+    net = NetworkSelector(client_id=name, slow_task_threshold_secs=0)
+    manager = _Connections(net, outage, client_id=name, receive_message_max_bytes=LONGEST_ANSWER, **config)
+    return KafkaNetClient(net=net, manager=manager)
 
 
 class _Direct(KafkaNetSocket):  # type: ignore[misc] # the client has no types

@@ -32,7 +32,6 @@ HEARTBEAT_SECONDS = 3.0  # Kafka's own default
 REQUEST_SECONDS = 10.0  # for what is asked of the brokers besides reading
 RETRY_SECONDS = 0.1  # while a partition has no leader that can be reached
 LEAVE_SECONDS = 3.0
-ANSWERS = 3  # about the cluster: one that was under way may not have been asked for our topic
 
 Offsets = dict[TopicPartition, int]
 
@@ -82,6 +81,7 @@ class Member:
         self._topic = topic
         self._begin = begin
         self._consumer = consumer
+        self._loop = loop
         self._manager = loop.manager
         self._cluster = loop.manager.cluster
         self._group = consumer._coordinator  # noqa: SLF001 - see above, and so below
@@ -103,11 +103,7 @@ class Member:
     async def join_there(self) -> None:
         """Check that topic and group may be used, and begin to join. Raises errors of the client."""
         self._consumer.subscribe([self._topic], listener=self._listener)
-        for _ in range(ANSWERS):
-            await self._manager.wait_for(self._cluster.request_update(), REQUEST_SECONDS * 1000)
-            if self._cluster.partitions_for_topic(self._topic) is not None:
-                break
-        self._check_topic()
+        await self._loop.know_there(self._topic)
         if not await self._group.ensure_coordinator_ready_async(timeout_ms=REQUEST_SECONDS * 1000):
             raise client.KafkaTimeoutError("no broker coordinates the group")
         self._manager.call_soon(self._keep)

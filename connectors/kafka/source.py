@@ -35,7 +35,7 @@ from connectors.contract import (
     Unsettled,
 )
 from connectors.kafka.destination import TopicDestination
-from connectors.kafka.errors import Place, most_telling, translate
+from connectors.kafka.errors import Place, translate
 from connectors.kafka.loop import ClientLoop
 from connectors.kafka.member import Begin, Member, Offsets, name_of
 from connectors.kafka.options import KafkaOptions, check, is_topic_name
@@ -114,8 +114,6 @@ class KafkaSource:
                 await self._loop.call(self._member.begin_there)
         except BaseException as error:
             await self.close()
-            if isinstance(error, ExceptionGroup):
-                raise most_telling([self._translated(each) for each in error.exceptions]) from error
             if isinstance(error, Exception):
                 raise self._translated(error) from error
             raise
