@@ -150,6 +150,22 @@ class _Direct(KafkaNetSocket):  # type: ignore[misc] # the client has no types
             raise
 
 
+class _LastWords:
+    """What came is read before the end of the connection is; the client drops it (as of 3.0.12), and with it why a login failed."""
+
+    def _sock_recv(self) -> tuple[bytes, Exception | None]:
+        data, error = super()._sock_recv()  # type: ignore[misc]
+        return data, None if data else error
+
+
+class _Tcp(_LastWords, KafkaTCPTransport):  # type: ignore[misc] # the client has no types
+    pass
+
+
+class _Tls(_LastWords, KafkaSSLTransport):  # type: ignore[misc] # the client has no types
+    pass
+
+
 class _Connections(KafkaConnectionManager):  # type: ignore[misc] # the client has no types
     """The client's connections; tells when the last one is lost."""
 
@@ -171,7 +187,7 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc] # the client h
         """As the client's own, which waits without end for a handshake, and leaves what fails open (as of 3.0.12)."""
         options = self.config["socket_options"]
         sock = await create_connection(self._net, node.host, node.port, options, f"{DIRECT}://", timeout_at)
-        kind = KafkaSSLTransport if self.ssl_enabled else KafkaTCPTransport
+        kind = _Tls if self.ssl_enabled else _Tcp
         context = {"ssl_context": self.config["ssl_context"]} if self.ssl_enabled else {}
         transport = kind(self._net, sock, host=node.host, **context)
         try:
