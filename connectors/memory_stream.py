@@ -7,8 +7,8 @@ fits them.
 
     >>> stream("clicks").send("home", key="visitor 7")
 
-How far a reader is, is one position a partition, kept by the engine (``prefix``), or with ``prefix: false`` the records that it has taken and
-not settled, kept here: those come first when it opens again. Not for use from several threads.
+How far a reader is, is one position a partition, kept by the engine (``prefix``), or with ``prefix: false`` the records that it has taken
+and not settled, kept here: those come first when it opens again. Not for use from several threads.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
-from connectors.contract import Settlement, Unsettled
+from connectors.contract import Settlement, Source, Unsettled
 from connectors.memory_stream import MemoryStream, MemoryStreamOptions, MemoryStreamSource, stream
 from poller.aio.stop import Stop
 from poller.dispatch.slots import Slots
@@ -99,6 +99,7 @@ class StreamScene:
         prefix: bool = True,
         destination: bool = False,
         before: StreamScene | None = None,
+        source: Source | None = None,
         watch: Callable[[Fact], None] = lambda fact: None,
         **options: Any,
     ) -> None:
@@ -106,22 +107,31 @@ class StreamScene:
         self.facts: list[Fact] = []
         self.watch = watch
         self.stop = Stop()
-        self.name = before.name if before else str(uuid.uuid4())
+        self.name: str = before.name if before else str(uuid.uuid4())
         self.stream: MemoryStream = stream(self.name, partitions)
-        self.checkpoints = before.checkpoints if before else FakeCheckpoints()
-        self.destination = before.destination if before else FakeDestination() if destination else None
+        self.checkpoints: FakeCheckpoints = before.checkpoints if before else FakeCheckpoints()
+        self.destination: FakeDestination | None = (
+            before.destination if before else FakeDestination() if destination else None
+        )
         self.source = WatchedSource(MemoryStreamOptions(stream=self.name, prefix=prefix))
         self.slots = Slots(concurrency, {})
-        plan = {"batch_size": 10, "window": 0.0, "timeout": 3.0, "criteria": None, "item_failures": False} | options
+        plan: dict[str, Any] = {
+            "batch_size": 10,
+            "window": 0.0,
+            "timeout": 3.0,
+            "criteria": None,
+            "item_failures": False,
+        }
+        plan |= {"starting_position": "TRIM_HORIZON"} | options
         self.mapping = StreamMapping(
             StreamPlan(
                 name="m",
                 function="f",
                 function_arn="arn:aws:lambda:us-east-1:000000000000:function:f",
                 envelope=lambda identity: envelope("kinesis", identity, window=False),
-                **({"starting_position": "TRIM_HORIZON"} | plan),
+                **plan,
             ),
-            self.source,
+            source or self.source,
             checkpoints=self.checkpoints,
             destination=self.destination,
             claim=self.slots.claim("f", "m"),

@@ -40,7 +40,7 @@ LONG_POLL = 20.0
 """Seconds that a fetch may wait while nothing is on hold."""
 SHORT_POLL = 0.02
 """Seconds while something is: it gets room again meanwhile, and only the next fetch brings more of it."""
-STUCK = 0.25
+STUCK = 0.03
 """Seconds that the reader waits for room while all it knows is on hold; then it asks all the same, for partitions that are new."""
 NAP = 0.2
 """Seconds between fetches that return nothing without having waited."""
