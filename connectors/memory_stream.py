@@ -14,7 +14,6 @@ and not settled, kept here: those come first when it opens again. Not for use fr
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import time
 from bisect import bisect_right
@@ -146,16 +145,18 @@ class MemoryStream:
             if not watcher.done():
                 watcher.set_result(None)
 
-    async def changed(self, until: float) -> None:
-        """Wait until something changes, or until a loop time."""
+    async def changed(self, until: float) -> bool:
+        """Wait until something changes, or until a loop time; whether something did."""
         watcher = asyncio.get_running_loop().create_future()
         self._watchers.add(watcher)
-        with contextlib.suppress(TimeoutError):
-            try:
-                async with asyncio.timeout_at(until):
-                    await watcher
-            finally:
-                self._watchers.discard(watcher)
+        try:
+            async with asyncio.timeout_at(until):
+                await watcher
+        except TimeoutError:
+            return False
+        finally:
+            self._watchers.discard(watcher)
+        return True
 
     def _add(self, *parents: str) -> str:
         name = f"partition-{next(self._names):04}"
@@ -245,9 +246,8 @@ class MemoryStreamSource:
             records: list[Record] = []
             for name in self._readable():
                 records += await self._next(name, min(room, MAX_FETCH) - len(records))
-            if records or asyncio.get_running_loop().time() >= until:
+            if records or not await self._stream.changed(until):
                 return records
-            await self._stream.changed(until)
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Unsettled]:
         """With positions: each partition is as far as the last one. Without: what is done with is pending no more."""
