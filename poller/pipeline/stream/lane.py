@@ -54,9 +54,9 @@ class Lane:
         if (self._task is None or self._task.done()) and (self._line or self._window_over()):
             self._task = self._partition.start(self.run(), tasks)
 
-    def offer(self, items: Sequence[Item]) -> None:
-        """These wait behind the others."""
-        self._line.extend(items, self._tools.clock.now())
+    def offer(self, items: Sequence[Item], size: int) -> None:
+        """These wait behind the others. size: of their shares, bytes."""
+        self._line.extend(items, size, self._tools.clock.now())
         self._more.set()
 
     def forget(self) -> list[Item]:
