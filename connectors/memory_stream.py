@@ -191,6 +191,7 @@ class MemoryStreamSource:
         self._read: dict[str, int] = {}  # until where, of partitions that are open
         self._done: dict[str, int] = {}  # until where it is settled
         self._again: dict[str, list[_Entry]] = {}  # pending from before, not read since
+        self._first = 0
         self._open = False
 
     @property
@@ -255,8 +256,9 @@ class MemoryStreamSource:
         done = [each.record for each in settlements if each.outcome is not Outcome.RELEASED]
         positions = {record.partition: record.position for record in done}
         if self._options.prefix:
-            await self._reader.checkpoints.save(positions)
-            self._done |= {name: int(position) for name, position in positions.items()}
+            ahead = {name: int(text) for name, text in positions.items() if int(text) > self._done.get(name, 0)}
+            await self._reader.checkpoints.save({name: str(number) for name, number in ahead.items()})
+            self._done |= ahead
         for record in done if not self._options.prefix else ():
             self._group.pending.get(record.partition, {}).pop(int(record.position), None)
         self._stream.wake()  # children may be next
@@ -293,10 +295,12 @@ class MemoryStreamSource:
         return {name: int(position) for name, position in self._reader.checkpoints.positions().items()}
 
     def _readable(self) -> list[str]:
-        """Partitions whose parents are settled, and that are neither on hold nor away."""
+        """Partitions whose parents are settled, and that are neither on hold nor away; another one first each time."""
+        names = self._stream.partitions
+        self._first = (self._first + 1) % len(names)
         return [
             name
-            for name in self._stream.partitions
+            for name in names[self._first :] + names[: self._first]
             if name not in self._held | self._away
             and all(self._finished(parent) for parent in self._stream[name].parents)
         ]
