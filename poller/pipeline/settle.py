@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from connectors.contract import Settlement, Unsettled
+from connectors.contract import Outcome, Settlement, Unsettled
 from poller.aio.clock import Clock
 from poller.aio.grouping import Grouped
 from poller.observe.events import Emit, RecordsSettled, RecordsUnsettledError
@@ -58,10 +58,11 @@ class Settler:
             self._leases.leave(settlement.record for settlement in settlements)
             refused = await self._until_taken(settlements)
             self._leases.drop(settlement.record for settlement in settlements)
-        taken = Counter(settlement.outcome for settlement in settlements)
-        taken.subtract(unsettled.settlement.outcome for unsettled in refused)
-        for outcome, count in (+taken).items():
-            self._emit(RecordsSettled(mapping=self._mapping, outcome=outcome.value, count=count))
+        told = [settlement.outcome for settlement in settlements]
+        final = [unsettled.settlement.outcome for unsettled in refused]
+        for outcome in Outcome:
+            if count := told.count(outcome) - final.count(outcome):
+                self._emit(RecordsSettled(mapping=self._mapping, outcome=outcome.value, count=count))
         for reason, count in Counter(unsettled.reason for unsettled in refused).items():
             self._emit(RecordsUnsettledError(mapping=self._mapping, count=count, reason=reason, final=True))
 

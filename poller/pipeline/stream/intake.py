@@ -6,7 +6,7 @@ What no filter lets through is done, and so is what was done before a restart (m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from itertools import groupby
 from operator import attrgetter
 
@@ -15,7 +15,7 @@ from poller.observe.events import Emit, RecordsFiltered, RecordsResumed
 from poller.pipeline.batch import Item
 from poller.pipeline.stream.events import Events
 from poller.pipeline.stream.marks import lane_of
-from poller.pipeline.stream.partition import Partition
+from poller.pipeline.stream.partition import Partition, size_of
 from poller.pipeline.stream.room import Room
 
 AT_ONCE = 250
@@ -58,39 +58,43 @@ class Intake:
         return list(touched)
 
     def _sort(self, home: Partition, records: list[Record]) -> None:
-        items = list(self._items(home, records))
-        home.add(items)
+        items = self._items(home, records)
         waiting = [item for item in items if item.outcome is None]
-        filtered = sum(item.outcome is Outcome.FILTERED for item in items)
-        resumed = len(items) - len(waiting) - filtered
-        if filtered:
-            self._emit(RecordsFiltered(mapping=self._mapping, count=filtered))
-        if resumed:
-            self._emit(RecordsResumed(mapping=self._mapping, partition=home.name, count=resumed))
+        size = size_of(waiting)
+        home.add(items, size)
+        if len(waiting) < len(items):
+            self._tell(home, items)
         if waiting:
-            self._room.learn(len(waiting), sum(len(item.part) for item in waiting))
-            _hand_over(home, waiting)
+            self._room.learn(len(waiting), size)
+            _hand_over(home, waiting, size)
 
-    def _items(self, home: Partition, records: list[Record]) -> Iterator[Item]:
-        for record in records:
-            if home.in_hand(record):
-                continue
-            if home.was_done(record):
-                yield Item(record, b"", Outcome.DELIVERED)
-            elif (part := self._events.part(record)) is None:
-                yield Item(record, b"", Outcome.FILTERED)
-            else:
-                yield Item(record, part)
+    def _items(self, home: Partition, records: list[Record]) -> list[Item]:
+        if home.all_new:
+            return [self._item(record) for record in records]
+        fresh = [record for record in records if not home.in_hand(record)]
+        return [Item(each, b"", Outcome.DELIVERED) if home.was_done(each) else self._item(each) for each in fresh]
+
+    def _item(self, record: Record) -> Item:
+        part = self._events.part(record)
+        return Item(record, b"", Outcome.FILTERED) if part is None else Item(record, part)
+
+    def _tell(self, home: Partition, items: list[Item]) -> None:
+        """Of those that are done already."""
+        outcomes = [item.outcome for item in items]
+        if filtered := outcomes.count(Outcome.FILTERED):
+            self._emit(RecordsFiltered(mapping=self._mapping, count=filtered))
+        if resumed := outcomes.count(Outcome.DELIVERED):
+            self._emit(RecordsResumed(mapping=self._mapping, partition=home.name, count=resumed))
 
 
-def _hand_over(home: Partition, items: list[Item]) -> None:
-    """To the lanes they belong to."""
+def _hand_over(home: Partition, items: list[Item], size: int) -> None:
+    """To the lanes they belong to. size: of their shares, bytes."""
     if len(home.lanes) == 1:
-        home.lanes[0].offer(items)
+        home.lanes[0].offer(items, size)
         return
-    sorted_: list[list[Item]] = [[] for _ in home.lanes]
+    portions: list[list[Item]] = [[] for _ in home.lanes]
     for item in items:
-        sorted_[lane_of(item.record, len(sorted_))].append(item)
-    for lane, share in zip(home.lanes, sorted_, strict=True):
-        if share:
-            lane.offer(share)
+        portions[lane_of(item.record, len(portions))].append(item)
+    for lane, portion in zip(home.lanes, portions, strict=True):
+        if portion:
+            lane.offer(portion, size_of(portion))

@@ -39,8 +39,8 @@ class Ledger(Protocol):
         """What the source may be told now; each once, in order."""
         ...
 
-    def told(self, settlements: Sequence[Settlement]) -> None:
-        """It was told these, which came from ``ready``. A restart goes on without them."""
+    def told(self, settlements: list[Settlement]) -> None:
+        """It was told these, all of what ``ready`` returned once. A restart goes on without them."""
         ...
 
     def records(self) -> list[Record]:
@@ -53,13 +53,13 @@ class InOrder(Ledger):
 
     def __init__(self) -> None:
         self._items: deque[Item] = deque()
-        self._telling: deque[Record] = deque()
+        self._telling: deque[list[Settlement]] = deque()
 
     @property
     def first(self) -> Record | None:
         """The oldest."""
         if self._telling:
-            return self._telling[0]
+            return self._telling[0][0].record
         return self._items[0].record if self._items else None
 
     def add(self, items: Sequence[Item]) -> None:
@@ -81,17 +81,18 @@ class InOrder(Ledger):
         items, settlements = self._items, []
         while items and (outcome := items[0].outcome) is not None:
             settlements.append(Settlement(items.popleft().record, outcome))
-        self._telling.extend([settlement.record for settlement in settlements])
+        if settlements:
+            self._telling.append(settlements)
         return settlements
 
-    def told(self, settlements: Sequence[Settlement]) -> None:
-        """They are told in the order they got ready, so they are the first of those."""
-        for _ in settlements:
-            self._telling.popleft()
+    def told(self, settlements: list[Settlement]) -> None:
+        """In whatever order tasks hear of it: the source was told in the order they got ready."""
+        self._telling.remove(settlements)
 
     def records(self) -> list[Record]:
         """Those being told, then the others."""
-        return [*self._telling, *(item.record for item in self._items)]
+        telling = [settlement.record for settlements in self._telling for settlement in settlements]
+        return telling + [item.record for item in self._items]
 
 
 class AnyOrder(Ledger):
@@ -122,7 +123,7 @@ class AnyOrder(Ledger):
         settlements, self._ready = self._ready, []
         return settlements
 
-    def told(self, settlements: Sequence[Settlement]) -> None:
+    def told(self, settlements: list[Settlement]) -> None:
         """In any order."""
         for settlement in settlements:
             del self._open[settlement.record]

@@ -8,7 +8,7 @@ sources); the first, when the first record came. Only records that passed the fi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from connectors.contract import Record
 from poller.pipeline.batch import Batch, Item, Limits
@@ -44,10 +44,10 @@ class Line:
         """Whether there is more than a batch, or just one, so that nobody need wait for the window's end."""
         return len(self._items) >= self._limits.size or self._bytes - 1 > self._limits.max_bytes
 
-    def extend(self, items: Iterable[Item], now: float) -> None:
-        """These come behind the others."""
+    def extend(self, items: Sequence[Item], size: int, now: float) -> None:
+        """These come behind the others. size: of their shares, bytes."""
         self._items.extend(items)
-        self._bytes += sum(len(item.part) + 1 for item in items)
+        self._bytes += size + len(items)
         if self._began is None:
             self._began = now
 
@@ -64,7 +64,7 @@ class Line:
         if due is None or not (now >= due or self.full or (fits and not fits(self._items[-1].record))):
             return None
         batch = Batch(self._items[0].record.lane, due - self._limits.window, self._limits.overhead - 1)
-        batch.reason = self._fill(batch, fits)
+        batch.reason = self._fill(batch, fits) if fits or self._bytes > self._limits.max_bytes else self._take(batch)
         self._bytes -= batch.size_bytes - self._limits.overhead + 1
         return batch
 
@@ -87,6 +87,16 @@ class Line:
                 return "window"
             items.append(waiting.popleft())
             batch.size_bytes = size
-        if len(items) == limits.size:
+        return self._ended_by_time(batch)
+
+    def _take(self, batch: Batch) -> str:
+        """The same where all that waits fits into an event: nothing but the number needs a look."""
+        waiting = self._items
+        batch.items = [waiting.popleft() for _ in range(min(len(waiting), self._limits.size))]
+        batch.size_bytes += sum([len(item.part) for item in batch.items]) + len(batch.items)
+        return self._ended_by_time(batch)
+
+    def _ended_by_time(self, batch: Batch) -> str:
+        if len(batch.items) == self._limits.size:
             return "size"
-        return "window" if limits.window else "poll"
+        return "window" if self._limits.window else "poll"

@@ -46,6 +46,11 @@ class Partition:
         task.add_done_callback(self.tasks.discard)
         return task
 
+    @property
+    def all_new(self) -> bool:
+        """Whether whatever is fetched is to be run; as ever, but for a while after a start and after the source was opened anew."""
+        return self.done is None and not self._again
+
     def expect_again(self) -> None:
         """The source is opened anew, and hands out once more what it was not told of."""
         self._again = {record.position for record in self.ledger.records()}
@@ -62,10 +67,10 @@ class Partition:
             self.done = None
         return self.done is not None and record in self.done
 
-    def add(self, items: Sequence[Item]) -> None:
-        """These were fetched; in order. Lanes get theirs from whoever sorts."""
+    def add(self, items: Sequence[Item], size: int) -> None:
+        """These were fetched; in order. Lanes get theirs from whoever sorts. size: of their shares, bytes."""
         self.ledger.add(items)
-        self.share.add(len(items), sum(len(item.part) for item in items))
+        self.share.add(len(items), size)
 
     def marks(self) -> dict[str, str]:
         """How far its lanes are ahead, and the window in progress."""
@@ -78,5 +83,10 @@ class Partition:
         """Give it up: what waits is forgotten; returns how many records. ``tasks`` end by themselves as soon as what runs is settled."""
         self.leaving.begin("left")
         waiting = [item for lane in self.lanes for item in lane.forget()]
-        self.share.add(-len(waiting), -sum(len(item.part) for item in waiting))
+        self.share.add(-len(waiting), -size_of(waiting))
         return len(waiting)
+
+
+def size_of(items: Sequence[Item]) -> int:
+    """Of their shares, bytes."""
+    return sum([len(item.part) for item in items])

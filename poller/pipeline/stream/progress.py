@@ -17,7 +17,7 @@ from poller.observe.events import Emit, SourceFailedError
 from poller.pipeline.batch import Item
 from poller.pipeline.settle import LAST_SECONDS, Settler
 from poller.pipeline.stream.checkpoints import LaneCheckpoints, Marks
-from poller.pipeline.stream.partition import Partition
+from poller.pipeline.stream.partition import Partition, size_of
 
 DELAYS = Backoff(first=0.25, cap=30.0)
 
@@ -36,7 +36,7 @@ class Progress:
     async def finish(self, partition: Partition, items: Sequence[Item], outcome: Outcome) -> None:
         """This has become of these; returns when a restart would know."""
         partition.ledger.finish(items, outcome)
-        partition.share.add(0, -sum(len(item.part) for item in items))
+        partition.share.add(0, -size_of(items))
         if partition.window:
             await self.mark(partition)
             await self._settle(partition)
