@@ -24,8 +24,8 @@ from connectors.aws import AwsOptions, parse_arn
 from connectors.aws_service import AwsService, said, time_of
 from connectors.contract import Capabilities, Identity, Missing, OptionsError, Record, SourceError
 from connectors.kinesis_aggregate import Inner, KeyRange
+from connectors.shard_reading import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
 from connectors.shard_source import ShardSource
-from connectors.shard_walk import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
 from connectors.shards import Shard
 
 LARGEST_PAGE = 10_000  # records of one GetRecords (Kinesis API, GetRecords)
