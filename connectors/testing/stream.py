@@ -28,7 +28,6 @@ from connectors.testing.steps import (
     unsettled,
 )
 
-
 ROUNDS = 100
 """Fetches of 20 records after which the others' turn must have come, even where no time passes; a client may well read 500 ahead."""
 
