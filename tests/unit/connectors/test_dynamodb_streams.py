@@ -155,12 +155,13 @@ async def test_from_latest_on_after_a_restart_what_came_before_the_first_opening
     await source.close()
 
 
-async def test_shards_are_polled_four_times_a_second(aws: FakeAws) -> None:
-    source = dynamodb()
-    await source.open()
-    assert await source.fetch(10, 1.9) == []
-    assert len(aws.of("get_records")) == 8
-    await source.close()
+async def test_shards_are_polled_four_times_a_second_or_as_told(aws: FakeAws) -> None:
+    for source, reads in ((dynamodb(), 8), (dynamodb(table="orders", poll_seconds=0.95), 3)):
+        await source.open()
+        aws.calls.clear()
+        assert await source.fetch(10, 1.94) == []
+        assert len(aws.of("get_records")) == reads
+        await source.close()
 
 
 async def test_trimmed_records_move_the_checkpoint_and_say_so(aws: FakeAws) -> None:
