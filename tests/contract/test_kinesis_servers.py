@@ -8,11 +8,14 @@ that it has no record of is a missing resource. Neither throttles, asks for perm
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from connectors.contract import Missing, Record, Source
+from connectors import aws_client
+from connectors.contract import Missing, Record, Source, Unreachable
 from connectors.kinesis import KinesisOptions, KinesisSource
 from connectors.shards import END
 from connectors.testing import Relay, opened, receive, unsettled
@@ -265,3 +268,90 @@ async def test_many_streams_of_one_server_are_read_at_once(ministack: Server) ->
         for source, stream in zip(sources, streams, strict=True):
             await source.close()
             await stream.delete()
+
+
+async def test_a_server_that_no_longer_answers_counts_as_unreachable(
+    rig: KinesisRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws_client, "ANSWER_SECONDS", 1.0)
+    async with opened(rig) as source:
+        await source.fetch(10, 0)
+        rig.relay.stall()
+        with pytest.raises(Unreachable, match="did not answer in time"):
+            await asyncio.wait_for(fetch_on(source), PATIENCE)
+        await source.close()
+        await rig.cut()
+        await rig.mend()
+        await source.open()
+        await put(rig, 0, 1)
+        assert len(await receive(source, 1, PATIENCE)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_splits_merges_outages_and_restarts_at_random_lose_nothing_and_keep_the_order(
+    mock: KinesisRig, seed: int
+) -> None:
+    """Each key's records are settled at least once, and for the first time in their order."""
+    chance = random.Random(seed)
+    first: dict[int, str] = {}
+
+    async def settle(source: Source, records: Sequence[Record]) -> None:
+        await source.settle(settled(records))
+        for record in records:
+            first.setdefault(number(record), str(record.key))
+
+    for round_ in range(8):
+        async with opened(mock) as source:
+            await put(mock, round_ * 40, 40)
+            for _ in range(2):
+                await chance.choice([reshard, reshard, outage, nothing])(mock, chance)
+                await settle(source, await fetched_or_nothing(source, chance.randint(1, 30)))
+            rest = await fetched_or_nothing(source, 30)
+            await settle(source, _some_of_each(rest, chance))  # and no more after that: a restart leaves no gap
+    async with opened(mock) as source, asyncio.timeout(2 * PATIENCE):
+        while len(first) < 320:
+            await settle(source, await source.fetch(50, 1))
+    for key in set(first.values()):
+        order = [n for n, of in first.items() if of == key]
+        assert order == sorted(order), f"{key}: {order}"
+
+
+def _some_of_each(records: Sequence[Record], chance: random.Random) -> list[Record]:
+    """A beginning of each shard's records: what an engine that is stopped may have settled."""
+    ends = {record.partition: chance.random() for record in records}
+    counts = {shard: sum(record.partition == shard for record in records) for shard in ends}
+    taken: Counter[str] = Counter()
+    found = []
+    for record in records:
+        if taken[record.partition] < counts[record.partition] * ends[record.partition]:
+            taken[record.partition] += 1
+            found.append(record)
+    return found
+
+
+async def fetched_or_nothing(source: Source, room: int) -> list[Record]:
+    try:
+        return await source.fetch(room, 1.5)
+    except Unreachable:
+        return []
+
+
+async def reshard(rig: KinesisRig, chance: random.Random) -> None:
+    """Split a shard, or merge two neighbours."""
+    shards = [s for s in await rig.producer.shards() if "EndingSequenceNumber" not in s["SequenceNumberRange"]]
+    shards.sort(key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
+    at = chance.randrange(len(shards) - 1)
+    if len(shards) < 3 or (len(shards) < 7 and chance.random() < 0.5):
+        await rig.producer.split(shards[at]["ShardId"])
+    else:
+        await rig.producer.merge(shards[at]["ShardId"], shards[at + 1]["ShardId"])
+
+
+async def outage(rig: KinesisRig, _chance: random.Random) -> None:
+    await rig.cut()
+    await rig.mend()
+
+
+async def nothing(_rig: KinesisRig, _chance: random.Random) -> None:
+    pass
