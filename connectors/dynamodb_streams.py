@@ -1,8 +1,9 @@
 """Amazon DynamoDB Streams, and servers that speak like it: all shards of one table's stream.
 
-Each shard is asked four times a second, as often as Lambda does. Shards end every few hours even when nobody resizes the table; their
-children are read when all that they held is settled. A stream keeps records for 24 hours: what is not read by then is gone.
-Checkpoints are the engine's; shards.py has the words. More than two readers of a shard get throttled (DynamoDB DG, Change data capture).
+Each shard is asked four times a second, as often as Lambda does, or less often while it has nothing. Shards end every few hours even
+when nobody resizes the table; their children are read when all that they held is settled. A stream keeps records for 24 hours: what is
+not read by then is gone. Checkpoints are the engine's; shards.py has the words. More than two readers of a shard get throttled
+(DynamoDB DG, Change data capture).
 
 A table's stream that was switched off and on again is another stream: a source that was given the table goes on with the new one when
 the old one is read to its end; after a restart it begins with the new one, and what was not read of the old one is left.
@@ -27,13 +28,13 @@ from connectors import aws_client, shards
 from connectors.aws import AwsOptions, parse_arn
 from connectors.aws_service import AwsService, said, time_of
 from connectors.contract import Capabilities, Identity, Missing, OptionsError, Record, SourceError, Unreachable
+from connectors.shard_reading import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
 from connectors.shard_source import ShardSource
-from connectors.shard_walk import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
 from connectors.shards import Shard
 
 SPEECH = "DynamoDB Streams"
 LARGEST_PAGE = 1000  # records of one GetRecords (DynamoDB Streams API, GetRecords)
-POLL_SECONDS = 0.25
+READ_SECONDS = 0.25
 FORM = "arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE/stream/LABEL"
 
 CAPABILITIES = Capabilities(
@@ -59,6 +60,8 @@ class DynamodbStreamsOptions(AwsOptions):
         metadata={"example": "arn:aws:dynamodb:us-east-1:000000000000:table/orders/stream/2026-05-11T21:21:33.291"},
     )
     """ARN of the stream. Either this or table."""
+    poll_seconds: float = field(default=READ_SECONDS, metadata={"minimum": READ_SECONDS, "maximum": 60})
+    """Seconds between two reads of a shard that had nothing new; Lambda's own is 0.25. While records come it is that."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class DynamodbStreamsSource(ShardSource):
         if not self._stream.arn:
             self._tables = self._client_of("dynamodb", options)
             services.append(self._tables)
-        super().__init__(services, Pace(idle=POLL_SECONDS, busy=POLL_SECONDS), LARGEST_PAGE)
+        super().__init__(services, Pace(idle=options.poll_seconds, busy=READ_SECONDS), LARGEST_PAGE)
 
     @property
     def capabilities(self) -> Capabilities:
