@@ -48,11 +48,13 @@ class Topic:
 
     def trim(self, offset: int) -> None:
         """Delete what is before an offset of partition 0, as retention would."""
-        _done(self._admin().delete_records([TopicPartition(self.name, 0, offset)]))
+        admin = self._admin()
+        _done(admin.delete_records([TopicPartition(self.name, 0, offset)]))
 
     def grow(self, partitions: int) -> None:
         """Have more partitions."""
-        _done(self._admin().create_partitions([NewPartitions(self.name, partitions)]))
+        admin = self._admin()
+        _done(admin.create_partitions([NewPartitions(self.name, partitions)]))
 
     def make(self, partitions: int = 3, replicas: int = 1) -> None:
         """Make it, and wait until all its partitions have leaders."""
@@ -66,7 +68,8 @@ class Topic:
 
     def delete(self) -> None:
         """Delete it, and wait until it is gone."""
-        _done(self._admin().delete_topics([self.name]))
+        admin = self._admin()
+        _done(admin.delete_topics([self.name]))
         while self.exists():
             pass
 
@@ -102,5 +105,6 @@ def put(producer: Producer, name: str, messages: Sequence[Sent]) -> None:
 
 
 def _done(futures: object) -> None:
+    """Wait for what was asked of an operator's client, which has to live until then."""
     for future in futures.values():  # type: ignore[attr-defined]
         future.result(PATIENCE)
