@@ -30,6 +30,8 @@ from connectors.kafka.loop import ClientLoop
 TICK_SECONDS = 0.5  # how often membership is looked after; a rebalance is learnt of by the heartbeat, every 3 s at most
 HEARTBEAT_SECONDS = 3.0  # Kafka's own default
 REQUEST_SECONDS = 10.0  # for what is asked of the brokers besides reading
+BUSY_WAIT_SECONDS, IDLE_WAIT_SECONDS = 0.1, 1.0  # how long a broker keeps a fetch that has nothing to bring
+QUIET_SECONDS = 2.0  # without a record until it is idle
 RETRY_SECONDS = 0.1  # while a partition has no leader that can be reached
 LEAVE_SECONDS = 3.0
 
@@ -91,6 +93,7 @@ class Member:
         self._nudge = WakeupNotifier(loop.client._net)  # noqa: SLF001
         self._wake = Future()
         self._until = 0.0
+        self._busy_until = 0.0
         self._leaving = False
         self._failure: Exception | None = None
         self._placing = Future().success(None)
@@ -135,7 +138,7 @@ class Member:
                 await self._go_back({partition: offset.offset if offset else None for partition, offset in known})
                 continue
             if not partial:
-                await self._fetcher._send_fetches_async()  # noqa: SLF001
+                await self._ask(records)
             if records or time.monotonic() >= self._until:
                 return records
             await self._something()
@@ -290,6 +293,14 @@ class Member:
             self._fetcher._next_partition_records = None  # noqa: SLF001 - used up, which the client takes for full
         records, partial = self._fetcher.fetched_records(room)
         return records, partial
+
+    async def _ask(self, records: object) -> None:
+        """Send fetches, to wait at the broker longer the quieter it is: a partition that comes off hold has to wait for them."""
+        now = time.monotonic()
+        self._busy_until = now + QUIET_SECONDS if records else self._busy_until
+        waiting = BUSY_WAIT_SECONDS if now < self._busy_until else IDLE_WAIT_SECONDS
+        self._fetcher.config["fetch_max_wait_ms"] = int(waiting * 1000)
+        await self._fetcher._send_fetches_async()  # noqa: SLF001
 
     def _is_ours(self, partition: TopicPartition) -> bool:
         return self._state.is_assigned(partition) or partition in self._going

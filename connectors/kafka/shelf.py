@@ -29,6 +29,8 @@ class Shelf:
         """Up to ``room`` records of partitions that are not held, those of each in order; the partition waiting longest comes first."""
         taken: list[Record] = []
         for partition in [name for name in self._records if name not in held]:
+            if len(taken) >= room:
+                break
             records = self._records.pop(partition)
             while records and len(taken) < room:
                 taken.append(records.popleft())

@@ -15,7 +15,7 @@ Not here: where the client runs (``loop.py``) and how membership works (``member
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from kafka import TopicPartition
@@ -221,7 +221,7 @@ class KafkaSource:
     async def _read_there(self, member: Member, room: int, seconds: float, held: Collection[str]) -> None:
         """On the client's loop. What comes is put on the shelf at once: partitions that go are taken off it in the order of events."""
         found = await member.read_there(room, seconds, held)
-        records = [_record(each) for part in found.values() for each in part]
+        records = [each for partition, messages in found.items() for each in _records(partition, messages)]
         if records and self._loop is not None:
             self._loop.tell(self._put, self._loop, records)
 
@@ -319,30 +319,32 @@ class KafkaSource:
         return Place(", ".join(options.bootstrap_servers), topic or options.topic, self._group(), login)
 
 
-def _record(message: Any) -> Record:
-    partition = f"{message.topic}-{message.partition}"
-    metadata = {
-        "topic": message.topic,
-        "partition": message.partition,
-        "offset": message.offset,
-        "timestamp": message.timestamp,
-        "timestampType": TIMESTAMP_TYPES.get(message.timestamp_type, "CREATE_TIME"),
-        "key": message.key,
-        "headers": message.headers,
-    }
-    if message.value is None:
-        metadata["tombstone"] = True
-    return Record(
-        id=f"{partition}:{message.offset}",
-        body=message.value or b"",
-        lane=partition,
-        metadata=metadata,
-        handle=(TopicPartition(message.topic, message.partition), message.offset),
-        partition=partition,
-        position=str(message.offset),
-        key=message.key,
-        arrived=message.timestamp / 1000 if message.timestamp >= 0 else None,
-    )
+def _records(partition: TopicPartition, messages: Sequence[Any]) -> Iterator[Record]:
+    name = name_of(partition)
+    for message in messages:
+        metadata = {
+            "topic": message.topic,
+            "partition": message.partition,
+            "offset": message.offset,
+            "timestamp": message.timestamp,
+            "timestampType": TIMESTAMP_TYPES.get(message.timestamp_type, "CREATE_TIME"),
+            "key": message.key,
+            "headers": message.headers,
+        }
+        if message.value is None:
+            metadata["tombstone"] = True
+        position = str(message.offset)
+        yield Record(
+            id=f"{name}:{position}",
+            body=message.value or b"",
+            lane=name,
+            metadata=metadata,
+            handle=(partition, message.offset),
+            partition=name,
+            position=position,
+            key=message.key,
+            arrived=message.timestamp / 1000 if message.timestamp >= 0 else None,
+        )
 
 
 def _resolve(future: Future) -> None:

@@ -52,6 +52,9 @@ class Relay:
         connection = asyncio.current_task()
         if connection is None:
             raise AssertionError("a stream's callback runs in a task of its own")
+        if self._server is None:  # accepted in the moment of the cut
+            writer.transport.abort()
+            return
         self._connections.add(connection)
         try:
             await self._pass_on(reader, writer)
