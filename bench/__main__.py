@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import cold, crowd, growth, idle, large, queue_to_function, report, unpack, warm
+from bench import cold, crowd, growth, idle, large, queue_to_function, report, streaming, unpack, warm
 from bench.figures import Line, Skipped
 from bench.programs import Failed
 from bench.run import Bench
@@ -29,6 +29,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "f": growth.measure,
     "g": unpack.measure,
     "h": large.measure,
+    "i": streaming.measure,
 }
 
 

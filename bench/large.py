@@ -1,6 +1,6 @@
 """(h) Large events and answers: an echo of 1 MB and of 6 MB, one at a time, through our HTTP front and through RIE.
 
-Buffered answers only: the Python client of AWS cannot stream any.
+Buffered answers, as AWS's Python client sends them; streaming.py has the others.
 """
 
 from __future__ import annotations

@@ -7,10 +7,12 @@ with the very client that drives RIE. Log lines are written on both sides.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Line, Rounds, Skipped, ratio
@@ -85,37 +87,60 @@ def _direct(bench: Bench, count: int) -> Sample:
 
 def door(bench: Bench, count: int, size: int = 0, warm_up: int = WARM_UP) -> Sample:
     """Ours through the HTTP front. size: bytes to be echoed, 0: the usual event."""
-    port = free_port()
-    with bench.folder() as folder:
-        command = [sys.executable, "-m", "bench.consumers.door", str(folder), str(port)]
-        with running(command, log=folder / "door.log") as program:
-            return _through_http(program, port, folder, (count, size, warm_up))
+    with front(bench, "bench.consumers.door") as server:
+        return server.driven("bench.consumers.invoke", count, size, warm_up)
 
 
 def emulator(bench: Bench, count: int, size: int = 0, warm_up: int = WARM_UP) -> Sample:
     """The same of RIE. Raises Unavailable."""
+    with emulated(bench, [sys.executable, "-m", "awslambdaric", "app.handler"]) as server:
+        return server.driven("bench.consumers.invoke", count, size, warm_up)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A program that invokes whatever is sent to its port. folder: for logs."""
+
+    program: Program
+    port: int
+    folder: Path
+
+    def driven(self, client: str, count: int, size: int, warm_up: int) -> Sample:
+        """Figures of a client, and the server's CPU, measured from outside. The warm-up is left out of both by running the client twice.
+
+        client: module, whose arguments are the port, how many invocations to time, a size, and how many to begin with.
+        """
+        until(lambda: listens(self.port), "the server's start", seconds=20, program=self.program)
+        command = [sys.executable, "-m", client, str(self.port)]
+        with running([*command, "1", str(size), str(warm_up)], log=self.folder / "warm-up.log") as warming:
+            warming.wait(60)
+        before = self.program.cpu_seconds()
+        with running([*command, str(count), str(size), str(warm_up)], log=self.folder / "client.log") as driving:
+            found = _parsed(driving)
+        cpu = (self.program.cpu_seconds() - before) / (count + warm_up)
+        return {**found, "cpu": cpu * 1e6}
+
+
+@contextlib.contextmanager
+def front(bench: Bench, module: str) -> Iterator[Server]:
+    """One of our fronts: a program whose arguments are a state folder and a port."""
+    port = free_port()
+    with bench.folder() as folder:
+        command = [sys.executable, "-m", module, str(folder), str(port)]
+        with running(command, log=folder / "front.log") as program:
+            yield Server(program, port, folder)
+
+
+@contextlib.contextmanager
+def emulated(bench: Bench, runtime: Sequence[str]) -> Iterator[Server]:
+    """RIE in front of a runtime. Raises Unavailable."""
     port, runtime_api = free_port(), free_port()
     command = [str(interface_emulator()), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-    command += ["--runtime-api-address", f"127.0.0.1:{runtime_api}"]
-    command += [sys.executable, "-m", "awslambdaric", "app.handler"]
+    command += ["--runtime-api-address", f"127.0.0.1:{runtime_api}", *runtime]
     with bench.folder() as folder:
         env = {"LAMBDA_TASK_ROOT": str(FUNCTION)}
         with running(command, log=folder / "rie.log", env=env, cwd=FUNCTION) as program:
-            return _through_http(program, port, folder, (count, size, warm_up))
-
-
-def _through_http(program: Program, port: int, folder: Path, asked: tuple[int, int, int]) -> Sample:
-    """Drive a server, and measure its CPU from outside. The warm-up is left out by running the client twice."""
-    until(lambda: listens(port), "the server's start", seconds=20, program=program)
-    count, size, warm_up = asked
-    client = [sys.executable, "-m", "bench.consumers.invoke", str(port)]
-    with running([*client, "1", str(size), str(warm_up)], log=folder / "warm-up.log") as warming:
-        warming.wait(60)
-    before = program.cpu_seconds()
-    with running([*client, str(count), str(size), str(warm_up)], log=folder / "invoke.log") as driving:
-        found = _parsed(driving)
-    cpu = (program.cpu_seconds() - before) / (count + warm_up)
-    return {**found, "cpu": cpu * 1e6}
+            yield Server(program, port, folder)
 
 
 def _parsed(program: Program) -> dict[str, float]:

@@ -15,10 +15,14 @@ from connectors.contract import SourceError, Unreachable
 
 
 class AwsService:
-    """What a target's server is asked about one resource. resource: as in "stream clicks"."""
+    """What a target's server is asked about one resource.
 
-    def __init__(self, target: Target, resource: str) -> None:
+    resource: as in "stream clicks". patience: seconds that an answer may take; None: as for all.
+    """
+
+    def __init__(self, target: Target, resource: str, *, patience: float | None = None) -> None:
         self.target = target
+        self.patience = patience
         self._resource = resource
         self._client: Any = None
 
@@ -48,7 +52,7 @@ class AwsService:
         """Make one call. Raises ``SourceError``, whatever the client raises."""
         self.check()
         try:
-            async with asyncio.timeout(aws_client.ANSWER_SECONDS):
+            async with asyncio.timeout(self.patience or aws_client.ANSWER_SECONDS):
                 answer: Mapping[str, Any] = await getattr(self._client, verb)(**parameters)
         except Exception as error:  # all of them: on a rubbish answer the client raises anything
             raise self._translated(error) from error

@@ -15,6 +15,7 @@ from connectors.contract import Source
 BUILT_IN = {
     "dynamodb-streams": "connectors.dynamodb_streams:DynamodbStreamsSource",
     "kinesis": "connectors.kinesis:KinesisSource",
+    "kafka": "connectors.kafka.source:KafkaSource",
     "memory": "connectors.memory:MemorySource",
     "sqs": "connectors.sqs:SqsSource",
 }

@@ -9,14 +9,26 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import psutil
 import pytest
 
-from tests import servers
+from tests import kafka_server, servers
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollerd-tests"
 """What servers for tests have downloaded; may be removed at any time."""
+
+
+class Startable(Protocol):
+    """A server, or several that belong together."""
+
+    def start(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+Started = TypeVar("Started", bound=Startable)
 
 
 def pytest_configure() -> None:
@@ -40,25 +52,31 @@ def no_aws_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """One MiniStack for all tests of a run: give queues names of their own, and leave it running."""
-    yield from _running(lambda: servers.ministack(tmp_path_factory.mktemp("ministack")))
+    yield from running(lambda: servers.ministack(tmp_path_factory.mktemp("ministack")))
 
 
 @pytest.fixture(scope="session")
 def elasticmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """One ElasticMQ for all tests of a run."""
-    yield from _running(lambda: servers.elasticmq(tmp_path_factory.mktemp("elasticmq"), CACHE))
+    yield from running(lambda: servers.elasticmq(tmp_path_factory.mktemp("elasticmq"), CACHE))
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka_server.Cluster]:
+    """One Apache Kafka of one broker, with TLS and SASL, for all tests of a run: give topics names of their own."""
+    yield from running(lambda: kafka_server.kafka(tmp_path_factory.mktemp("kafka"), CACHE, secured=True))
 
 
 @pytest.fixture(scope="session")
 def kinesis_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """One kinesis-mock for all tests of a run."""
-    yield from _running(lambda: servers.kinesis_mock(tmp_path_factory.mktemp("kinesis-mock"), CACHE))
+    yield from running(lambda: servers.kinesis_mock(tmp_path_factory.mktemp("kinesis-mock"), CACHE))
 
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """One moto for all tests of a run."""
-    yield from _running(lambda: servers.moto(tmp_path_factory.mktemp("moto")))
+    yield from running(lambda: servers.moto(tmp_path_factory.mktemp("moto")))
 
 
 @pytest.fixture
@@ -100,7 +118,8 @@ async def no_stray_task() -> AsyncIterator[None]:
     assert not stray, "tasks left running: " + ", ".join(map(repr, stray))
 
 
-def _running(make: Callable[[], servers.Server]) -> Iterator[servers.Server]:
+def running(make: Callable[[], Started]) -> Iterator[Started]:
+    """What a fixture yields: a server that runs until the fixture ends. Skips with the reason when there is none."""
     try:
         server = make()
     except servers.Unavailable as reason:
@@ -110,7 +129,7 @@ def _running(make: Callable[[], servers.Server]) -> Iterator[servers.Server]:
     server.kill()  # nothing of it is wanted any more, and some take long to say goodbye
 
 
-def _start(server: servers.Server) -> None:
+def _start(server: Startable) -> None:
     try:
         server.start()
     except servers.Unavailable as reason:

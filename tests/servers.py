@@ -63,6 +63,11 @@ class Server:
 
     def start(self) -> None:
         """Return when it answers. Raises ``Unavailable`` when it does not."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Begin to start; ``wait`` for the rest."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(self.port),
@@ -72,6 +77,10 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # an interrupt at the keyboard is pytest's; the fixture then ends the server
             )
+
+    def wait(self) -> None:
+        """Return when it answers. Raises ``Unavailable`` when it does not."""
+        assert self._process is not None, f"{self.name} was not launched"
         limit = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > limit:
@@ -159,7 +168,7 @@ def elasticmq(folder: Path, cache: Path) -> Server:
     java = shutil.which("java")
     if java is None:
         raise Unavailable("ElasticMQ needs a Java runtime")
-    classpath = _maven_classpath("org.elasticmq", "elasticmq-server_2.13", ELASTICMQ, cache)
+    classpath = maven_classpath("org.elasticmq", "elasticmq-server_2.13", ELASTICMQ, cache)
     configuration = folder / "elasticmq.conf"
 
     def command(port: int) -> list[str]:
@@ -248,7 +257,7 @@ def _npm_package(name: str, version: str, cache: Path) -> Path:
     return package
 
 
-def _maven_classpath(group: str, artifact: str, version: str, cache: Path) -> str:
+def maven_classpath(group: str, artifact: str, version: str, cache: Path) -> str:
     """All jars of an artifact and what it needs, as Java wants them; resolved once."""
     folder = cache / f"{artifact}-{version}"
     found = folder / "classpath.txt"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from connectors.aws import Arn
 from connectors.contract import OptionsError
 
 _FORMS = {
@@ -15,20 +15,10 @@ _FORMS = {
 """Service -> what it has, its ARN, what a name of it may be (quotas of SQS and SNS; S3 UG, Bucket naming rules)."""
 
 
-@dataclass(frozen=True)
-class Arn:
-    """text: all of it. region, account: "" of a bucket. name: of the queue, topic or bucket."""
-
-    text: str
-    service: str
-    region: str
-    account: str
-    name: str
-
-
 def parse(text: str) -> Arn:
     """Read the ARN of a standard queue, a standard topic or a bucket. Raises ``OptionsError``."""
-    _, _, service, region, account, name = [*text.split(":", 5), *[""] * 6][:6]
+    arn = Arn(*[*text.split(":", 5)[1:], *[""] * 5][:5])
+    _, service, region, account, name = arn
     if service not in _FORMS:
         raise OptionsError(
             "destination",
@@ -42,4 +32,4 @@ def parse(text: str) -> Arn:
     placed = bool(region and account.isdecimal()) if service != "s3" else not region + account
     if not placed or not re.fullmatch(allowed, name):
         raise OptionsError("destination", f"{text!r} is not the ARN of a {what}: {form}")
-    return Arn(text, service, region, account, name)
+    return arn

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from connectors.aws import AwsOptions
+from connectors.aws import Arn, AwsOptions
 from connectors.contract import Destination, Discard
 from connectors.destinations import written
-from connectors.destinations.arn import Arn
 from connectors.destinations.aws import Connection
 
 UPLOAD_SECONDS = 60.0
@@ -23,8 +22,8 @@ class S3Destination(Destination):
     """One bucket; the region is the configured one, since its ARN names none."""
 
     def __init__(self, arn: Arn, options: AwsOptions) -> None:
-        self._bucket = arn.name
-        self._connection = Connection(arn, options, f"bucket {arn.name}", patience=UPLOAD_SECONDS)
+        self._bucket = arn.resource
+        self._connection = Connection(arn, options, f"bucket {arn.resource}", patience=UPLOAD_SECONDS)
 
     async def deliver(self, discard: Discard) -> None:
         """PutObject."""
@@ -43,5 +42,5 @@ class S3Destination(Destination):
 
 def key(discard: Discard) -> str:
     """Of the object. Slashes and what is no ASCII in a partition's name are escaped, as Redis may have them."""
-    partition = quote(discard.partition, safe="")
+    partition = quote(discard.partition, safe="", errors="surrogatepass")
     return f"aws/lambda/{discard.mapping}/{partition}/{written.moment(discard):%Y/%m/%d}/{written.name(discard)}"

@@ -5,10 +5,9 @@ Permission needed: sns:Publish. A message may have 256 KB (SNS quotas); a failur
 
 from __future__ import annotations
 
-from connectors.aws import AwsOptions
+from connectors.aws import Arn, AwsOptions
 from connectors.contract import Destination, Discard
 from connectors.destinations import written
-from connectors.destinations.arn import Arn
 from connectors.destinations.aws import Connection
 
 
@@ -16,12 +15,12 @@ class SnsDestination(Destination):
     """One standard topic, of any region and account."""
 
     def __init__(self, arn: Arn, options: AwsOptions) -> None:
-        self._arn = arn
-        self._connection = Connection(arn, options, f"topic {arn.name} of account {arn.account} in {arn.region}")
+        self._topic = ":".join(("arn", *arn))
+        self._connection = Connection(arn, options, f"topic {arn.resource} of account {arn.account}")
 
     async def deliver(self, discard: Discard) -> None:
         """Publish."""
-        await self._connection.ask("publish", TopicArn=self._arn.text, Message=written.failure(discard))
+        await self._connection.ask("publish", TopicArn=self._topic, Message=written.failure(discard))
 
     async def close(self) -> None:
         """Disconnect."""

@@ -5,10 +5,9 @@ Permissions needed: sqs:SendMessage, sqs:GetQueueUrl. A failure record has no pa
 
 from __future__ import annotations
 
-from connectors.aws import AwsOptions
-from connectors.contract import Destination, Discard, Missing, SourceError
+from connectors.aws import Arn, AwsOptions
+from connectors.contract import Destination, Discard, Missing
 from connectors.destinations import written
-from connectors.destinations.arn import Arn
 from connectors.destinations.aws import Connection
 
 
@@ -17,7 +16,7 @@ class SqsDestination(Destination):
 
     def __init__(self, arn: Arn, options: AwsOptions) -> None:
         self._arn = arn
-        self._connection = Connection(arn, options, f"queue {arn.name} of account {arn.account} in {arn.region}")
+        self._connection = Connection(arn, options, f"queue {arn.resource} of account {arn.account}")
         self._url = ""
 
     async def deliver(self, discard: Discard) -> None:
@@ -34,10 +33,7 @@ class SqsDestination(Destination):
         await self._connection.close()
 
     async def _find(self) -> str:
-        answer = await self._connection.ask(
-            "get_queue_url", QueueName=self._arn.name, QueueOwnerAWSAccountId=self._arn.account
-        )
-        self._url = answer.get("QueueUrl", "")
-        if not self._url:
-            raise SourceError(f"what answers for {self._arn.text} does not speak SQS: no QueueUrl in its answer")
+        name, account = self._arn.resource, self._arn.account
+        answer = await self._connection.ask("get_queue_url", QueueName=name, QueueOwnerAWSAccountId=account)
+        self._url = str(self._connection.service.given(answer, "QueueUrl", "SQS"))
         return self._url

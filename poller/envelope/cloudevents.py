@@ -114,7 +114,7 @@ class CloudEventsEnvelope(Envelope):
     def _source_of(self, partition: str) -> str:
         found = self._sources.get(partition)
         if found is None:
-            found = f"{self._source}/{quote(partition)}" if partition else self._source
+            found = f"{self._source}/{quote(partition, errors='surrogatepass')}" if partition else self._source
             self._sources[partition] = found
         return found
 

@@ -66,11 +66,11 @@ class DynamoDbEnvelope(Envelope):
 
 
 def _image(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    image: dict[str, Any] = {}
-    for name, value in attributes.items():
-        [kind] = value  # a value has one type
-        image[name] = {kind: _plain(kind, value[kind])} if kind in _NESTED else value
-    return image
+    return {name: value if _NESTED.isdisjoint(value) else _value(value) for name, value in attributes.items()}
+
+
+def _value(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {kind: _plain(kind, held) for kind, held in value.items()}
 
 
 def _plain(kind: str, held: Any) -> Any:
@@ -81,9 +81,7 @@ def _plain(kind: str, held: Any) -> Any:
         return [_base64(each) for each in held]
     if kind == "M":
         return _image(held)
-    if kind == "L":
-        return [{inner: _plain(inner, value) for inner, value in each.items()} for each in held]
-    return held
+    return [_value(each) for each in held] if kind == "L" else held
 
 
 def _base64(data: bytes) -> str:

@@ -1,8 +1,15 @@
-"""Epoch seconds -> the ISO 8601 texts that AWS writes, in UTC."""
+"""Epoch seconds -> the ISO 8601 texts that AWS writes, in UTC.
+
+Some times are a stranger's work (a Kafka producer's, in microseconds by mistake). Those beyond the years that ISO 8601 has four digits for
+are the last moment of them, or the first.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 def with_milliseconds(moment: float) -> str:
@@ -16,4 +23,8 @@ def in_seconds(moment: float) -> str:
 
 
 def _written(moment: float, precision: str) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
+    try:
+        found = datetime.fromtimestamp(moment, UTC)
+    except (OSError, OverflowError, ValueError):
+        found = LAST if moment > 0 else FIRST
+    return found.isoformat(timespec=precision).removesuffix("+00:00") + "Z"

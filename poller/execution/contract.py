@@ -52,7 +52,8 @@ class Result:
 
     payload: the function's bytes, or the error object as AWS words it (runtime fact sheet, section 13).
     error_type: "" on success; else e.g. ``Runtime.ExitError``, ``Sandbox.Timedout``, or the handler's own errorType.
-    duration_ms: from handing out the event to the answer. init_ms: this invocation's share of a cold start, else None.
+    duration_ms: from handing out the event to the answer's end. response_ms: the share of it in which the answer came.
+    init_ms: this invocation's share of a cold start, else None.
     max_memory_mb: high-water mark of the environment, None where it was not measured.
     log_tail: the last 4 KB of the invocation's log, START to REPORT, where the invocation asked for it.
     """
@@ -62,6 +63,7 @@ class Result:
     payload: bytes
     error_type: str = ""
     duration_ms: float = 0.0
+    response_ms: float = 0.0
     init_ms: float | None = None
     max_memory_mb: int | None = None
     executed_version: str = "$LATEST"

@@ -17,7 +17,12 @@ def timed_out(request_id: str, seconds: float) -> bytes:
     return body("Sandbox.Timedout", request_id, f"Task timed out after {seconds:.2f} seconds")
 
 
-def exited(request_id: str, returncode: int) -> bytes:
+EXITED = "Runtime.ExitError"
+OUT_OF_MEMORY = "Runtime.OutOfMemory"
+"""Of a runtime that was killed for its memory: REPORT lines of the service have had it since 2024; the words stay those of any SIGKILL."""
+
+
+def exited(request_id: str, returncode: int, error_type: str = EXITED) -> bytes:
     """The runtime's process ended. returncode: as waitpid tells it, negative for a signal."""
     if returncode == 0:
         reason = "Runtime exited without providing a reason"
@@ -25,7 +30,7 @@ def exited(request_id: str, returncode: int) -> bytes:
         reason = f"Runtime exited with error: exit status {returncode}"
     else:
         reason = f"Runtime exited with error: signal: {_signal(-returncode)}"
-    return body("Runtime.ExitError", request_id, reason)
+    return body(error_type, request_id, reason)
 
 
 def too_large(limit: int) -> bytes:

@@ -15,6 +15,7 @@ Rules that hold here:
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class Request:
 
     path: as sent, query included. headers: as sent, in order, trailers last. body: decoded from its chunks; b"" when it was longer than the
     connection's limit, and then ``oversized``. size: bytes of the body that came, kept or not. head: how many headers came before the body.
-    marked: it has one of ``Streams.stream_headers``.
+    marked: it has one of ``Streams.stream_headers``. began: when its head was whole; seconds, monotonic.
     """
 
     method: bytes = b""
@@ -54,6 +55,7 @@ class Request:
     size: int = 0
     head: int = 0
     marked: bool = False
+    began: float = 0.0
 
     def header(self, name: bytes) -> bytes:
         """Value of the last header of that name (lower case), b"" where there is none."""
@@ -259,6 +261,7 @@ class HttpConnection(asyncio.Protocol):
         self._unparsed = 0
         self._in_body = True
         request = self._request
+        request.began = time.monotonic()
         request.method = self._parser.get_method()
         request.head = len(request.headers)
         if self._expects and self._open is None:

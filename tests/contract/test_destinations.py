@@ -112,7 +112,7 @@ async def test_a_destination_that_is_not_there_yet_is_missing_until_it_is(minist
         for found, what in (
             (queue, f"queue {name} of account {ACCOUNT} in us-east-1"),
             (topic, f"topic {name} of account {ACCOUNT} in us-east-1"),
-            (bucket, f"bucket {name}"),
+            (bucket, f"bucket {name} in us-east-1"),
         ):
             with pytest.raises(Missing, match=f"{ministack.url} has no {what}"):
                 await found.deliver(discard)
@@ -144,12 +144,12 @@ async def test_a_server_that_hangs_is_unreachable_and_found_again(private_minist
         queue = await make_queue(reader)
         async with connected(await queue.arn(), server) as found:
             await found.deliver(discards.discard(NAMES[0]))
-            found._connection._patience = 0.5  # type: ignore[attr-defined]  # instead of ten seconds
+            found._connection.service.patience = 0.5  # type: ignore[attr-defined]  # instead of ten seconds
             server.freeze()
             with pytest.raises(Unreachable, match="did not answer in time"):
                 await found.deliver(discards.discard(NAMES[1]))
             server.thaw()
-            found._connection._patience = 10  # type: ignore[attr-defined]
+            found._connection.service.patience = 10  # type: ignore[attr-defined]
             await found.deliver(discards.discard(NAMES[2]))
         bodies = await messages(reader, queue.url, 2)
     assert {discards.load(NAMES[0])["timestamp"]} == {json.loads(body)["timestamp"] for body in bodies}

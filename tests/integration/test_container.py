@@ -137,7 +137,7 @@ async def test_memory_has_its_limit(scene: Scene) -> None:
     environment = scene.environment(memory_mb=128, timeout_seconds=60.0)
     await environment.start()
     result = await invoke(environment, "hog", code=400)
-    assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.ExitError")
+    assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.OutOfMemory")
     assert b"signal: killed" in result.payload
     assert said(await invoke(environment))["calls"] == 1
 

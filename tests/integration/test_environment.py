@@ -22,6 +22,7 @@ from poller.execution.pool import Pool, PoolClosedError
 from poller.execution.process import ProcessDriver
 from poller.execution.runtimes import own
 from poller.execution.sandbox import procfs
+from poller.execution.sandbox.box import Beside, Sandbox
 from poller.execution.sandbox.isolation import unavailable
 from poller.observe.events import EnvironmentStopped, Fact, FunctionLogged
 from poller.settings.package import PackageError
@@ -164,7 +165,7 @@ async def test_idle_environments_are_stopped(scene: Scene) -> None:
         ("leave", {"code": 0}, Status.FAILURE, "Runtime.ExitError", "Runtime exited without providing a reason"),
         ("leave", {"code": 3}, Status.FAILURE, "Runtime.ExitError", "Runtime exited with error: exit status 3"),
         ("suicide", {}, Status.FAILURE, "Runtime.ExitError", "Runtime exited with error: signal: killed"),
-        ("hog", {}, Status.FAILURE, "Runtime.ExitError", "Runtime exited with error: signal: killed"),
+        ("hog", {}, Status.FAILURE, "Runtime.OutOfMemory", "Runtime exited with error: signal: killed"),
         ("big", {}, Status.ERROR, "Function.ResponseSizeTooLarge", "maximum allowed payload size (6291556 bytes)"),
     ],
 )
@@ -176,6 +177,26 @@ async def test_a_failure_has_awss_words_and_the_next_invocationruns(
     assert (result.status, result.error_type) == (status, kind)
     assert message in error(result)["errorMessage"]
     assert (await invoke(pool)).ok
+
+
+async def test_a_kill_for_memory_is_reported_as_one_with_all_memory_used(scene: Scene) -> None:
+    """Whoever looked last saw more, because nobody but the kernel looks all the time, or less."""
+    result = await invoke(scene.pool(), "hog")
+    report = scene.lines(result.request_id)[-1].split("\t")
+    assert report[3:5] == ["Memory Size: 128 MB", "Max Memory Used: 128 MB"]
+    assert report[-3:] == ["Status: error", "Error Type: Runtime.OutOfMemory", ""]
+
+
+@pytest.mark.parametrize(("do", "kind"), [("suicide", "Runtime.OutOfMemory"), ("leave", "Runtime.ExitError")])
+async def test_a_kill_of_the_kernels_for_memory_is_one_too(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, do: str, kind: str
+) -> None:
+    """It looks as if the function had killed itself, but for what the control group tells."""
+    for box in (Sandbox, Beside):
+        monkeypatch.setattr(box, "out_of_memory", lambda _: True)
+    result = await invoke(scene.pool(), do, code=137)
+    assert result.error_type == error(result)["errorType"] == kind
+    assert (result.max_memory_mb == 128) is (do == "suicide")
 
 
 async def test_a_handler_that_hangs_is_timed_out_and_its_files_stay(scene: Scene) -> None:

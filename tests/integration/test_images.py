@@ -32,6 +32,14 @@ done
 """
 """A runtime of busybox alone: each event is answered with the lines that its CMD prints."""
 
+EXTENSION = """#!/bin/sh
+url=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
+wget -q -S -O /tmp/about --header 'Lambda-Extension-Name: watch' --post-data '{"events": []}' "$url/register" 2>/tmp/registered
+id=$(sed -n 's/.*Lambda-Extension-Identifier: *//p' /tmp/registered | tr -d '\\r')
+echo "$0" > /tmp/seen
+exec wget -q -O /tmp/event-of-extension --header "Lambda-Extension-Identifier: $id" "$url/event/next"
+"""
+
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 Run = Callable[..., Awaitable[Result]]
 
@@ -130,6 +138,13 @@ async def test_links_in_an_image_do_not_lead_to_the_host(run: Run, tmp_path: Pat
     source = shell_image(tmp_path / "image", link("etc", target))
     seen = lines(await run(source, cmd=("ls -A /etc",)))
     assert set(seen) <= {"hosts", "passwd", "group", "resolv.conf"}
+
+
+async def test_extensions_of_an_image_are_found_behind_its_links(run: Run, tmp_path: Path) -> None:
+    links = [link("opt", "/usr/opt"), link("usr/opt/extensions", "../../lib/extensions")]
+    program = file("lib/extensions/watch", EXTENSION, 0o755)
+    source = shell_image(tmp_path / "image", folder("usr/"), folder("usr/opt/"), *links, program)
+    assert lines(await run(source, cmd=("cat /tmp/seen",))) == ["/opt/extensions/watch"]
 
 
 async def test_a_root_is_read_only_and_tmp_is_not(run: Run, tmp_path: Path) -> None:

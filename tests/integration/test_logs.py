@@ -29,6 +29,7 @@ def lines(event): logger.warning("one\\ntwo")
 def own_json(event):
     for level in ("DEBUG", "INFO"): print(json.dumps({"level": level, "text": "mine"}))
 def boom(event): raise ValueError("no")
+def quiet(event): return "x" * 10
 def last_words(event):
     fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 19)
     for n in range(4000): os.write(1, b"%060d\\n" % n)
@@ -188,3 +189,27 @@ async def test_a_subscriber_hears_it_all(tmp_path: Path) -> None:
     lines = platform(scene)
     assert "TELEMETRY\tName: watch\tState: Subscribed\tTypes: [Platform, Function, Extension]" in lines
     assert "EXTENSION\tName: watch\tState: Ready\tEvents: [INVOKE]" in lines
+
+
+async def test_the_course_of_an_invocation_is_told_in_spans(tmp_path: Path) -> None:
+    """What came when: one span after the other, and what the extension took on top is in REPORT."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    scene = Scene(tmp_path, "auto", "none")
+    pool = scene.pool(HANDLER, layers_root=layer(tmp_path, watch=SUBSCRIBER))
+    try:
+        first = await invoke(pool, "quiet")
+        second = await invoke(pool, "telemetry", n=9)
+    finally:
+        await pool.close()
+        await scene.driver.close()
+    record = {event["type"]: event["record"] for event in json.loads(second.payload)[:9]}
+    done, report = record["platform.runtimeDone"], record["platform.report"]
+    spans = done["spans"]
+    assert [one["name"] for one in spans] == ["responseLatency", "responseDuration", "runtimeOverhead"]
+    assert [one["start"] for one in spans] == sorted(one["start"] for one in spans)
+    assert done["metrics"]["durationMs"] == pytest.approx(sum(one["durationMs"] for one in spans), abs=0.01)
+    assert done["metrics"]["producedBytes"] == len('"xxxxxxxxxx"')
+    assert [one["name"] for one in report["spans"]] == ["extensionOverhead"]
+    assert done["metrics"]["durationMs"] + report["spans"][0]["durationMs"] <= report["metrics"]["durationMs"] + 0.01
+    assert first.duration_ms < report["metrics"]["durationMs"] <= report["metrics"]["billedDurationMs"]

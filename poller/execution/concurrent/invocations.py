@@ -22,6 +22,7 @@ from poller.execution.concurrent.api import ConcurrentRuntimeApi, Outstanding
 from poller.execution.contract import Invocation, Result
 from poller.execution.environment.parts import Parts
 from poller.execution.environment.results import Stillborn, answered, shutdown_reason, unanswered
+from poller.execution.failures import EXITED
 from poller.execution.sandbox.processes import Process
 
 
@@ -83,9 +84,9 @@ class Concurrent:
         return result
 
     def _unanswered(self, request_id: str, process: Process | None, took: float) -> Result:
-        code = process.ended.result() if process is not None and process.ended.done() else None
-        broken, seconds = self._companions.error, self._spec.timeout_seconds
-        return unanswered(request_id, took, broken=broken, code=code, timeout_seconds=seconds)
+        broken, ended = self._companions.error, self._processes.end(process)
+        seconds = self._spec.timeout_seconds
+        return unanswered(request_id, took, broken=broken, ended=ended, timeout_seconds=seconds)
 
     async def _handed(self, invocation: Invocation, deadline: float) -> tuple[Outstanding, Process | None]:
         """Hand the event out and wait for what comes of it, until the deadline. Returns it, and the process that it was for."""
@@ -112,7 +113,7 @@ class Concurrent:
             name = f"init {self._parts.site.premises.name}"
             task = self._initialising = asyncio.create_task(self._begin_anew(), name=name)
         await asyncio.wait({task})  # unlike await, it cancels nothing for the others
-        return self._init.stillborn("Runtime.ExitError", 0.0) if task.cancelled() else task.result()
+        return self._init.stillborn(EXITED, 0.0) if task.cancelled() else task.result()
 
     async def _begin_anew(self) -> Stillborn | None:
         async with self._turn:

@@ -45,10 +45,10 @@ class ConcurrentCapture(Capture):
         self._known[request_id] = Known(trace, tenant_id, self._tail)
         self._turn_to("")
 
-    def runtime_done(self, result: Result, spans: tuple[Span, ...] = ()) -> None:
+    def runtime_done(self, result: Result, overhead_ms: float | None = None) -> None:
         """An invocation has its answer."""
         self._turn_to(result.request_id)
-        super().runtime_done(result, spans)
+        super().runtime_done(result, overhead_ms)
         self._turn_to("")
 
     def end(self, result: Result, memory_mb: int, spans: tuple[Span, ...] = ()) -> bytes:

@@ -92,6 +92,7 @@ class Container(Box):
         self._starter = first
         self._processes: dict[Process, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._kills = 0
         self._starting = asyncio.Lock()
         self._relay = Relay()
         self._closed = False
@@ -173,15 +174,20 @@ class Container(Box):
         return procfs.memory(self._first.pid)
 
     def out_of_memory(self) -> bool:
-        """Whether the kernel has killed in the container's group (version 1 or 2)."""
+        """Told by the container's group (version 1 or 2)."""
+        before, self._kills = self._kills, self._killed_for_memory()
+        return self._kills > before
+
+    def _killed_for_memory(self) -> int:
+        """How often the kernel has killed in the container's group, as far as it can be read."""
         with contextlib.suppress(OSError, ValueError):
             for line in Path(f"/proc/{self._first.pid}/cgroup").read_text().splitlines():
                 _, controllers, path = line.split(":", 2)
                 for name in (f"/sys/fs/cgroup{path}/memory.events", f"/sys/fs/cgroup/memory{path}/memory.oom_control"):
                     if controllers in {"", "memory"} and Path(name).exists():
                         counts = dict(each.split() for each in Path(name).read_text().splitlines())
-                        return int(counts.get("oom_kill", 0)) > 0
-        return False
+                        return int(counts.get("oom_kill", 0))
+        return self._kills
 
     async def extensions(self) -> dict[str, str]:
         """External extensions of the image: name -> path (Lambda DG, Lambda Extensions API). Raises SpawnError."""

@@ -139,7 +139,7 @@ class ProcessEnvironment(Environment):
     def check_memory(self) -> None:
         """Kill the runtime if all processes together are past the limit."""
         if self._processes.running and self._processes.memory.look() > self._spec.memory_mb * 1024 * 1024:
-            self._processes.kill()
+            self._processes.starve()
 
 
 def serial(

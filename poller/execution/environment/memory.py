@@ -49,10 +49,14 @@ class MemoryWatch:
 
 
 class HighWater:
-    """The most that the processes of one environment have been seen to use, since INIT. used: bytes, now; a look at all of them."""
+    """The most that the processes of one environment have been seen to use, since INIT.
 
-    def __init__(self, used: Callable[[], int]) -> None:
+    used: bytes, now; a look at all of them. limit: bytes; what was used past it until somebody looked is not shown.
+    """
+
+    def __init__(self, used: Callable[[], int], limit: int) -> None:
         self._used = used
+        self._limit = limit
         self._peak = 0
         self._looked = -math.inf
 
@@ -66,10 +70,14 @@ class HighWater:
         self._peak = max(self._peak, used)
         return used
 
+    def exhausted(self) -> None:
+        """Somebody was killed for want of memory: all of it was used, whenever one looked last."""
+        self._peak = self._limit
+
     def megabytes(self, *, running: bool) -> int:
         """The most there was, rounded up. running: whether there is anything to look at."""
         now = time.monotonic()
         if running and now - self._looked > LOOK_SECONDS:
             self._looked = now
             self.look()
-        return math.ceil(self._peak / (1024 * 1024))
+        return math.ceil(min(self._peak, self._limit) / (1024 * 1024))

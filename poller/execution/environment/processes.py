@@ -13,6 +13,7 @@ from poller.execution.contract import FunctionSpec
 from poller.execution.environment.companions import Companions
 from poller.execution.environment.held import Held
 from poller.execution.environment.memory import HighWater
+from poller.execution.environment.results import KILLED, Ended
 from poller.execution.environment.site import Site
 from poller.execution.environment.startup import Startup
 from poller.execution.logs import Capture, init
@@ -38,8 +39,9 @@ class Processes:
         self._companions = companions
         self._held: Held | None = None
         self._killed = False
+        self._starved = False  # the runtime was killed for its memory
         self.runtime: Process | None = None
-        self.memory = HighWater(site.memory)
+        self.memory = HighWater(site.memory, spec.memory_mb * 1024 * 1024)
 
     @property
     def running(self) -> bool:
@@ -97,9 +99,21 @@ class Processes:
         self._killed = True
         await box.clear()
 
-    def kill(self) -> None:
-        """SIGKILL to the runtime: the invocation then fails as on AWS."""
+    def end(self, runtime: Process | None) -> Ended | None:
+        """How a runtime has ended that was started here since the last INIT; None while it runs, and for none."""
+        if runtime is None or not runtime.ended.done():
+            return None
+        code = runtime.ended.result()
+        if code != KILLED or not (self._starved or self._site.out_of_memory()):
+            return Ended(code)
+        self._starved = True
+        self.memory.exhausted()
+        return Ended(code, failures.OUT_OF_MEMORY)
+
+    def starve(self) -> None:
+        """SIGKILL to the runtime, for its memory: the invocation then fails as on AWS."""
         if self._site.box is not None and self.runtime is not None:
+            self._starved = True
             self._site.box.signal(self.runtime, signal.SIGKILL)
 
     async def shut_down(self) -> None:
@@ -115,16 +129,16 @@ class Processes:
         self._api.reset()
         self._capture.tell = self._companions.telemetry.tell
         self._capture.note(plan.init_start(phase, self._capture.stream))
-        self._killed = False
+        self._killed = self._starved = False
         self.memory.begin()
         await self._companions.launch(box, self._extension_commands(plan, extensions))
         if self._companions.error is None:
             runtime = self.runtime = await self._launched(box, plan)
             runtime.ended.add_done_callback(self._ended)
-            await _first(self._api.ready, runtime.ended, self._companions.failed)
-            if not runtime.running:
+            await first(self._api.ready, runtime.ended, self._companions.failed)
+            if ended := self.end(runtime):
                 error = self._api.init_error
-                return "Runtime.ExitError" if error is None else failures.error_type(error)
+                return ended.error_type if error is None else failures.error_type(error)
             self._capture.note(init.runtime_done(self._spec, phase, ""))
             await self._companions.ready()
         return "" if self._companions.error is None else self._companions.error[0]
@@ -161,6 +175,6 @@ class Processes:
             self._api.give_up()
 
 
-async def _first(*futures: asyncio.Future[Any]) -> None:
+async def first(*futures: asyncio.Future[Any]) -> None:
     """Wait until any of them is done."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

@@ -15,6 +15,14 @@ KILLED = -9
 """As a return code: how a process ends that we end."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a runtime's process has ended. code: its return code."""
+
+    code: int
+    error_type: str = failures.EXITED
+
+
 def answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
     """Of an invocation whose runtime has answered."""
     if answer.oversized:
@@ -25,18 +33,25 @@ def answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
         payload, kind, status = answer.body, failures.error_type(answer.body), Status.ERROR
     else:
         payload, kind, status = answer.body, "", Status.SUCCESS
-    return Result(request_id=request_id, status=status, payload=payload, error_type=kind, duration_ms=duration_ms)
+    return Result(
+        request_id=request_id,
+        status=status,
+        payload=payload,
+        error_type=kind,
+        duration_ms=duration_ms,
+        response_ms=min(duration_ms, answer.seconds * 1000),
+    )
 
 
 def unanswered(
-    request_id: str, duration_ms: float, *, broken: Broken | None, code: int | None, timeout_seconds: float
+    request_id: str, duration_ms: float, *, broken: Broken | None, ended: Ended | None, timeout_seconds: float
 ) -> Result:
-    """What came before an answer: the end of an extension, that of the process which had the event (code), or the timeout."""
+    """What came before an answer: the end of an extension, that of the process which had the event (ended), or the timeout."""
     status = Status.FAILURE
     if broken is not None:
         kind, payload = broken[0], failures.body(broken[0], request_id, broken[1])
-    elif code is not None:
-        kind, payload = "Runtime.ExitError", failures.exited(request_id, code)
+    elif ended is not None:
+        kind, payload = ended.error_type, failures.exited(request_id, ended.code, ended.error_type)
     else:
         kind, payload = TIMED_OUT, failures.timed_out(request_id, timeout_seconds)
         status = Status.TIMEOUT
@@ -71,7 +86,7 @@ class Stillborn:
         elif self.refused:
             payload = failures.body(self.error_type, request_id, self.refused)
         else:
-            payload = failures.exited(request_id, self.code)
+            payload = failures.exited(request_id, self.code, self.error_type)
         return Result(
             request_id=request_id,
             status=status,

@@ -6,12 +6,16 @@ A reset environment starts its processes anew inside the next invocation, on tha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from dataclasses import replace
 
 from poller.execution.contract import Invocation, Result
 from poller.execution.environment.parts import Parts
+from poller.execution.environment.processes import first
 from poller.execution.environment.results import answered, shutdown_reason, unanswered
 from poller.execution.runtime_api import Answer
+from poller.execution.telemetry.facts import Span
 
 
 class Serial:
@@ -49,7 +53,6 @@ class Serial:
         result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
         result.init_ms = init_ms
         result.max_memory_mb = self._processes.memory.megabytes(running=self._processes.running)
-        self._capture.runtime_done(result)
         await self._end(invocation, result, deadline, answered=answer is not None)
         return result
 
@@ -64,6 +67,7 @@ class Serial:
         self._parts.log_start(invocation)
         result = self._init.stillborn(failure, took).result(invocation.request_id)
         await self._processes.reset(shutdown_reason(failure))
+        result.max_memory_mb = self._processes.memory.megabytes(running=False)
         self._capture.runtime_done(result)
         result.log_tail = self._capture.end(result, self._spec.memory_mb)
         return result
@@ -99,14 +103,15 @@ class Serial:
         if answer is not None:
             return answered(request_id, answer, duration_ms)
         runtime = self._processes.runtime
-        code = runtime.ended.result() if runtime is not None and runtime.ended.done() else None
-        broken, seconds = self._companions.error, self._spec.timeout_seconds
-        return unanswered(request_id, duration_ms, broken=broken, code=code, timeout_seconds=seconds)
+        broken, ended = self._companions.error, self._processes.end(runtime)
+        seconds = self._spec.timeout_seconds
+        return unanswered(request_id, duration_ms, broken=broken, ended=ended, timeout_seconds=seconds)
 
     async def _end(self, invocation: Invocation, result: Result, deadline: float, *, answered: bool) -> None:
         """All that is left to do once the answer is known. Returns when the next event may be waited for."""
         reset = "" if answered else shutdown_reason(result.error_type)
         if not self._companions.some:  # there is nobody to wait for: no task is needed
+            self._capture.runtime_done(result)
             if reset:
                 await self._processes.reset(reset)
             result.log_tail = self._capture.end(result, self._spec.memory_mb)
@@ -117,10 +122,33 @@ class Serial:
             await self._finishing
 
     async def _finish(self, result: Result, deadline: float, reset: str) -> None:
-        """Wait for the extensions: the function's timeout is theirs too; one that is late or broken costs the environment a reset."""
+        """Wait for runtime and extensions: the function's timeout is theirs too; an extension that is late or broken costs a reset.
+
+        Telemetry and REPORT tell of it all; the result, which somebody may have, stays as it is.
+        """
         told, self._told = self._told, None
-        if not reset and told is not None and not await self._companions.back(told, deadline):
-            reset = "failure" if self._companions.error else "timeout"
+        began = time.monotonic()
+        spans: tuple[Span, ...] = ()
+        overhead = None if reset else await self._returned(deadline)
+        self._capture.runtime_done(result, overhead)
+        if not reset and told is not None:
+            at, since = time.time(), time.monotonic()
+            if not await self._companions.back(told, deadline):
+                reset = "failure" if self._companions.error else "timeout"
+            took = round((time.monotonic() - since) * 1000, 3)
+            spans = (Span(name="extensionOverhead", start=at, duration_ms=took),)
+        whole = replace(result, duration_ms=result.duration_ms + (time.monotonic() - began) * 1000)
         if reset:
             await self._processes.reset(reset)
-        result.log_tail = self._capture.end(result, self._spec.memory_mb)
+        result.log_tail = self._capture.end(whole, self._spec.memory_mb, spans)
+
+    async def _returned(self, deadline: float) -> float | None:
+        """Milliseconds until the runtime asks for a further event; None if it ends, or the deadline comes, before that."""
+        runtime = self._processes.runtime
+        if runtime is None:
+            return None
+        began, back = time.monotonic(), self._api.returned()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, deadline - began)):
+                await first(back, runtime.ended)
+        return (time.monotonic() - began) * 1000 if back.done() else None

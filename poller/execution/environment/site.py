@@ -50,6 +50,10 @@ class Site:
         """Bytes that all processes use now."""
         return 0 if self.box is None else self.box.memory()
 
+    def out_of_memory(self) -> bool:
+        """Whether the kernel has killed here for want of memory since this was last asked."""
+        return self.box is not None and self.box.out_of_memory()
+
     async def close(self) -> None:
         """Remove the box with all that runs in it. Idempotent."""
         if self.box is not None:

@@ -6,12 +6,14 @@ Looks at the file system, starts nothing. Paths are those that the function sees
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from poller.execution.contract import FunctionSpec
+from poller.execution.contract import FunctionSpec, Image
 from poller.execution.environment.variables import for_extensions, variables
+from poller.execution.image.inside import resolved
 from poller.execution.logs import LOG_FD
 from poller.execution.runtimes import catalogue
 from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Places, RuntimeUnavailable
@@ -93,7 +95,6 @@ def startup(spec: FunctionSpec, state: Path, *, sandboxed: bool, temporary: Path
     if opt is not None:
         mounts["/opt"] = str(opt)
     mounts |= {inside: str(outside) for outside, inside in launch.mounts}
-    layers = spec.image.root / "opt" if spec.image else opt
     return Startup(
         spec=spec,
         launch=launch,
@@ -103,7 +104,7 @@ def startup(spec: FunctionSpec, state: Path, *, sandboxed: bool, temporary: Path
             writable=spec.file_systems,
             temporary_bytes=spec.ephemeral_storage_mb * 1024 * 1024,
         ),
-        extensions=_extensions(layers, "/opt" if sandboxed else str(layers)),
+        extensions=_image_extensions(spec.image) if spec.image else _extensions(opt, "/opt" if sandboxed else str(opt)),
         temporary="" if sandboxed else str(temporary),
     )
 
@@ -130,13 +131,25 @@ def _image(spec: FunctionSpec) -> Launch:
     )
 
 
-def _extensions(opt: Path | None, seen_at: str) -> dict[str, str]:
-    """Every file directly in /opt/extensions (Lambda DG, Lambda Extensions API).
+def _image_extensions(image: Image) -> dict[str, str]:
+    """Those of an image, in which /opt, and all below it, may be links; we look from outside, and stay inside its root."""
+    if resolved(image.root, f"/opt/{DISABLE_EXTENSIONS}") is not None:
+        return {}
+    return _files(resolved(image.root, "/opt/extensions"), "/opt")
 
-    We look from outside, where a link in a layer or an image would lead to folders of the host: none is followed.
-    """
-    if opt is None or opt.is_symlink() or (opt / DISABLE_EXTENSIONS).exists():
+
+def _extensions(opt: Path | None, seen_at: str) -> dict[str, str]:
+    """Those of layers. A link for the folder itself is not followed: it may mean a place of the sandbox, where more is than layers."""
+    if opt is None or os.path.lexists(opt / DISABLE_EXTENSIONS):
         return {}
     folder = opt / "extensions"
-    found = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
-    return {path.name: f"{seen_at}/extensions/{path.name}" for path in found if path.is_symlink() or not path.is_dir()}
+    return {} if folder.is_symlink() else _files(folder, seen_at)
+
+
+def _files(folder: Path | None, seen_at: str) -> dict[str, str]:
+    """Every file directly in the folder (Lambda DG, Lambda Extensions API); what a link leads to is found out when it is started."""
+    if folder is None or not folder.is_dir():
+        return {}
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
+    return {name: f"{seen_at}/extensions/{name}" for name in names}

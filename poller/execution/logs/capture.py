@@ -101,29 +101,30 @@ class Capture:
         if self._json or self.tell is not None:
             self._event(Start(request_id=request_id, version=version, tracing=_tracing(trace), tenant_id=tenant_id))
 
-    def runtime_done(self, result: Result, spans: tuple[Span, ...] = ()) -> None:
-        """The runtime has answered, or never will. spans: what is known beyond the time to its answer, which is added."""
+    def runtime_done(self, result: Result, overhead_ms: float | None = None) -> None:
+        """The runtime has answered, or never will. overhead_ms: what it took since then to ask for more; None: that is not known."""
         if not self._json and self.tell is None:
             return
         self.drain()
-        duration = round(result.duration_ms, 3)
-        latency = Span(name="responseLatency", start=time.time() - result.duration_ms / 1000, duration_ms=duration)
-        # what the platform says in the function's place, the function has not produced
-        produced = len(result.payload) if result.status in {Status.SUCCESS, Status.ERROR} else 0
+        duration = round(result.duration_ms + (overhead_ms or 0), 3)
+        produced = len(result.payload) if result.ok else 0  # an error was not given as a response, whoever words it
         self._event(
             RuntimeDone(
                 request_id=result.request_id,
                 status=words.status(result),
                 error_type=_error_type(result),
                 tracing=_tracing(self._trace),
-                spans=(latency, *spans) if result.ok else spans,
+                spans=_spans(result, time.time() - duration / 1000, overhead_ms) if result.ok else (),
                 metrics=RuntimeMetrics(duration_ms=duration, produced_bytes=produced),
                 tenant_id=self._tenant_id,
             )
         )
 
     def end(self, result: Result, memory_mb: int, spans: tuple[Span, ...] = ()) -> bytes:
-        """END and REPORT of an invocation, after all it has written. Returns the tail of its log if it was to be kept."""
+        """END and REPORT of an invocation, after all it has written. Returns the tail of its log if it was to be kept.
+
+        spans: of what came after the answer; the result's duration then has them in it.
+        """
         self.drain()
         if not self._json:
             self._line(f"END RequestId: {result.request_id}", platform=True)
@@ -242,6 +243,21 @@ class Capture:
                 platform=platform,
             )
         )
+
+
+def _spans(result: Result, began: float, overhead_ms: float | None) -> tuple[Span, ...]:
+    """One after the other from when the event was handed out: until the answer began, until it ended, until the runtime asked for more."""
+    parts = {
+        "responseLatency": result.duration_ms - result.response_ms,
+        "responseDuration": result.response_ms,
+        "runtimeOverhead": overhead_ms,
+    }
+    found, start = [], began
+    for name, duration in parts.items():
+        if duration is not None:
+            found.append(Span(name=name, start=start, duration_ms=round(duration, 3)))
+            start += duration / 1000
+    return tuple(found)
 
 
 def _tracing(trace: str) -> Tracing | None:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import contextlib
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from poller.execution.runtime_api.bandwidth import Bucket
@@ -121,6 +121,7 @@ class Answer:
     error: it called the error path, or failed in the middle of a stream. oversized: past MAX_ANSWER; the body is empty then, size tells.
     truncated: it hung up before the end; the body is the error object then. content_type: as sent, "" without.
     error_type: as platform logs have it (see error_cause.py). cause: for X-Ray, JSON, trimmed. stream: instead of a body.
+    seconds: from its beginning, its head, to the end of its body.
     """
 
     body: bytes
@@ -132,6 +133,7 @@ class Answer:
     error_type: str = ""
     cause: bytes = b""
     stream: AnswerStream | None = None
+    seconds: float = field(default=0.0, compare=False)
 
 
 def error_in_trailers(request: Request) -> tuple[str, bytes]:

@@ -45,6 +45,7 @@ class RuntimeApi(Taker):
         self._parked: Exchange | None = None
         self._event: tuple[Invocation, int] | None = None  # the one handed out, with its deadline, epoch milliseconds
         self._event_id = b""
+        self._returned: asyncio.Future[None] | None = None
         self._pending: tuple[Invocation, int] | None = None  # the one to hand out
         self._streamed: Streamed | None = None
         self._wants_stream = False
@@ -111,6 +112,13 @@ class RuntimeApi(Taker):
         if self.answer is not None and not self.answer.done():
             self.answer.set_result(None)
 
+    def returned(self) -> asyncio.Future[None]:
+        """Done when the runtime has asked for a further event, or has done so since its answer. May never be: ``reset`` forgets it."""
+        self._returned = future = self._loop.create_future()
+        if self.state is State.READY:
+            future.set_result(None)
+        return future
+
     def cut(self, error_type: str) -> None:
         """End a stream that is still coming, because the environment ends (``Sandbox.Timedout``, ``Sandbox.Failure``). Idempotent."""
         streamed, self._streamed = self._streamed, None
@@ -168,6 +176,8 @@ class RuntimeApi(Taker):
             return
         if self.state is State.READY:
             self._event, self._event_id = None, b""
+            if self._returned is not None and not self._returned.done():
+                self._returned.set_result(None)
             if not self.ready.done():
                 self._announce()
         self._hand_out(exchange)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 
 from poller.execution import failures
@@ -102,8 +103,14 @@ class Streamed(Receiver):
         else:
             content_type = text(request, b"content-type")
             body = error_body if error_type else b"".join(self._pieces)
+            seconds = time.monotonic() - request.began
             answer = Answer(
-                body, error=bool(error_type), size=self._size, content_type=content_type, error_type=error_type
+                body,
+                error=bool(error_type),
+                size=self._size,
+                content_type=content_type,
+                error_type=error_type,
+                seconds=seconds,
             )
             self._taker.accept(answer, self._exchange)
 
@@ -117,7 +124,8 @@ class Streamed(Receiver):
 
 def success(request: Request) -> Answer:
     """Of the response path."""
-    return Answer(request.body, size=request.size, content_type=text(request, b"content-type"))
+    seconds = time.monotonic() - request.began
+    return Answer(request.body, size=request.size, content_type=text(request, b"content-type"), seconds=seconds)
 
 
 def error(request: Request) -> Answer:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from poller.execution.environment.environment import ProcessEnvironment
-from tests.integration.break_out.scene import KINDS, SECRET, Scene, attempt, missing, processes
+from tests.integration.break_out.scene import SECRET, TRIED, Scene, attempt, missing, processes
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=TRIED)
 async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
     if reason := missing(request.param):
         pytest.skip(reason)

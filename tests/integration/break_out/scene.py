@@ -26,6 +26,9 @@ KINDS = {
 }
 if os.geteuid() == 0:  # pasta does not serve root
     del KINDS[EGRESS]
+CHOSEN = os.environ.get("BREAK_OUT_KINDS", "")
+"""Names, with semicolons between them; "": all."""
+TRIED = [kind for kind in KINDS if not CHOSEN or kind in CHOSEN.split(";")]
 SECRET = "the victim's secret"
 
 

@@ -289,7 +289,7 @@ async def test_a_chain_of_processes_deeper_than_a_stack(scene: Scene) -> None:
     attacker = await scene.environment("attacker", memory_mb=10240)
     assert await attempt(attacker, "chain", most=1010, seconds=1.0) == ["lived"]
     hog = await ask(await scene.environment("attacker", memory_mb=128), "hog", megabytes=300, seconds=20)
-    assert hog.error_type == "Runtime.ExitError"  # the watch over memory goes on
+    assert hog.error_type == "Runtime.OutOfMemory"  # the watch over memory goes on
 
 
 async def test_more_descriptors_than_there_may_be(scene: Scene, attacker: ProcessEnvironment) -> None:
@@ -306,7 +306,7 @@ async def test_descriptors_under_way_do_not_keep_the_daemon_from_sending_its_own
 
 async def test_more_memory_than_there_may_be(scene: Scene, attacker: ProcessEnvironment) -> None:
     result = await ask(attacker, "hog", megabytes=400, seconds=20)
-    assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.ExitError")
+    assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.OutOfMemory")
     assert json.loads(result.payload)["errorMessage"].endswith("Runtime exited with error: signal: killed")
     assert (await attempt(attacker, "about"))["session"]
 
@@ -314,7 +314,8 @@ async def test_more_memory_than_there_may_be(scene: Scene, attacker: ProcessEnvi
 async def test_more_memory_than_there_may_be_during_init(scene: Scene) -> None:
     environment = await scene.environment("glutton")
     result = await ask(environment, "anything")
-    assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.ExitError")
+    assert (result.status, result.error_type) == (Status.FAILURE, "Runtime.OutOfMemory")
+    assert result.max_memory_mb == 256
     assert json.loads(result.payload)["errorMessage"].endswith("Runtime exited with error: signal: killed")
 
 

@@ -17,7 +17,18 @@ from poller.execution.sandbox.box import Box
 from poller.execution.sandbox.bubblewrap import Layout
 from poller.execution.sandbox.isolation import Bubblewrap, Demand, Isolation
 from poller.execution.sandbox.processes import Command, SpawnError
-from tests.integration.break_out.scene import EGRESS, KINDS, NONE, SHARED, Scene, ask, attempt, missing, processes
+from tests.integration.break_out.scene import (
+    EGRESS,
+    KINDS,
+    NONE,
+    SHARED,
+    TRIED,
+    Scene,
+    ask,
+    attempt,
+    missing,
+    processes,
+)
 
 DAEMON = """
 import asyncio, sys
@@ -100,7 +111,7 @@ async def test_a_sandbox_whose_holder_is_killed_is_replaced(scene: Scene) -> Non
     assert await attempt(other, "wait", seconds=0) == "the victim's own answer"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TRIED)
 def test_nothing_is_left_of_a_daemon_that_is_killed(kind: str, tmp_path: Path) -> None:
     """After a second; without a sandbox neither, be it in a session of its own and without a variable that tells where it came from."""
     if reason := missing(kind):

@@ -1,4 +1,7 @@
-"""The same attempts once more under a daemon without privileges, where the tests are run by root: another sandbox altogether."""
+"""The same attempts once more under a daemon without privileges, where the tests are run by root: another sandbox altogether.
+
+In the host's network and in one of its own; without a sandbox, and without a way out, there is nothing that root's run did not see.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from poller.execution.sandbox import egress
+from tests.integration.break_out.scene import EGRESS, OWN, SHARED
 
 USER = 1_999_999_999
 HERE = Path(__file__).parent
@@ -46,6 +52,7 @@ def interpreter() -> str | Path:
 def test_as_an_ordinary_user(home: Path, file: str) -> None:
     packages = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
     environment = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["BREAK_OUT_KINDS"] = f"{SHARED};{OWN if egress.problem() else EGRESS}"
     environment["PYTHONPATH"] = f"{CHECKOUT}{os.pathsep}{packages}"
     options = ["-q", "-p", "no:cacheprovider", f"--basetemp={home}/tests"]
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -43,3 +44,37 @@ def test_a_raw_event_holds_json_as_it_was_written() -> None:
     assert encoded("raw", '{"id": 123456789012345678901234567890, "price": 1.10}') == (
         b'[{"id": 123456789012345678901234567890, "price": 1.10}]'
     )
+
+
+HALF = "half \ud800"
+STREAMS: dict[str, dict[str, Any]] = {
+    "kinesis": {},
+    "kafka": {
+        "topic": "t",
+        "partition": 0,
+        "offset": 5,
+        "timestamp": 10**18,  # nanoseconds, by a producer's mistake
+        "timestampType": "CREATE_TIME",
+        "key": b"\xff",
+        "headers": [(HALF, b"\xff")],
+    },
+    "dynamodb": {
+        "eventID": "e",
+        "eventName": "INSERT",
+        "dynamodb": {"Keys": {HALF: {"S": HALF}}, "NewImage": {"x": {}}},
+    },
+    "entries": {},
+}
+
+
+@pytest.mark.parametrize(("source", "name"), [(source, name) for source in STREAMS for name in offered(source)])
+@pytest.mark.parametrize("body", [b"\xff", b"\xed\xa0\x80", b"[" * 1000 + b"]" * 1000, b"NaN", b""])
+def test_any_record_of_a_stream_makes_an_event_and_a_failure_record(source: str, name: str, body: bytes) -> None:
+    made = envelope(name, Identity("", "", ""), window=False, source=source)
+    record = Record(id="1", body=body, partition=HALF, position="1", key=HALF, arrived=1e15, metadata=STREAMS[source])
+    event = made.assemble([made.encode(made.shape(record))])
+    assert event.decode()
+    if b"[[[" not in body:
+        assert json.loads(event)
+    info = made.batch_info([record], HALF)
+    assert json.dumps(info)

@@ -104,10 +104,49 @@ def test_extensions_are_files_and_no_link_of_a_layer_leads_to_the_host(task: Pat
     linked.mkdir()
     (linked / "extensions").symlink_to(outside / "extensions")
     assert plan(spec(task, layers_root=str(linked)), tmp_path).extensions == {}
+    (linked / "more").mkdir()
+    (linked / "more" / "watch").touch()
+    (linked / "extensions").unlink()
+    (linked / "extensions").symlink_to("more")
+    assert plan(spec(task, layers_root=str(linked)), tmp_path).extensions == {}
+
+
+@pytest.mark.parametrize(
+    ("opt", "folder", "found"),
+    [
+        ("/usr/opt", "/usr/opt/extensions", ["watch"]),
+        ("usr/opt", "usr/opt/extensions", ["watch"]),
+        ("../../usr/opt", "usr/opt/extensions", ["watch"]),  # above the root is the root
+        ("{outside}", "usr/opt/extensions", []),
+        ("opt", "usr/opt/extensions", []),  # a loop
+    ],
+)
+def test_links_of_an_image_are_followed_inside_its_root(
+    tmp_path: Path, opt: str, folder: str, found: list[str]
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / "extensions").mkdir(parents=True)
+    (outside / "extensions" / "secret").touch()
     root = tmp_path / "root"
-    root.mkdir()
-    (root / "opt").symlink_to(outside)
-    assert plan(spec(root, image=image(root, "/init")), tmp_path).extensions == {}
+    target = root / folder.removeprefix("/")
+    target.mkdir(parents=True)
+    (target / "watch").symlink_to("/usr/bin/watch")  # there, or not: its start tells
+    (target / "folder").mkdir()
+    (root / "opt").symlink_to(opt.format(outside=outside))
+    made = plan(spec(root, image=image(root, "/init")), tmp_path)
+    assert made.extensions == {name: f"/opt/extensions/{name}" for name in found}
+
+
+@pytest.mark.parametrize("target", ["../lib/extensions", "/lib/extensions"])
+def test_the_folder_for_extensions_of_an_image_may_be_a_link(tmp_path: Path, target: str) -> None:
+    (tmp_path / "root" / "opt").mkdir(parents=True)
+    (tmp_path / "root" / "lib" / "extensions").mkdir(parents=True)
+    (tmp_path / "root" / "lib" / "extensions" / "watch").touch()
+    (tmp_path / "root" / "opt" / "extensions").symlink_to(target)
+    made = spec(tmp_path, image=image(tmp_path / "root", "/init"))
+    assert plan(made, tmp_path).extensions == {"watch": "/opt/extensions/watch"}
+    (tmp_path / "root" / "opt" / DISABLE_EXTENSIONS).touch()
+    assert plan(made, tmp_path).extensions == {}
 
 
 def test_the_services_own_switch_keeps_extensions_from_starting(task: Path, tmp_path: Path) -> None:

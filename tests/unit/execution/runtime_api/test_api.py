@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import socket
+import time
 
 import pytest
 
@@ -89,6 +90,31 @@ async def test_an_answer_is_taken_once_and_goes_on_byte_for_byte(api: RuntimeApi
     assert told(runtime.call("POST", RESPONSE, b"1")) == (403, "InvalidStateTransition")
     assert runtime.call("GET", NEXT) is None
     assert told(Runtime(api).call("POST", RESPONSE, b"1")) == (400, "InvalidRequestID")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_how_long_an_answer_took_to_come_is_known(
+    api: RuntimeApi, monkeypatch: pytest.MonkeyPatch, *, chunked: bool
+) -> None:
+    runtime, answer = running(api)
+    start = head("POST", RESPONSE, None, STREAMING) if chunked else head("POST", RESPONSE, 4)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    runtime.send(start + (chunk(b"12") if chunked else b"12"))
+    monkeypatch.setattr(time, "monotonic", lambda: 102.5)
+    runtime.send(chunk(b"34") + chunk(b"") if chunked else b"34")
+    assert (result(answer).body, result(answer).seconds) == (b"1234", 2.5)
+
+
+async def test_a_runtime_is_back_when_it_asks_for_more(api: RuntimeApi) -> None:
+    runtime, _ = running(api)
+    runtime.answer("POST", RESPONSE, b"1")
+    back = api.returned()
+    assert not back.done()
+    assert runtime.call("GET", NEXT) is None
+    assert back.done()
+    assert api.returned().done(), "it has asked already"
+    api.reset()
+    assert not api.returned().done()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,371 @@
+"""One member of a consumer group, on the client's loop: joining, reading, committing, handing over.
+
+This is the one module that uses what kafka-python keeps behind an underscore: the coroutines under its blocking consumer (see ``loop.py``
+for why). Hence the narrow range of versions in ``pyproject.toml``. Rules that hold:
+
+1. Membership is kept by a coroutine of its own, whether anybody reads or not, so a handler may take as long as it likes.
+2. Partitions are shared the cooperative way: those that stay are read on while others are handed over. A partition that goes may
+   still be committed until the engine has let go of it; only then the group learns that it is free.
+3. A partition that nobody has committed yet begins where the mapping says, and that place is committed before the first record is
+   read: a group that starts at the end must not skip what comes while partitions change hands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import AsyncConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, OffsetSpec, TopicPartition
+from kafka import errors as client
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.future import Future
+from kafka.net.wakeup_notifier import WakeupNotifier
+
+from connectors.contract import SourceError
+from connectors.kafka.loop import ClientLoop
+
+TICK_SECONDS = 0.5  # how often membership is looked after; a rebalance is learnt of by the heartbeat, every 3 s at most
+HEARTBEAT_SECONDS = 3.0  # Kafka's own default
+REQUEST_SECONDS = 10.0  # for what is asked of the brokers besides reading
+RETRY_SECONDS = 0.1  # while a partition has no leader that can be reached
+LEAVE_SECONDS = 3.0
+
+Offsets = dict[TopicPartition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Where a partition begins that the group has no offset of. timestamp: epoch milliseconds, with AT_TIMESTAMP."""
+
+    position: str
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Reading goes on elsewhere than it would have."""
+
+    partition: TopicPartition
+    offset: int
+    why: str
+
+
+class Member:
+    """A member of ``group`` that reads ``topic``. Its coroutines run on the client's loop, all of them.
+
+    released: called before partitions are given up, with what is to be awaited until they may be; lost: they are another's already.
+    known_as: what the group calls us since last time, when there was no telling it that we leave: it would wait for that member else.
+    """
+
+    def __init__(
+        self,
+        loop: ClientLoop,
+        topic: str,
+        begin: Begin,
+        released: Callable[[Collection[TopicPartition], bool], Awaitable[None]],
+        known_as: str,
+        **config: Any,
+    ) -> None:
+        consumer = KafkaConsumer(
+            kafka_client=lambda **_: loop.client,
+            enable_auto_commit=False,
+            auto_offset_reset="none",  # what is out of range is an error, which is told
+            partition_assignment_strategy=(CooperativeStickyAssignor,),
+            metrics_enabled=False,
+            heartbeat_interval_ms=min(HEARTBEAT_SECONDS * 1000, config["session_timeout_ms"] / 3),
+            **config,
+        )
+        self._topic = topic
+        self._begin = begin
+        self._consumer = consumer
+        self._loop = loop
+        self._manager = loop.manager
+        self._cluster = loop.manager.cluster
+        self._group = consumer._coordinator  # noqa: SLF001 - see above, and so below
+        self._fetcher = consumer._fetcher  # noqa: SLF001
+        self._state = consumer._subscription  # noqa: SLF001
+        self._listener = _Listener(self, released)
+        self._nudge = WakeupNotifier(loop.client._net)  # noqa: SLF001
+        self._wake = Future()
+        self._until = 0.0
+        self._leaving = False
+        self._failure: Exception | None = None
+        self._placing = Future().success(None)
+        self._going: set[TopicPartition] = set()
+        self._done: Offsets = {}  # offsets that the group has, of what is ours
+        self.moves: list[Move] = []
+        if known_as:
+            self._group.reset_generation(known_as)
+
+    async def join_there(self) -> None:
+        """Check that topic and group may be used, and begin to join. Raises errors of the client."""
+        self._consumer.subscribe([self._topic], listener=self._listener)
+        await self._loop.know_there(self._topic)
+        if not await self._group.ensure_coordinator_ready_async(timeout_ms=REQUEST_SECONDS * 1000):
+            raise client.KafkaTimeoutError("no broker coordinates the group")
+        self._manager.call_soon(self._keep)
+
+    async def begin_there(self) -> None:
+        """Wait until the partitions that are ours have a place, or for ``REQUEST_SECONDS``: where LATEST is, is known from then on."""
+        limit = time.monotonic() + REQUEST_SECONDS
+        while time.monotonic() < limit and not (self._group.stable() and self._state.has_all_fetch_positions()):
+            self._check()
+            await self._place()
+            await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
+
+    async def read_there(self, room: int, seconds: float, held: Collection[str]) -> dict[TopicPartition, list[Any]]:
+        """Up to ``room`` records, those of each partition in order, of none that is held; {} when none came in time."""
+        self._until = time.monotonic() + seconds
+        while True:
+            self._check()
+            self._pause(held)
+            try:
+                await self._place()
+                self._fetcher.maybe_validate_positions()
+                self._fetcher.validate_offsets_if_needed()
+                records, partial = self._drain(room)
+            except client.OffsetOutOfRangeError as error:
+                await self._go_back(dict.fromkeys(error.args[0]))
+                continue
+            except client.LogTruncationError as error:
+                known = error.divergent_offsets.items()
+                await self._go_back({partition: offset.offset if offset else None for partition, offset in known})
+                continue
+            if not partial:
+                await self._fetcher._send_fetches_async()  # noqa: SLF001
+            if records or time.monotonic() >= self._until:
+                return records
+            await self._something()
+
+    def hurry_there(self) -> None:
+        """Let a read under way end with what there is."""
+        self._until = 0.0
+        self._rouse()
+
+    async def commit_there(self, offsets: Offsets) -> set[TopicPartition]:
+        """Commit where reading goes on; return the partitions that are not ours. Never moves an offset back.
+
+        Raises errors of the client, and ``SourceError`` while the group is changing.
+        """
+        limit = time.monotonic() + REQUEST_SECONDS
+        while True:
+            self._check()
+            if time.monotonic() > limit:
+                raise SourceError(
+                    f"consumer group {self._group.group_id} is sharing its partitions anew, offsets have to wait"
+                )
+            if not self._group.stable():
+                await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
+                continue
+            try:
+                await self._place()
+                mine = {partition: offset for partition, offset in offsets.items() if self._is_ours(partition)}
+                ahead = {
+                    partition: offset for partition, offset in mine.items() if offset > self._done.get(partition, -1)
+                }
+                await self._tell_group(ahead)
+            except client.RebalanceInProgressError:
+                continue
+            except client.CommitFailedError as error:
+                if any(isinstance(cause, client.RebalanceInProgressError) for cause in error.args):
+                    continue
+                return set(offsets)  # expelled: whatever was ours is another's
+            return offsets.keys() - mine.keys()
+
+    async def lag_there(self) -> int:
+        """Records of our partitions that have not been read."""
+        self._check()
+        await self._place()
+        positions = {
+            p: self._position(p) for p in self._state.assigned_partitions() if self._state.has_valid_position(p)
+        }
+        ends = await self._offsets(dict.fromkeys(positions, OffsetSpec.LATEST))
+        return sum(max(0, ends.get(partition, 0) - position) for partition, position in positions.items())
+
+    async def leave_there(self) -> str:
+        """Leave the group, so that others have the partitions at once. Returns what we are called there when it cannot be told."""
+        self._leaving = True
+        self._nudge.notify()
+        self._group._close_heartbeat()  # noqa: SLF001
+        name: str = self._group.group_metadata().member_id
+        coordinator = self._group.coordinator_id
+        if coordinator is None or not self._consumer._client.connected(coordinator):  # noqa: SLF001
+            return name
+        await self._group.maybe_leave_group_async(timeout_ms=LEAVE_SECONDS * 1000)
+        return ""
+
+    def fail_there(self, error: Exception) -> None:
+        """From now on every verb raises this."""
+        if self._failure is None and not self._leaving:
+            self._failure = error
+            self._rouse()
+
+    async def _keep(self) -> None:
+        """Stay a member, and join again whenever the group changes."""
+        longest = self._group.config["max_poll_interval_ms"] + REQUEST_SECONDS * 1000
+        try:
+            while not self._leaving and self._failure is None:
+                if not await self._group.ensure_active_group_async(timeout_ms=longest):
+                    self.fail_there(
+                        client.KafkaTimeoutError(f"consumer group {self._group.group_id} could not be joined")
+                    )
+                self._group.poll_heartbeat()
+                self._rouse_if_new()
+                await self._nudge(TICK_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever it is, who reads is told
+            self.fail_there(error)
+
+    async def _place(self) -> None:
+        """Find where to read partitions that are new to us. One at a time: two might find two ends of the same partition."""
+        while not self._placing.is_done:
+            await self._placing
+        missing = self._state.missing_fetch_positions()
+        if not missing:
+            return
+        self._placing = Future()
+        try:
+            places = await self._places(missing)
+        finally:
+            self._placing.success(None)
+        for partition in places.keys() & self._state.missing_fetch_positions():  # some may have gone meanwhile
+            self._state.seek(partition, places[partition])
+            self._done[partition] = places[partition]
+
+    async def _places(self, partitions: set[TopicPartition]) -> Offsets:
+        """What the group knows, else where the mapping begins."""
+        found = await self._group.fetch_committed_offsets_async(partitions, timeout_ms=REQUEST_SECONDS * 1000)
+        known = {partition: int(offset.offset) for partition, offset in found.items()}
+        fresh = partitions - known.keys()
+        return known | await self._begun(fresh) if fresh else known
+
+    async def _begun(self, partitions: Collection[TopicPartition]) -> Offsets:
+        """Where partitions begin that the group knows nothing of; the end, once the group knows. {} while it is changing."""
+        begun = await self._beginning(partitions)
+        if self._begin.position != "TRIM_HORIZON":
+            try:
+                await self._tell_group(begun)
+            except (client.RebalanceInProgressError, client.CommitFailedError):
+                return {}
+        return begun
+
+    async def _beginning(self, partitions: Collection[TopicPartition]) -> Offsets:
+        match self._begin.position:
+            case "AT_TIMESTAMP":
+                begun = await self._offsets(dict.fromkeys(partitions, self._begin.timestamp))
+                rest = set(partitions) - begun.keys()  # nothing so late is there yet
+                return begun | await self._offsets(dict.fromkeys(rest, OffsetSpec.LATEST))
+            case "LATEST":
+                return await self._offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        return await self._offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+
+    async def _go_back(self, lost: Mapping[TopicPartition, int | None]) -> None:
+        """Go on where the log was cut, or at the oldest record there is: what was there is gone, what is there may never have been seen."""
+        oldest = await self._offsets({partition: OffsetSpec.EARLIEST for partition, end in lost.items() if end is None})
+        for partition, offset in ({p: end for p, end in lost.items() if end is not None} | oldest).items():
+            if self._state.has_valid_position(partition):
+                why = f"offset {self._position(partition)} is not there any more: reading goes on at {offset}"
+                self._state.seek(partition, offset)
+                self._done[partition] = -1
+                self.moves.append(Move(partition, offset, why))
+
+    async def _offsets(self, wanted: Mapping[TopicPartition, int]) -> Offsets:
+        if not wanted:
+            return {}
+        found = await self._fetcher._fetch_offsets_by_times_async(dict(wanted), REQUEST_SECONDS * 1000)  # noqa: SLF001
+        return {partition: offset.offset for partition, offset in found.items() if offset is not None}
+
+    async def _tell_group(self, offsets: Offsets) -> None:
+        if not offsets:
+            return
+        wanted = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+        await self._group._commit_offsets_sync_async(wanted, timeout_ms=REQUEST_SECONDS * 1000)  # noqa: SLF001
+        self._done.update(offsets)
+
+    def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Any]], bool]:
+        """Take what has come. What was put aside for a paused partition comes back only into an empty place (as of 3.0.12)."""
+        if self._fetcher._next_partition_records is not None and not self._fetcher._next_partition_records:  # noqa: SLF001
+            self._fetcher._next_partition_records = None  # noqa: SLF001 - used up, which the client takes for full
+        records, partial = self._fetcher.fetched_records(room)
+        return records, partial
+
+    def _is_ours(self, partition: TopicPartition) -> bool:
+        return self._state.is_assigned(partition) or partition in self._going
+
+    def _position(self, partition: TopicPartition) -> int:
+        return int(self._state.position(partition).offset)
+
+    def _pause(self, held: Collection[str]) -> None:
+        if not held and not self._state.paused_partitions():
+            return
+        for partition in self._state.assigned_partitions():
+            (self._state.pause if name_of(partition) in held else self._state.resume)(partition)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._check_topic()
+
+    def _check_topic(self) -> None:
+        if self._topic in self._cluster.unauthorized_topics:
+            raise client.TopicAuthorizationFailedError(self._topic)
+        if self._cluster.partitions_for_topic(self._topic) is None:
+            raise client.UnknownTopicOrPartitionError(self._topic)
+
+    async def _something(self) -> None:
+        """Wait until an answer has come, partitions have, or the time is over."""
+        self._wake = Future()
+        answers = [answer for answer in self._fetcher._fetch_futures if not answer.is_done]  # noqa: SLF001
+        for answer in answers:
+            answer.add_both(lambda _, wake=self._wake: _resolve(wake))
+        seconds = max(0.0, self._until - time.monotonic())
+        if not answers and (self._state.fetchable_partitions() or self._state.missing_fetch_positions()):
+            seconds = min(seconds, RETRY_SECONDS)
+        with contextlib.suppress(client.KafkaTimeoutError):
+            await self._manager.wait_for(self._wake, seconds * 1000)
+
+    def _rouse_if_new(self) -> None:
+        if self._state.missing_fetch_positions():
+            self._rouse()
+
+    def _rouse(self) -> None:
+        _resolve(self._wake)
+
+
+class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc] # the client has no types
+    """What the client tells about partitions that come and go."""
+
+    def __init__(self, member: Member, released: Callable[[Collection[TopicPartition], bool], Awaitable[None]]) -> None:
+        self._member = member
+        self._released = released
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002 - its name is given
+        self._member._rouse()  # noqa: SLF001 - of the same module
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        await self._let_go(revoked, lost=False)
+
+    async def on_partitions_lost(self, lost: Collection[TopicPartition]) -> None:
+        await self._let_go(lost, lost=True)
+
+    async def _let_go(self, partitions: Collection[TopicPartition], *, lost: bool) -> None:
+        member = self._member
+        member._going |= set() if lost else set(partitions)  # noqa: SLF001
+        try:
+            await self._released(partitions, lost)
+        finally:
+            member._going -= set(partitions)  # noqa: SLF001
+            for partition in partitions:
+                member._done.pop(partition, None)  # noqa: SLF001
+
+
+def name_of(partition: TopicPartition) -> str:
+    """What the contract and AWS call it: topic-number."""
+    return f"{partition.topic}-{partition.partition}"
+
+
+def _resolve(future: Future) -> None:
+    if not future.is_done:
+        future.success(None)

@@ -1,0 +1,354 @@
+"""Apache Kafka as a source: one topic, read as a member of a consumer group, offsets kept by the group.
+
+Not here: where the client runs (``loop.py``) and how membership works (``member.py``). Rules that hold:
+
+1. What is committed is the offset after the last settled record of a partition. The engine settles in order, so everything before it is
+   done. Nothing is ever committed for a partition that is not ours, and no offset moves back.
+2. A partition is given up only when the engine has let go of it (``Reader.revoke``), or when the time for it is over.
+3. The source is unreachable when no connection is left. While one broker of several is away, the client finds its own way.
+
+``Record.metadata``: topic, partition, offset (numbers), timestamp (epoch milliseconds), timestampType (CREATE_TIME, LOG_APPEND_TIME), key
+(bytes or None), headers (pairs of str and bytes or None, duplicates kept, in order), and tombstone: True when the value is null.
+``Identity.details``: bootstrapServers. Permissions needed: Describe and Read on topic and group; Write on the topics of ``kafka://``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.future import Future
+
+from connectors.contract import (
+    Capabilities,
+    Destination,
+    Identity,
+    OptionsError,
+    Outcome,
+    Reader,
+    Record,
+    Settlement,
+    SourceError,
+    Unreachable,
+    Unsettled,
+)
+from connectors.kafka.destination import TopicDestination
+from connectors.kafka.errors import Place, translate
+from connectors.kafka.loop import ClientLoop
+from connectors.kafka.member import Begin, Member, Offsets, name_of
+from connectors.kafka.options import KafkaOptions, check, is_topic_name
+from connectors.kafka.security import Tokens, check_oauth, client_config
+from connectors.kafka.shelf import Shelf
+
+MAX_FETCH = 10_000
+LOST_SECONDS = 1.0  # for the engine to drop what it has of partitions that are another's already
+SLACK_SECONDS = 10.0  # a handover ends so long before the group would expel us for it
+CLOSE_SECONDS = 5.0  # for leaving the group
+GONE = frozenset({Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED})
+TIMESTAMP_TYPES = {0: "CREATE_TIME", 1: "LOG_APPEND_TIME"}
+
+CAPABILITIES = Capabilities(
+    envelope="kafka",
+    ordered=True,
+    max_fetch=MAX_FETCH,
+    default_batch_size=100,
+    stream=True,
+    starting_positions=("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"),
+    keyed=True,
+    timed=True,
+)
+
+
+class KafkaSource:
+    """One topic."""
+
+    Options = KafkaOptions
+
+    def __init__(self, options: KafkaOptions) -> None:
+        check(options)
+        if options.oauth:
+            check_oauth(options.oauth)
+        self._options = options
+        self._tokens = Tokens(options.oauth) if options.oauth else None
+        client_config(options, self._tokens)  # certificates that cannot be used are an error at start
+        self._reader: Reader | None = None
+        self._loop: ClientLoop | None = None
+        self._member: Member | None = None
+        self._shelf = Shelf()
+        self._held: frozenset[str] = frozenset()
+        self._reading: asyncio.Future[Any] | None = None
+        self._handovers: set[asyncio.Task[None]] = set()
+        self._settling = asyncio.Lock()
+        self._wanted: Offsets = {}
+        self._known_as = ""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of every Kafka topic."""
+        return CAPABILITIES
+
+    def read_as(self, reader: Reader) -> None:
+        """Take the reader's name for the group, unless the options name one."""
+        self._reader = reader
+
+    def hold(self, partitions: Collection[str]) -> None:
+        """Pause them from the next fetch on."""
+        self._held = frozenset(partitions)
+
+    async def open(self) -> Identity:
+        """Connect, check topic and group, begin to join. Partitions come later, with ``fetch``."""
+        reader = self._given_reader()
+        try:
+            if self._tokens:
+                await asyncio.to_thread(self._tokens.token)
+            security = client_config(self._options, self._tokens)
+            self._loop = ClientLoop(
+                {"bootstrap_servers": list(self._options.bootstrap_servers), **security}, self._lost
+            )
+            await self._loop.connect()
+            self._member = self._as_member(self._loop, reader, security)
+            await self._loop.call(self._member.join_there)
+            if reader.start == "LATEST":
+                await self._loop.call(self._member.begin_there)
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, Exception):
+                raise self._translated(error) from error
+            raise
+        return self._identity()
+
+    async def fetch(self, room: int, wait_seconds: float) -> list[Record]:
+        """Take what has been read; when there is nothing, read."""
+        until = _now() + wait_seconds
+        if room < 1:
+            self._opened()
+            return []
+        while not (records := self._shelf.take(min(room, MAX_FETCH), self._held)):
+            if not await self._read(min(room, MAX_FETCH), max(0.0, until - _now())) and _now() >= until:
+                return self._shelf.take(min(room, MAX_FETCH), self._held)
+        return records
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[Unsettled]:
+        """Commit where reading goes on in each partition. Calls that meet share one commit."""
+        offsets: Offsets = {}
+        for settlement in settlements:
+            if settlement.outcome in GONE:
+                partition, offset = settlement.record.handle
+                offsets[partition] = max(offset + 1, offsets.get(partition, 0))
+        strangers = await self._commit(offsets)
+        return [
+            Unsettled(each, f"partition {each.record.partition} is another member's now", retry=False)
+            for each in settlements
+            if each.record.handle[0] in strangers and each.outcome in GONE
+        ]
+
+    async def backlog(self) -> int:
+        """Records of this member's partitions that have not been fetched."""
+        loop, member = self._opened()
+        lag: int = await self._asked(loop.call(member.lag_there))
+        return lag + len(self._shelf)
+
+    def destination(self, name: str) -> Destination:
+        """A topic of this cluster for failure records."""
+        if not is_topic_name(name):
+            raise OptionsError("destination", f"{name!r} cannot be the name of a topic")
+        if name == self._options.topic:
+            raise OptionsError("destination", f"topic {name} is the mapping's own: what fails would come back for ever")
+        place = self._place(topic=name)
+        servers = list(self._options.bootstrap_servers)
+        return TopicDestination(
+            name, place, lambda: {"bootstrap_servers": servers, **client_config(self._options, self._tokens)}
+        )
+
+    async def close(self) -> None:
+        """Leave the group and disconnect."""
+        loop, member = self._loop, self._member
+        self._loop = self._member = None
+        for handover in list(self._handovers):
+            handover.cancel()
+        await asyncio.gather(*self._handovers, return_exceptions=True)
+        if loop is not None and member is not None:
+            self._known_as = await self._leave(loop, member)
+        if loop is not None:
+            await loop.close()
+        self._shelf = Shelf()
+        self._reading = None
+        self._wanted = {}
+
+    async def _leave(self, loop: ClientLoop, member: Member) -> str:
+        leaving = loop.call(member.leave_there)
+        await asyncio.wait([leaving], timeout=CLOSE_SECONDS)
+        return str(leaving.result()) if leaving.done() and not leaving.exception() else ""
+
+    def _as_member(self, loop: ClientLoop, reader: Reader, security: dict[str, Any]) -> Member:
+        return Member(
+            loop,
+            self._options.topic,
+            Begin(reader.start, int((reader.timestamp or 0) * 1000)),
+            self._released_there,
+            self._known_as,
+            bootstrap_servers=list(self._options.bootstrap_servers),
+            group_id=self._group(),
+            isolation_level=self._options.isolation_level,
+            session_timeout_ms=int(self._options.session_timeout_seconds * 1000),
+            max_poll_interval_ms=int(self._options.rebalance_timeout_seconds * 1000),
+            **security,
+        )
+
+    async def _read(self, room: int, seconds: float) -> bool:
+        """Have the client read. False when that brought nothing, as far as one can tell in time."""
+        loop, member = self._opened()
+        before = len(self._shelf)
+        reading = self._reading
+        if reading is None or reading.done():
+            reading = self._reading = loop.call(lambda: self._read_there(member, room, seconds, self._held))
+            await self._told_of(reading, loop, member)
+        else:  # of a fetch that was cancelled: it has been hurried
+            await asyncio.wait([reading], timeout=seconds)
+            await asyncio.sleep(0)
+        await self._tell_moves(member)
+        return len(self._shelf) > before
+
+    async def _told_of(self, reading: asyncio.Future[Any], loop: ClientLoop, member: Member) -> None:
+        try:
+            await self._asked(asyncio.shield(reading))
+        except asyncio.CancelledError:
+            loop.do(member.hurry_there)
+            raise
+
+    async def _read_there(self, member: Member, room: int, seconds: float, held: Collection[str]) -> None:
+        """On the client's loop. What comes is put on the shelf at once: partitions that go are taken off it in the order of events."""
+        found = await member.read_there(room, seconds, held)
+        records = [_record(each) for part in found.values() for each in part]
+        if records and self._loop is not None:
+            self._loop.tell(self._put, self._loop, records)
+
+    def _put(self, loop: ClientLoop, records: list[Record]) -> None:
+        if loop is self._loop:
+            self._shelf.put(records)
+
+    async def _tell_moves(self, member: Member) -> None:
+        while member.moves:
+            move = member.moves[0]
+            await self._given_reader().checkpoints.move(name_of(move.partition), str(move.offset), move.why)
+            member.moves.pop(0)
+
+    async def _commit(self, offsets: Offsets) -> set[TopicPartition]:
+        loop, member = self._opened()
+        for partition, offset in offsets.items():
+            self._wanted[partition] = max(offset, self._wanted.get(partition, 0))
+        async with self._settling:
+            wanted = {partition: self._wanted[partition] for partition in offsets if partition in self._wanted}
+            wanted |= self._wanted
+            self._wanted = {}
+            strangers: set[TopicPartition] = await self._asked(loop.call(lambda: member.commit_there(wanted)))
+            return strangers & offsets.keys()
+
+    async def _released_there(self, partitions: Collection[TopicPartition], lost: bool) -> None:
+        """On the client's loop: have the engine let go of partitions."""
+        loop, done = self._loop, Future()
+        if loop is None:
+            return
+        loop.tell(
+            self._let_go,
+            [name_of(partition) for partition in partitions],
+            lost,
+            lambda: loop.do(lambda: _resolve(done)),
+        )
+        await done
+
+    def _let_go(self, partitions: Collection[str], lost: bool, done: Any) -> None:
+        self._shelf.forget(partitions)
+        handover = asyncio.create_task(self._hand_over(partitions, lost), name=f"hand over {', '.join(partitions)}")
+        self._handovers.add(handover)
+        handover.add_done_callback(self._handovers.discard)
+        handover.add_done_callback(lambda _: done())
+
+    async def _hand_over(self, partitions: Collection[str], lost: bool) -> None:
+        limit = LOST_SECONDS if lost else self._options.rebalance_timeout_seconds - SLACK_SECONDS
+        try:
+            async with asyncio.timeout(limit):
+                await self._given_reader().revoke(partitions)
+        except TimeoutError:
+            pass  # what still runs is done again by the next owner
+
+    def _lost(self, error: Exception) -> None:
+        """On the client's loop: no connection is left."""
+        loop, member = self._loop, self._member
+        if member is not None and loop is not None:
+            member.fail_there(error)
+            loop.tell(loop.give_up, error)
+
+    async def _asked(self, future: asyncio.Future[Any]) -> Any:
+        try:
+            return await future
+        except Exception as error:
+            raise self._translated(error) from error
+
+    def _opened(self) -> tuple[ClientLoop, Member]:
+        if self._loop is None or self._member is None:
+            raise Unreachable(f"topic {self._options.topic} is not open")
+        return self._loop, self._member
+
+    def _given_reader(self) -> Reader:
+        if self._reader is None:
+            raise RuntimeError("read_as comes before open")
+        return self._reader
+
+    def _group(self) -> str:
+        return self._options.consumer_group_id or (self._reader.name if self._reader else "")
+
+    def _identity(self) -> Identity:
+        arn = self._options.cluster_arn
+        servers = ",".join(self._options.bootstrap_servers)
+        return Identity(
+            arn=arn,
+            region=arn.split(":")[3] if arn else "",
+            label=f"cluster {servers}, topic {self._options.topic}, consumer group {self._group()}",
+            details={"bootstrapServers": servers},
+        )
+
+    def _translated(self, error: Exception) -> SourceError:
+        return translate(error, self._place())
+
+    def _place(self, topic: str = "") -> Place:
+        options = self._options
+        login = f"user {options.username} ({options.sasl_mechanism})" if options.username else options.sasl_mechanism
+        return Place(", ".join(options.bootstrap_servers), topic or options.topic, self._group(), login)
+
+
+def _record(message: Any) -> Record:
+    partition = f"{message.topic}-{message.partition}"
+    metadata = {
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "timestamp": message.timestamp,
+        "timestampType": TIMESTAMP_TYPES.get(message.timestamp_type, "CREATE_TIME"),
+        "key": message.key,
+        "headers": message.headers,
+    }
+    if message.value is None:
+        metadata["tombstone"] = True
+    return Record(
+        id=f"{partition}:{message.offset}",
+        body=message.value or b"",
+        lane=partition,
+        metadata=metadata,
+        handle=(TopicPartition(message.topic, message.partition), message.offset),
+        partition=partition,
+        position=str(message.offset),
+        key=message.key,
+        arrived=message.timestamp / 1000 if message.timestamp >= 0 else None,
+    )
+
+
+def _resolve(future: Future) -> None:
+    if not future.is_done:
+        future.success(None)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
