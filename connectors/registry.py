@@ -17,6 +17,7 @@ BUILT_IN = {
     "kinesis": "connectors.kinesis:KinesisSource",
     "kafka": "connectors.kafka.source:KafkaSource",
     "memory": "connectors.memory:MemorySource",
+    "memory-stream": "connectors.memory_stream:MemoryStreamSource",
     "sqs": "connectors.sqs:SqsSource",
 }
 

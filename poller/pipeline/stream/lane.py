@@ -72,21 +72,22 @@ class Lane:
 
     async def _next(self) -> Work | None:
         """The next batch, as soon as it is due."""
+        now = self._tools.clock.now()
         while not self._partition.leaving.soft:
-            if work := self._due():
+            if work := self._due(now):
                 return work
             if self._line.due is None:
                 break
-            await self._wait_for_more(until=self._line.due)
+            now = await self._wait_for_more(until=self._line.due)
         return None
 
-    def _due(self) -> Work | None:
+    def _due(self, now: float) -> Work | None:
         window = self._partition.window
         if window and self._window_over():
             return Work([], since=window.end)
         if window and self._line.head:
             window.begin(self._line.head.record)
-        batch = self._line.cut(self._tools.clock.now(), window.fits if window else None)
+        batch = self._line.cut(now, window.fits if window else None)
         if batch is None:
             return None
         self._tools.emit(BatchCut(mapping=self._tools.mapping, count=len(batch.items), reason=batch.reason))
@@ -96,14 +97,15 @@ class Lane:
         window, head = self._partition.window, self._line.head
         return window is not None and window.over(head.record if head else None, self._tools.clock.epoch())
 
-    async def _wait_for_more(self, until: float) -> None:
-        """Until the batching window is over, or there may be enough for a batch before."""
+    async def _wait_for_more(self, until: float) -> float:
+        """Until the batching window is over, or there may be enough for a batch before. Returns the time, never short of it by a hair."""
         self._more.clear()
         try:
             async with asyncio.timeout(until - self._tools.clock.now()):
                 await self._more.wait()
         except TimeoutError:
-            pass
+            return until
+        return self._tools.clock.now()
 
     async def _deal_with(self, batch: Work) -> None:
         """All that becomes of a batch, its halves and its rest included, in order."""

@@ -12,6 +12,7 @@ What holds here:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Collection
 
 from connectors.contract import Destination, Reader, Record, Source, Stream
@@ -22,7 +23,7 @@ from poller.observe.events import Emit, PartitionsRevoked
 from poller.pipeline.invoke import Invoke
 from poller.pipeline.judge import released
 from poller.pipeline.link import Link
-from poller.pipeline.settle import Settler
+from poller.pipeline.settle import LAST_SECONDS, Settler
 from poller.pipeline.stream.attempts import Attempts
 from poller.pipeline.stream.checkpoints import LaneCheckpoints
 from poller.pipeline.stream.discards import Discards
@@ -39,7 +40,7 @@ LONG_POLL = 20.0
 """Seconds that a fetch may wait while nothing is on hold."""
 SHORT_POLL = 0.02
 """Seconds while something is: it gets room again meanwhile, and only the next fetch brings more of it."""
-STUCK = 0.25
+STUCK = 0.03
 """Seconds that the reader waits for room while all it knows is on hold; then it asks all the same, for partitions that are new."""
 NAP = 0.2
 """Seconds between fetches that return nothing without having waited."""
@@ -167,10 +168,16 @@ class StreamMapping:
     def _before_open(self) -> None:
         self._partitions.expect_again()
 
+    async def _hand_back(self) -> None:
+        """What was not done returns to a source that settles records by themselves; one with positions will read on from them."""
+        await self._settler.settle(released(self._partitions.unsettled()))
+
     async def _close(self) -> None:
-        """A source without positions is given back what was not done; one with positions reads on from them."""
-        if not self._prefix:
-            await self._settler.settle(released(self._partitions.unsettled()))
+        """Tell what can be told, and disconnect."""
+        if not (self._prefix or self.link.trouble):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS):
+                    await self._hand_back()
         await self._settler.close()
         await self._progress.close()
         await self._discards.close()
