@@ -5,11 +5,13 @@ What happens to a stream that its reader did not ask for is told: entries trimme
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from connectors.contract import Missing, Reader, SourceError
 from connectors.redis.group import Group, absent, order
 
+STARTS = ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")
 EVERYTHING = "0"
 NEWEST = "$"
 LAST_OF_A_MILLISECOND = 2**64 - 1
@@ -39,7 +41,7 @@ class Course:
                 raise
             if not self.create:
                 self._absent = True
-                raise Missing(f"{self.server} has no stream {self.stream}; create_stream: true makes it") from error
+                raise self._missing() from error
             standing = None
         if standing is not None:
             self.passed(standing.delivered)
@@ -92,6 +94,9 @@ class Course:
             await self.reader.checkpoints.move(self.stream, position, why)
             del self._tidings[0]
 
+    def _missing(self) -> Missing:
+        return Missing(f"{self.server} has no stream {self.stream}; create_stream: true makes it")
+
     def _lose(self, count: int, position: str, how: str) -> None:
         self._tidings.append((position, f"{count} {'entry' if count == 1 else 'entries'} lost, {how}"))
 
@@ -99,12 +104,26 @@ class Course:
         """Where a group begins: after this id. A group that was there goes on where it was, in a younger stream at the start."""
         if self._seen:
             return self._seen if order(await self._generated()) >= order(self._seen) else EVERYTHING
-        if self._absent or self.reader.start == "TRIM_HORIZON":
-            return EVERYTHING
-        if self.reader.start == "LATEST":
-            return NEWEST
-        before = int((self.reader.timestamp or 0) * 1000) - 1
-        return f"{before}-{LAST_OF_A_MILLISECOND}" if before >= 0 else EVERYTHING
+        return EVERYTHING if self._absent else after(self.reader.start, self.reader.timestamp)
+
+    async def seek(self, to: str, timestamp: float | None, lease: float) -> str:
+        """Send the group elsewhere; returns after which entry it goes on. Raises ``SourceError``, also while somebody reads."""
+        position = after(to, timestamp) if to in STARTS else to
+        if not re.fullmatch(r"\d+(-\d+)?|\$", position):
+            raise SourceError(f"{to!r} is no id of an entry, such as 1767225600000-0")
+        try:
+            position = (await self.group.extent()).generated if position == NEWEST else position
+            at_work = await self.group.seek(position, lease)
+        except SourceError as error:
+            if absent(error):
+                raise self._missing() from error
+            raise
+        if at_work:
+            raise SourceError(
+                f"consumer {at_work} still handles entries of stream {self.stream}: pause the mapping on every node"
+            )
+        self._seen = position
+        return position
 
     async def _generated(self) -> str:
         try:
@@ -113,6 +132,14 @@ class Course:
             if not absent(error):
                 raise
             return EVERYTHING
+
+
+def after(start: str, timestamp: float | None) -> str:
+    """The entry after which a starting position begins. timestamp: epoch seconds."""
+    if start != "AT_TIMESTAMP":
+        return NEWEST if start == "LATEST" else EVERYTHING
+    before = int((timestamp or 0) * 1000) - 1
+    return f"{before}-{LAST_OF_A_MILLISECOND}" if before >= 0 else EVERYTHING
 
 
 def _place(id_: str) -> tuple[int, int]:

@@ -44,6 +44,25 @@ end
 return 0
 """)
 
+SEEK = Script("""
+-- Make the group anew after this entry, with nothing pending, unless a consumer that holds something was here lately; returns its name.
+local key, group, position, lease, nobody = KEYS[1], unpack(ARGV)
+for _, each in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+  if each[2] == group then
+    for _, row in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+      local consumer = {}
+      for n = 1, #row, 2 do consumer[row[n]] = row[n + 1] end
+      if consumer.pending > 0 and consumer.idle < tonumber(lease) and consumer.name ~= nobody then return consumer.name end
+    end
+  end
+end
+redis.call('XGROUP', 'DESTROY', key, group)
+redis.call('XGROUP', 'CREATE', key, group, position)
+return ''
+""")
+RELEASED = "pollerd:released"
+"""Consumer that nobody is: it holds what was never started, for anybody to take at once."""
+
 
 class Entry(NamedTuple):
     """pairs: field names and values as they stand in the stream; a name may come twice."""
@@ -104,6 +123,11 @@ class Group:
         except SourceError as error:
             if _code(error) != "BUSYGROUP":
                 raise
+
+    async def seek(self, position: str, lease: float) -> str:
+        """Go on after this entry; all else is forgotten. Returns the name of a consumer that is at work, which keeps it from being done."""
+        found = await self._server.run(SEEK, [self._key], self._name, position, int(lease * 1000), RELEASED)
+        return str(found.decode(errors="replace"))
 
     async def consumers(self) -> list[Consumer]:
         """Everyone who ever read in this group and was not removed."""

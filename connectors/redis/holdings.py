@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from connectors.contract import SourceError
-from connectors.redis.group import Consumer, Entry, Group
+from connectors.redis.group import RELEASED, Consumer, Entry, Group
 
 LOOKS = 4
 """Looks at the other consumers within one lease: what a dead one held waits a quarter of a lease longer at most."""
 KEEPS = 3
 """Times within one lease that what is in hand is kept: two may fail."""
-RELEASED = "pollerd:released"
-"""Consumer that nobody is: it holds what was never started, for anybody to take at once."""
 AGES = 10.0 * 365 * 86400
 """Seconds that such an entry claims to have been idle."""
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.contract import (
@@ -32,7 +32,7 @@ from connectors.contract import (
     SourceError,
     Unsettled,
 )
-from connectors.redis.course import Course
+from connectors.redis.course import STARTS, Course
 from connectors.redis.entries import Shape
 from connectors.redis.group import Group, groupless
 from connectors.redis.holdings import Holdings
@@ -97,7 +97,7 @@ class RedisStreamSource:
             default_batch_size=100,  # AWS's for Kinesis
             stream=True,
             prefix=False,
-            starting_positions=("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"),
+            starting_positions=STARTS,
             keyed=bool(self._options.key_field),
             timed=True,
         )
@@ -119,6 +119,19 @@ class RedisStreamSource:
         """There is one partition: the stream. A fetch that waits is told."""
         self._holding = self._options.stream in partitions
         self._heard.set()
+
+    async def seek(self, partition: str | None, to: str, timestamp: float | None) -> Mapping[str, str]:
+        """Make the group anew there. What was pending is forgotten: it comes again where that lies behind, and is passed over else."""
+        stream = self._options.stream
+        if partition not in {None, stream}:
+            raise SourceError(
+                f"there is no partition {partition!r} of stream {stream}: it is one, and called like the stream"
+            )
+        await self._server.connect()
+        try:
+            return {stream: await self._read().course.seek(to, timestamp, self._options.lease_seconds)}
+        finally:
+            await self._server.close()
 
     async def open(self) -> Identity:
         """Connect, and see to it that the group exists."""

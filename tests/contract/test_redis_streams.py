@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Missing, Outcome, Reader, Record, Settlement, Throttled, Unreachable
+from connectors.contract import Missing, Outcome, Reader, Record, Settlement, SourceError, Throttled, Unreachable
 from connectors.redis import server as redis_server
 from connectors.redis.stream import RedisStreamOptions, RedisStreamSource
 from connectors.testing import MemoryCheckpoints, Relay, receive
@@ -356,6 +356,52 @@ async def test_a_fetch_that_waits_is_told_when_the_hold_is_over(stream: Stream) 
     assert time.monotonic() - began < 10
     assert texts(await receive(source, 1, PATIENCE)) == ["a"]
     await source.close()
+
+
+@pytest.mark.parametrize(
+    ("to", "expected", "position"),
+    [("TRIM_HORIZON", "abcd", "0"), ("LATEST", "d", "1-3"), ("1-1", "bcd", "1-1"), ("AT_TIMESTAMP", "abcd", "")],
+)
+async def test_an_operator_sends_the_group_elsewhere(to: str, expected: str, position: str, stream: Stream) -> None:
+    """What was pending comes again where that lies behind, and is passed over else."""
+    for n, text in enumerate("abc", 1):
+        await stream.plain.xadd(stream.key, {"text": text}, id=f"1-{n}")
+    source = stream.consumer()
+    await source.open()
+    records = await receive(source, 3, PATIENCE)
+    assert (
+        await source.settle([*done(records[:1]), *(Settlement(record, Outcome.RELEASED) for record in records[1:])])
+        == []
+    )
+    await source.close()
+    again = stream.consumer()
+    found = await again.seek(None, to, 0.001 if to == "AT_TIMESTAMP" else None)
+    assert found == {stream.key: position or "0-18446744073709551615"}
+    await stream.plain.xadd(stream.key, {"text": "d"}, id="1-4")
+    await again.open()
+    assert "".join(texts(await receive(again, len(expected), PATIENCE))) == expected
+    assert await again.fetch(10, 0) == []
+
+
+async def test_a_group_is_not_sent_elsewhere_under_a_consumers_hands(stream: Stream) -> None:
+    await stream.add("a")
+    working = stream.consumer("working")
+    await working.open()
+    records = await receive(working, 1, PATIENCE)
+    with pytest.raises(SourceError, match="consumer working still handles entries of stream"):
+        await stream.consumer().seek(stream.key, "TRIM_HORIZON", None)
+    await working.settle(done(records))
+    assert await stream.consumer().seek(stream.key, "TRIM_HORIZON", None) == {stream.key: "0"}
+
+
+async def test_what_cannot_be_sought_is_refused_in_words(stream: Stream) -> None:
+    with pytest.raises(Missing, match="has no stream"):
+        await stream.consumer().seek(None, "LATEST", None)
+    await stream.add("a")
+    with pytest.raises(SourceError, match="'yesterday' is no id of an entry, such as"):
+        await stream.consumer().seek(None, "yesterday", None)
+    with pytest.raises(SourceError, match="there is no partition 'other'"):
+        await stream.consumer().seek("other", "LATEST", None)
 
 
 async def test_a_frozen_server_is_unreachable_in_time(
