@@ -22,11 +22,18 @@ _HEAD = """
 local list, bodies, marks, leases, returned, counter, dead = unpack(KEYS)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function mark(id)
-  local found = redis.call('HGET', marks, id)
-  if not found then return nil end
-  local receives, token, first = string.match(found, '^(%d+):(%d*):(%d+)$')
+local function call(command, key, arguments)
+  if #arguments > 0 then redis.call(command, key, unpack(arguments)) end
+end
+local function add(to, ...)
+  for _, each in ipairs({...}) do to[#to + 1] = each end
+end
+local function parts(mark)
+  local receives, token, first = string.match(mark, '^(%d+):(%d*):(%d+)$')
   return tonumber(receives), token, first
+end
+local function marked(ids)
+  return #ids > 0 and redis.call('HMGET', marks, unpack(ids)) or {}
 end
 """
 
@@ -39,33 +46,48 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0,
   redis.call('ZREM', leases, id)
   redis.call('ZADD', returned, id, id)
 end
-local function next_one()
-  local id = redis.call('ZPOPMIN', returned)[1]
-  if id then return id, redis.call('HGET', bodies, id) end
-  local body = redis.call(side .. 'POP', list)
-  if not body then return nil end
-  repeat id = tostring(redis.call('INCR', counter)) until redis.call('HSETNX', bodies, id, body) == 1
-  return id, body
+local function numbers(count)
+  local last = redis.call('INCRBY', counter, count)
+  if last == count then  -- a new counter: it begins at the time, so that no number ever comes twice
+    last = time[1] * 1000000 + time[2] + count
+    redis.call('SET', counter, string.format('%.0f', last))
+  end
+  return last - count
 end
-local taken = {-1}
-for _ = 1, room do
-  local id, body = next_one()
+local token = string.format('%.0f', numbers(1) + 1)
+local taken, kept, told, due, gone = {-1}, {}, {}, {}, {}
+local function hand(id, body, receives, first)
+  add(taken, id, body, receives, token, first)
+  add(told, id, receives .. ':' .. token .. ':' .. first)
+  add(due, now + lease, id)
+  room = room - 1
+end
+while room > 0 do
+  local id = redis.call('ZPOPMIN', returned)[1]
   if not id then break end
-  local receives, _, first = mark(id)
-  receives, first = receives or 0, first or tostring(now)
-  if not body then
-    redis.call('HDEL', marks, id)  -- somebody has removed it by hand
-  elseif most > 0 and receives >= most then
-    redis.call(side == 'R' and 'LPUSH' or 'RPUSH', dead, body)
-    redis.call('HDEL', bodies, id)
-    redis.call('HDEL', marks, id)
-  else
-    local token = tostring(redis.call('INCR', counter))
-    redis.call('HSET', marks, id, (receives + 1) .. ':' .. token .. ':' .. first)
-    redis.call('ZADD', leases, now + lease, id)
-    for _, part in ipairs({id, body, receives + 1, token, first}) do taken[#taken + 1] = part end
+  local body = redis.call('HGET', bodies, id)
+  local receives, _, first = parts(redis.call('HGET', marks, id))
+  if body and (most == 0 or receives < most) then
+    hand(id, body, receives + 1, first)
+  else  -- received too often; or somebody has removed its body by hand
+    if body then redis.call(side == 'R' and 'LPUSH' or 'RPUSH', dead, body) end
+    add(gone, id)
   end
 end
+local popped = room > 0 and redis.call(side .. 'POP', list, room)
+if popped then
+  local base = numbers(#popped)
+  for n, body in ipairs(popped) do
+    local id = string.format('%.0f', base + n)
+    add(kept, id, body)
+    hand(id, body, 1, string.format('%.0f', now))
+  end
+end
+call('HDEL', bodies, gone)
+call('HDEL', marks, gone)
+call('HSET', bodies, kept)
+call('HSET', marks, told)
+call('ZADD', leases, due)
 local soonest = redis.call('ZRANGE', leases, 0, 0, 'WITHSCORES')[2]
 if soonest then taken[1] = math.max(0, soonest - now) end
 return taken
@@ -75,23 +97,28 @@ return taken
 SETTLE = Script(
     _HEAD
     + """
--- pairs of number and token follow the verb. Returns the numbers that are another receive's by now; what is gone already is settled.
-local lost = {}
-for n = 2, #ARGV, 2 do
-  local id = ARGV[n]
-  local receives, token, first = mark(id)
-  if receives and token ~= ARGV[n + 1] then
-    lost[#lost + 1] = id
-  elseif receives and ARGV[1] == 'remove' then
-    redis.call('HDEL', bodies, id)
-    redis.call('HDEL', marks, id)
-    redis.call('ZREM', leases, id)
-    redis.call('ZREM', returned, id)
-  elseif receives then
-    redis.call('HSET', marks, id, (receives - 1) .. '::' .. first)
-    redis.call('ZREM', leases, id)
-    redis.call('ZADD', returned, id, id)
+-- The verb, then as many tokens as numbers. Returns the numbers that are another receive's by now; what is gone already is settled.
+local half = (#ARGV - 1) / 2
+local ids = {unpack(ARGV, half + 2)}
+local lost, ours, told, back = {}, {}, {}, {}
+for n, mark in ipairs(marked(ids)) do
+  local receives, token, first = parts(mark or '0::0')
+  if mark and token ~= ARGV[n + 1] then
+    add(lost, ids[n])
+  elseif mark then
+    add(ours, ids[n])
+    add(told, ids[n], (receives - 1) .. '::' .. first)
+    add(back, ids[n], ids[n])
   end
+end
+call('ZREM', leases, ours)
+if ARGV[1] == 'remove' then
+  call('HDEL', bodies, ours)
+  call('HDEL', marks, ours)
+  call('ZREM', returned, ours)
+else
+  call('HSET', marks, told)
+  call('ZADD', returned, back)
 end
 return lost
 """
@@ -100,18 +127,21 @@ return lost
 EXTEND = Script(
     _HEAD
     + """
--- lease in ms, then pairs of number and token. Returns the numbers that are not this receive's any more.
-local lost = {}
-for n = 2, #ARGV, 2 do
-  local id = ARGV[n]
-  local receives, token = mark(id)
-  if receives and token == ARGV[n + 1] then
-    redis.call('ZREM', returned, id)
-    redis.call('ZADD', leases, now + tonumber(ARGV[1]), id)
+-- The lease in ms, then as many tokens as numbers. Returns the numbers that are not this receive's any more.
+local half = (#ARGV - 1) / 2
+local ids = {unpack(ARGV, half + 2)}
+local lost, ours, due = {}, {}, {}
+for n, mark in ipairs(marked(ids)) do
+  local _, token = parts(mark or '0::0')
+  if token == ARGV[n + 1] then
+    add(ours, ids[n])
+    add(due, now + tonumber(ARGV[1]), ids[n])
   else
-    lost[#lost + 1] = id
+    add(lost, ids[n])
   end
 end
+call('ZREM', returned, ours)
+call('ZADD', leases, due)
 return lost
 """
 )
@@ -122,8 +152,7 @@ RESTORE = Script(
 -- side that elements are popped from. What came back untried goes into the list again, in its order: others may read it, too.
 local back = redis.call('ZREVRANGE', returned, 0, -1)
 for _, id in ipairs(back) do
-  local receives = mark(id)
-  if receives == 0 then
+  if parts(redis.call('HGET', marks, id)) == 0 then
     local body = redis.call('HGET', bodies, id)
     if body then redis.call(ARGV[1] .. 'PUSH', list, body) end
     redis.call('HDEL', bodies, id)
@@ -207,6 +236,7 @@ class Custody:
     async def _each(self, script: Script, first: object, handles: Sequence[Handle]) -> set[str]:
         lost: set[str] = set()
         for begin in range(0, len(handles), IDS_AT_ONCE):
-            flat = [part for handle in handles[begin : begin + IDS_AT_ONCE] for part in handle]
-            lost.update(id_.decode() for id_ in await self._server.run(script, self._keys, first, *flat))
+            some = handles[begin : begin + IDS_AT_ONCE]
+            words = (*(handle.token for handle in some), *(handle.id for handle in some))
+            lost.update(id_.decode() for id_ in await self._server.run(script, self._keys, first, *words))
         return lost

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from connectors.contract import Record
-from connectors.redis.group import Entry, order
+from connectors.redis.group import Entry
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":")
+).encode  # made once: json.dumps makes one each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +37,20 @@ class Shape:
             partition=self.stream,
             position=entry.id,
             key=_key(_first(entry, self.key_field)) if self.key_field else None,
-            arrived=order(entry.id)[0] / 1000,
+            arrived=int(entry.id.partition("-")[0]) / 1000,
         )
 
 
-def as_object(pairs: Iterable[tuple[bytes, bytes]]) -> str:
+def as_object(pairs: Sequence[tuple[bytes, bytes]]) -> str:
     """All fields as a JSON object of texts; bytes that are no UTF-8 are escaped. A name that comes twice has the list of its values."""
-    fields: dict[str, str | list[str]] = {}
-    for name, value in ((_text(name), _text(value)) for name, value in pairs):
-        before = fields.get(name)
-        if before is None:
-            fields[name] = value
-        else:
-            fields[name] = [*([before] if isinstance(before, str) else before), value]
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    texts = [(_text(name), _text(value)) for name, value in pairs]
+    fields: dict[str, Any] = dict(texts)
+    if len(fields) < len(texts):
+        fields = {name: [] for name in fields}
+        for name, value in texts:
+            fields[name].append(value)
+        fields = {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
+    return _encode(fields)
 
 
 def _first(entry: Entry, name: str) -> bytes | None:
