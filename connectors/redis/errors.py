@@ -74,7 +74,7 @@ def _reason(error: BaseException | None) -> str:
         if isinstance(error, ssl.SSLCertVerificationError):
             return f"its certificate does not hold ({error.verify_message})"
         if isinstance(error, ssl.SSLError):
-            return f"TLS failed ({error.reason or 'the connection broke'})"
+            return f"TLS failed ({getattr(error, 'reason', None) or 'the connection broke'})"
         if isinstance(error, OSError) and error.errno and error.errno > 0:
             return os.strerror(error.errno).lower()
         if isinstance(error, OSError) and error.strerror:  # the resolver's own numbers are below 0
