@@ -79,6 +79,11 @@ RULES = (
     "~orders", "+ping", "+xinfo", "+xgroup", "+xreadgroup", "+xack", "+xdel", "+xpending", "+xclaim", "+xrange", "+evalsha", "+eval",
 )  # fmt: skip
 """What connectors/README.md says that a user needs for a stream."""
+OF_LISTS = "ping type llen zcard blmove eval evalsha"
+OF_SCRIPTS = (
+    "time rpop lpop rpush lpush hget hmget hset hdel zadd zrem zpopmin zrange zrangebyscore zrevrange incrby set"
+)
+"""And for a list."""
 
 
 async def test_a_user_needs_no_more_than_the_readme_says(private_redis: Callable[..., Server]) -> None:
@@ -107,6 +112,30 @@ async def test_a_user_needs_no_more_than_the_readme_says(private_redis: Callable
         with pytest.raises(Refused, match=r"denies access to stream orders: .*xreadgroup"):
             await source.fetch(1, 0)
         await source.close()
+
+
+async def test_a_user_of_a_list_needs_no_more_than_the_readme_says(private_redis: Callable[..., Server]) -> None:
+    server = private_redis()
+    keys = ("~orders", "~{orders}:pollerd:*", "~dead")
+    commands = [f"+{command}" for command in (OF_LISTS + " " + OF_SCRIPTS).split()]
+    async with client(server.port) as plain:
+        await plain.execute_command("ACL", "SETUSER", "worker", "on", ">pass", *keys, *commands)
+        await plain.lpush("orders", "a", "b", "c")
+    options: dict[str, Any] = {"maximum_receives": 1, "dead_letter_list": "dead", "lease_seconds": 0.2}
+    source = RedisListSource(
+        RedisListOptions(list="orders", port=server.port, username="worker", password="pass", **options)
+    )
+    await source.open()
+    a, b, c = await receive(source, 3, PATIENCE)
+    assert await source.extend([a, b], 60) == []
+    outcomes = [Settlement(a, Outcome.DELIVERED), Settlement(b, Outcome.RELEASED), Settlement(c, Outcome.RETRY)]
+    assert await source.settle(outcomes) == []
+    await receive(source, 1, PATIENCE)
+    async with client(server.port) as plain:
+        while await plain.llen("dead") < 1:
+            assert await source.fetch(10, 0.1) == []
+    assert await source.backlog() == 0
+    await source.close()
 
 
 async def test_a_subscriber_is_told_which_channel_it_may_not_read(private_redis: Callable[..., Server]) -> None:

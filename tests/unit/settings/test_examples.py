@@ -101,3 +101,12 @@ def test_the_alerts_function_logs_notifications(name: str, caplog: pytest.LogCap
     module("alerts").handler(notified, None)
     logged = " ".join(record.getMessage() for record in caplog.records)
     assert all(record["Sns"]["Message"] in logged for record in notified["Records"])
+
+
+def test_the_entries_function_names_the_records_that_are_no_json(caplog: pytest.LogCaptureFixture) -> None:
+    stream = {"eventSource": "redis:stream", "redis": {"sequenceNumber": "1-0", "data": '{"page":"/cart"}'}}
+    good, bad = ({"eventSource": "redis:list", "messageId": text, "body": text} for text in ("[1]", "hello"))
+    answer = module("entries").handler({"Records": [stream, good, bad]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "hello"}]}
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged == ["redis:stream 1-0: {'page': '/cart'}", "redis:list [1]: [1]"]
