@@ -134,3 +134,12 @@ def test_the_shipments_function_logs_every_record(name: str, caplog: pytest.LogC
                 record["value"] = b64encode(b'{"parcel": 1}').decode()
     module("shipments").handler(of_kafka, None)
     assert len(caplog.records) == sum(len(records) for records in of_kafka["records"].values())
+
+
+def test_the_entries_function_names_the_records_that_are_no_json(caplog: pytest.LogCaptureFixture) -> None:
+    stream = {"eventSource": "redis:stream", "redis": {"sequenceNumber": "1-0", "data": '{"page":"/cart"}'}}
+    good, bad = ({"eventSource": "redis:list", "messageId": text, "body": text} for text in ("[1]", "hello"))
+    answer = module("entries").handler({"Records": [stream, good, bad]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "hello"}]}
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged == ["redis:stream 1-0: {'page': '/cart'}", "redis:list [1]: [1]"]
