@@ -30,6 +30,8 @@ CREDENTIALS = (
 
 THROTTLES = frozenset(
     {
+        "KMSThrottlingException",
+        "LimitExceededException",  # Kinesis, DynamoDB Streams: lists, and readers of one shard
         "OverLimit",  # SQS: as many messages in flight as a queue may have
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
@@ -42,7 +44,15 @@ THROTTLES = frozenset(
         "TooManyRequestsException",
     }
 )
-DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
+DENIALS = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "KMSAccessDeniedException",  # the key of an encrypted stream
+        "UnauthorizedOperation",
+    }
+)
 BAD_KEYS = frozenset(
     {
         "AuthFailure",

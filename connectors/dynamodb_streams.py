@@ -27,8 +27,8 @@ from connectors import aws_client, shards
 from connectors.aws import AwsOptions, parse_arn
 from connectors.aws_service import AwsService, said, time_of
 from connectors.contract import Capabilities, Identity, Missing, OptionsError, Record, SourceError, Unreachable
+from connectors.shard_reading import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
 from connectors.shard_source import ShardSource
-from connectors.shard_walk import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
 from connectors.shards import Shard
 
 SPEECH = "DynamoDB Streams"

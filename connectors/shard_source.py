@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 
 from connectors.aws_service import AwsService
 from connectors.contract import Identity, Reader, Record, Settlement, Unreachable, Unsettled
-from connectors.shard_walk import Pace, Shards, ShardWalk
+from connectors.shard_reading import Pace, Shards
+from connectors.shard_walk import ShardWalk
 
 
 class ShardSource(ABC):

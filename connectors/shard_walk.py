@@ -1,24 +1,22 @@
 """Reading a stream of shards: all of them at once, children after their parents, each from its own iterator. Not a connector.
 
-Kinesis and DynamoDB Streams give the requests (``Shards``), this gives ``fetch`` and ``settle``. Four rules hold here:
+Kinesis and DynamoDB Streams give the requests (``Shards``), this gives ``fetch`` and ``settle``. Three rules hold here:
 
-1. An iterator moves on only together with the records it brought: a fetch that is cancelled loses none.
-2. What was read and not handed out waits in memory, one page of a shard at most; a shard with a page waiting is not read.
-3. What one shard cannot do now (too many calls, an iterator that ran out) stops no other.
-4. A position is saved when the record at it is settled; the end of a shard when all its records are.
+1. A shard with records that wait to be handed out is not read; so what waits is bounded.
+2. What one shard cannot do now (too many calls, an iterator that ran out) stops no other.
+3. A position is saved when the record at it is settled; the end of a shard when all its records are.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from connectors import shards
-from connectors.contract import Missing, Outcome, Reader, Record, Settlement, SourceError, Throttled, Unreachable
-from connectors.shards import Shard
+from connectors.contract import Missing, Outcome, Reader, Record, Settlement, Throttled, Unreachable
+from connectors.shard_reading import Pace, ShardReading, Shards, TrimmedError
 
 T = TypeVar("T")
 
@@ -28,64 +26,8 @@ PAGE = 1000
 """Records to ask a shard for at least, whatever room there is: a shard may be asked only a few times a second."""
 LOOK_SECONDS = 60.0
 """How often shards are listed when none has ended meanwhile."""
-
-
-class ExpiredIteratorError(SourceError):
-    """An iterator is too old: another one is to be had."""
-
-
-class TrimmedError(SourceError):
-    """The server has no record any more at the position that it was asked for, nor knows it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What one read has brought. cursor: sequence number of the last record read, "" for none. iterator: for the next; "": the end."""
-
-    records: Sequence[Record]
-    cursor: str
-    iterator: str
-    behind: bool = False
-    """Whether the server knows of more records."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds between two reads of one shard. idle: when the last brought nothing. busy: when there is more."""
-
-    idle: float
-    busy: float
-
-
-class Shards(Protocol):
-    """The requests of one service about one open stream. Each raises ``SourceError``."""
-
-    async def listed(self) -> tuple[list[Shard], float]:
-        """All shards, parents before children or not, and the server's time in epoch seconds, rounded down."""
-        ...
-
-    async def iterator(self, shard: str, position: str) -> str:
-        """One that begins at a position's place, or behind a sequence number. Raises ``TrimmedError``."""
-        ...
-
-    async def page(self, shard: str, iterator: str, limit: int) -> Page:
-        """Read up to ``limit`` records. Raises ``ExpiredIteratorError``."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
-class _Shard:
-    """One shard that is being read. position: where the next iterator begins. due: loop time of the next read."""
-
-    id: str
-    position: str
-    due: float
-    iterator: str = ""
-    ended: bool = False
-    throttled: bool = False
-    ahead: deque[Record] = field(default_factory=deque)
-    handed: str = ""
-    """What is to be settled before its end counts; "": nothing."""
+LOOK_SOON_SECONDS = 5.0
+"""How often while the children of one that has ended are not listed yet, or listing is asked for less often."""
 
 
 class ShardWalk:
@@ -97,10 +39,11 @@ class ShardWalk:
         self._pace = pace
         self._largest_page = largest_page
         self._positions: dict[str, str] = {}
-        self._reading: dict[str, _Shard] = {}
+        self._reading: dict[str, ShardReading] = {}
         self._held: frozenset[str] = frozenset()
         self._look_at = 0.0
         self._changed = asyncio.Event()
+        self._saving = asyncio.Lock()
         self._closed = False
 
     async def begin(self) -> None:
@@ -128,8 +71,7 @@ class ShardWalk:
         until = _now() + wait_seconds
         while True:
             self._changed.clear()
-            if _now() >= self._look_at:
-                await self._look()
+            await self._look_again()
             records = self._take(room) or await self._read(room)
             if records or room < 1 or _now() >= until:
                 return records
@@ -149,21 +91,33 @@ class ShardWalk:
 
     async def _save(self, reached: Mapping[str, str]) -> None:
         """Save positions, forward only, and the end of shards that have come to it."""
-        forward = {
-            shard: position
-            for shard, position in reached.items()
-            if shards.is_later(position, self._positions.get(shard))
-        }
-        known = self._positions | forward
-        ends = {shard.id: shards.END for shard in self._reading.values() if _is_done(shard, known.get(shard.id))}
-        if forward or ends:
-            await self._reader.checkpoints.save(forward | ends)
-            self._positions |= forward | ends
+        async with self._saving:  # one after the other, or an earlier position could be saved last
+            forward = {
+                shard: position
+                for shard, position in reached.items()
+                if shards.is_later(position, self._positions.get(shard))
+            }
+            known = self._positions | forward
+            ends = {shard.id: shards.END for shard in self._reading.values() if shard.is_done(known.get(shard.id))}
+            if forward or ends:
+                await self._reader.checkpoints.save(forward | ends)
+                self._positions |= forward | ends
         if ends:
             for shard in ends:
-                del self._reading[shard]
+                self._reading.pop(shard, None)
             self._look_at = 0.0  # its children may be read now
             self._changed.set()
+
+    async def _look_again(self) -> None:
+        """List shards when it is time to; those that are being read do not wait for it."""
+        if _now() < self._look_at:
+            return
+        try:
+            await self._look()
+        except Throttled:
+            if not self._reading:
+                raise
+            self._look_at = _now() + LOOK_SOON_SECONDS
 
     async def _look(self, start: str = "") -> None:
         """List shards, begin what may be read now, and forget what is gone. start: of the reader, when nothing has been read yet."""
@@ -173,9 +127,15 @@ class ShardWalk:
             await self._forget(gone)
         for shard in shards.readable(listed, self._positions):
             if shard not in self._reading:
-                position = self._positions.get(shard) or self._first_position()
-                self._reading[shard] = _Shard(shard, position, _now(), iterators.get(shard, ""))
-        self._look_at = _now() + LOOK_SECONDS
+                self._reading[shard] = ShardReading(
+                    shard,
+                    self._positions.get(shard) or self._first_position(),
+                    iterators.get(shard, ""),
+                    pace=self._pace,
+                    trimmed=partial(self._trimmed, shard),
+                )
+        soon = shards.expects_children(listed, self._positions)
+        self._look_at = _now() + (LOOK_SOON_SECONDS if soon else LOOK_SECONDS)
 
     def _first_position(self) -> str:
         """Where a shard begins of which nobody knows better: its whole content is new unless a moment was named."""
@@ -185,7 +145,7 @@ class ShardWalk:
 
     async def _fix_latest(self, first: Sequence[str], moment: float) -> dict[str, str]:
         """Iterators of the shards that begin at LATEST. Their moment is saved too, for when an iterator is lost before a record came."""
-        found = await _together([self._service.iterator(shard, shards.LATEST) for shard in first])
+        found = await _together([partial(self._service.iterator, shard, shards.LATEST) for shard in first])
         if first:
             fixed = dict.fromkeys(first, shards.since(moment))
             await self._reader.checkpoints.save(fixed)
@@ -199,7 +159,7 @@ class ShardWalk:
         else:
             why = "the stream no longer lists the shard: what was not read of it by then is gone"
         await self._reader.checkpoints.move(shard, None, why)
-        del self._positions[shard]
+        self._positions.pop(shard, None)
         self._reading.pop(shard, None)
 
     def _take(self, room: int) -> list[Record]:
@@ -223,60 +183,35 @@ class ShardWalk:
         due = sorted((shard for shard in self._free() if shard.due <= _now()), key=lambda shard: shard.due)
         limit = min(self._largest_page, max(PAGE, room))
         for first in range(0, len(due), READS_AT_ONCE):
-            await _together([self._read_shard(shard, limit) for shard in due[first : first + READS_AT_ONCE]])
+            await _together([partial(self._read_one, shard, limit) for shard in due[first : first + READS_AT_ONCE]])
             await self._save({})  # of empty shards that have ended
             if records := self._take(room):
                 return records
         self._complain()
         return []
 
-    def _free(self) -> list[_Shard]:
+    async def _read_one(self, shard: ShardReading, limit: int) -> None:
+        try:
+            await shard.read(self._service, limit)
+        except Missing:  # the shard, or the whole stream: listing tells
+            shard.postpone()
+            self._look_at = 0.0
+
+    async def _trimmed(self, shard: str, position: str, error: TrimmedError) -> str:
+        why = f"the records behind {position} are gone ({error}): reading goes on with the oldest there are"
+        await self._reader.checkpoints.move(shard, shards.TRIM_HORIZON, why)
+        self._positions[shard] = shards.TRIM_HORIZON
+        return shards.TRIM_HORIZON
+
+    def _free(self) -> list[ShardReading]:
+        """Shards that may be read as soon as they are due."""
         return [shard for shard in self._reading.values() if not (shard.ended or shard.ahead or shard.id in self._held)]
 
     def _complain(self) -> None:
         """Raise ``Throttled`` when no shard can be read for now: the engine waits, and tells."""
         free = self._free()
         if free and all(shard.throttled for shard in free):
-            wait = max(0.0, min(shard.due for shard in free) - _now())
-            raise Throttled("all shards ask for fewer calls", retry_after=wait)
-
-    async def _read_shard(self, shard: _Shard, limit: int) -> None:
-        """Read one page, from a new iterator if need be."""
-        try:
-            page = await self._page(shard, limit)
-        except Throttled as error:
-            shard.throttled = True
-            shard.due = _now() + (error.retry_after or self._pace.idle)
-            return
-        except Missing:  # the shard, or the whole stream: listing tells
-            shard.iterator = ""
-            shard.due = _now() + self._pace.idle
-            self._look_at = 0.0
-            return
-        shard.throttled = False
-        shard.iterator = page.iterator
-        shard.ended = not page.iterator
-        shard.ahead.extend(page.records)
-        shard.due = _now() + (self._pace.busy if page.cursor or page.behind else self._pace.idle)
-        if page.cursor:
-            shard.position = page.cursor
-        if page.records:
-            shard.handed = page.records[-1].handle
-
-    async def _page(self, shard: _Shard, limit: int) -> Page:
-        if shard.iterator:
-            try:
-                return await self._service.page(shard.id, shard.iterator, limit)
-            except ExpiredIteratorError:
-                shard.iterator = ""
-        try:
-            shard.iterator = await self._service.iterator(shard.id, shard.position)
-        except TrimmedError as error:
-            why = f"the records behind {shard.position} are gone ({error}): reading goes on with the oldest there are"
-            await self._reader.checkpoints.move(shard.id, shards.TRIM_HORIZON, why)
-            self._positions[shard.id] = shard.position = shards.TRIM_HORIZON
-            shard.iterator = await self._service.iterator(shard.id, shard.position)
-        return await self._service.page(shard.id, shard.iterator, limit)
+            raise Throttled(free[0].throttled, retry_after=max(0.0, min(shard.due for shard in free) - _now()))
 
     async def _sleep(self, until: float) -> None:
         """Until a shard is due, shards are to be listed, or something has changed."""
@@ -288,20 +223,13 @@ class ShardWalk:
             pass
 
 
-def _is_done(shard: _Shard, position: str | None) -> bool:
-    """Whether a shard has ended and what was handed out of it is settled."""
-    if not shard.ended or shard.ahead:
-        return False
-    return not shard.handed or not shards.is_later(shard.handed, position)
-
-
-async def _together(calls: Sequence[Awaitable[T]]) -> list[T]:
-    """Await all, some at a time, to their ends; their answers in order. Raises the first error, after the last has ended."""
+async def _together(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Make all calls, some at a time; their answers in order. Raises the first error, once all have ended."""
     some = asyncio.Semaphore(READS_AT_ONCE)
 
-    async def one(call: Awaitable[T]) -> T:
+    async def one(call: Callable[[], Awaitable[T]]) -> T:
         async with some:
-            return await call
+            return await call()
 
     answers = await asyncio.gather(*(one(call) for call in calls), return_exceptions=True)
     for answer in answers:

@@ -59,6 +59,12 @@ def forgotten(shards: Sequence[Shard], positions: Mapping[str, str]) -> list[str
     return sorted(positions.keys() - {shard.id for shard in shards})
 
 
+def expects_children(shards: Sequence[Shard], positions: Mapping[str, str]) -> bool:
+    """Whether a shard was read to its end whose children the server does not list yet; it may never have any."""
+    parents = {parent for shard in shards for parent in shard.parents}
+    return any(positions.get(shard.id) == END and shard.id not in parents for shard in shards)
+
+
 def since(moment: float) -> str:
     """Return the position of the first record at a moment or later. moment: epoch seconds."""
     return f"{AT_TIMESTAMP} {moment!r}"

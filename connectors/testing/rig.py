@@ -82,9 +82,12 @@ class StreamRig(Rig):
         """Return one for the same reader each time, as after a restart. start: "": the earliest the source knows."""
         source = self.stream()
         known = source.capabilities.starting_positions
-        start = start or ("TRIM_HORIZON" if "TRIM_HORIZON" in known else known[0])
-        source.read_as(Reader(self.name, start, timestamp, self.checkpoints, self._revoke))
+        source.read_as(self.reader(start or ("TRIM_HORIZON" if "TRIM_HORIZON" in known else known[0]), timestamp))
         return source
+
+    def reader(self, start: str = "TRIM_HORIZON", timestamp: float | None = None) -> Reader:
+        """Return who reads: the same name and checkpoints each time."""
+        return Reader(self.name, start, timestamp, self.checkpoints, self._revoke)
 
     def place(self, message: Message) -> int:
         """Return the number of the partition that a message belongs into."""

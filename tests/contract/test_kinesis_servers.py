@@ -1,0 +1,267 @@
+"""What the conformance kit cannot ask of every stream: Kinesis's own features and failures, on real servers.
+
+What the servers do differently from Kinesis itself. MiniStack: a shard that is split or merged is gone at once, with what was in it;
+arrivals are whole seconds; an iterator that nobody issued counts as expired; any sequence number is taken. kinesis-mock: a sequence number
+that it has no record of is a missing resource. Neither throttles, asks for permissions, or trims while one waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from connectors.contract import Missing, Record, Source
+from connectors.kinesis import KinesisOptions, KinesisSource
+from connectors.shards import END
+from connectors.testing import Relay, opened, receive, unsettled
+from connectors.testing.steps import settled
+from tests.aggregates import pack
+from tests.contract.kinesis_rig import KinesisRig, kinesis_rig
+from tests.servers import Server
+from tests.streams import client_of, make_stream
+
+pytestmark = pytest.mark.server
+
+PATIENCE = 30.0
+
+
+@pytest.fixture(scope="module", params=["ministack", "kinesis_mock"])
+def server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+async def rig(server: Server) -> AsyncIterator[KinesisRig]:
+    async with kinesis_rig(server) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def mock(kinesis_mock: Server) -> AsyncIterator[KinesisRig]:
+    async with kinesis_rig(kinesis_mock) as rig:
+        yield rig
+
+
+async def put(rig: KinesisRig, first: int, count: int) -> None:
+    """Numbered records under eight keys."""
+    numbers = range(first, first + count)
+    await rig.producer.put([(f"message {n}".encode(), f"key-{n % 8}", None) for n in numbers])
+
+
+async def read_all(source: Source, count: int) -> list[Record]:
+    """Settle what comes until there are so many."""
+    records: list[Record] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(records) < count:
+            more = await source.fetch(7, 1)
+            await source.settle(settled(more))
+            records += more
+    return records
+
+
+async def fetch_on(source: Source) -> None:
+    while True:
+        await source.fetch(10, 5)
+
+
+def expect_order(records: Sequence[Record]) -> None:
+    """Each once, those of one key in the order in which they were put, whatever shards they went through."""
+    numbers = {key: [number(record) for record in records if record.key == key] for key in {r.key for r in records}}
+    assert all(found == sorted(set(found)) for found in numbers.values()), numbers
+
+
+def number(record: Record) -> int:
+    return int(record.body.split()[-1])
+
+
+async def test_the_order_of_each_key_outlives_splits_and_merges(mock: KinesisRig) -> None:
+    shards = [shard["ShardId"] for shard in await mock.producer.shards()]
+    await put(mock, 0, 100)
+    await mock.producer.split(shards[0])
+    await put(mock, 100, 100)
+    await mock.producer.merge(shards[1], shards[2])
+    await put(mock, 200, 100)
+    async with opened(mock) as source:
+        records = await read_all(source, 150)
+        await mock.producer.merge("shardId-000000000003", "shardId-000000000004")
+        await put(mock, 300, 100)
+        records += await read_all(source, 400 - len(records))
+    expect_order(records)
+    assert len(records) == 400
+    kept = mock.checkpoints.kept
+    assert {kept[shard] for shard in shards} == {END}
+    assert len({record.partition for record in records}) == 7
+
+
+async def test_children_are_not_read_while_a_record_of_their_parent_is_in_hand(mock: KinesisRig) -> None:
+    shards = [shard["ShardId"] for shard in await mock.producer.shards()]
+    await put(mock, 0, 60)
+    async with opened(mock) as source:
+        before = await receive(source, 60, PATIENCE)
+        for shard in shards:
+            await mock.producer.split(shard)
+        await put(mock, 60, 60)
+        held = [record for record in before if record.partition == shards[0]]
+        await source.settle(settled([record for record in before if record.partition != shards[0]]))
+        await source.settle(settled(held[:-1]))
+        after = await receive(source, 1, PATIENCE)
+        for _ in range(3):
+            after += await source.fetch(1000, 1)
+        assert after
+        assert {record.key for record in after}.isdisjoint({record.key for record in held})
+        await source.settle(settled(held[-1:]))
+        after += await receive(source, 60 - len(after), PATIENCE)
+        expect_order(before + after)
+
+
+async def test_a_restart_in_the_middle_of_a_split_goes_on_where_it_was(mock: KinesisRig) -> None:
+    shards = [shard["ShardId"] for shard in await mock.producer.shards()]
+    await put(mock, 0, 90)
+    for shard in shards:
+        await mock.producer.split(shard)
+    await put(mock, 90, 90)
+    seen: list[Record] = []
+    for _ in range(4):
+        async with opened(mock) as source:
+            records = await receive(source, 30, PATIENCE)
+            await source.settle(settled(records))
+            seen += records
+    async with opened(mock) as source:
+        seen += await receive(source, 60, PATIENCE)
+    expect_order(seen)
+    assert len({record.body for record in seen}) == 180
+
+
+async def test_reading_that_began_at_latest_skips_what_closed_shards_hold(mock: KinesisRig) -> None:
+    shards = [shard["ShardId"] for shard in await mock.producer.shards()]
+    await put(mock, 0, 30)
+    await mock.producer.split(shards[0])
+    source = mock.source("LATEST")
+    await source.open()
+    await put(mock, 30, 30)
+    records = await receive(source, 30, PATIENCE)
+    assert sorted(number(record) for record in records) == list(range(30, 60))
+    assert shards[0] not in mock.checkpoints.kept
+    await source.close()
+
+
+async def test_a_server_that_drops_a_split_shard_is_read_on_and_the_loss_is_told(ministack: Server) -> None:
+    async with kinesis_rig(ministack) as rig:
+        shards = [shard["ShardId"] for shard in await rig.producer.shards()]
+        await put(rig, 0, 30)
+        async with opened(rig) as source:
+            await source.settle(settled(await receive(source, 30, PATIENCE)))
+            await rig.producer.split(shards[0])
+            await put(rig, 30, 30)
+            records = await receive(source, 30, PATIENCE)
+            assert sorted(number(record) for record in records) == list(range(30, 60))
+        (moved,) = rig.checkpoints.moves
+        assert moved[:2] == (shards[0], None)
+
+
+async def test_an_iterator_that_the_server_no_longer_knows_is_replaced(ministack: Server) -> None:
+    async with kinesis_rig(ministack) as rig:
+        await put(rig, 0, 30)
+        source = rig.source()
+        await source.open()
+        records = await receive(source, 30, PATIENCE)
+        for reading in source._walk._reading.values():  # type: ignore[attr-defined] # of the source's own
+            reading._iterator = "of yesterday"
+        await put(rig, 30, 30)
+        records += await receive(source, 30, PATIENCE)
+        assert sorted(number(record) for record in records) == list(range(60))
+        await source.close()
+
+
+async def test_a_checkpoint_of_another_stream_of_that_name_moves_to_the_oldest_record(mock: KinesisRig) -> None:
+    shard = (await mock.producer.shards())[0]["ShardId"]
+    mock.checkpoints.kept[shard] = "17"
+    await put(mock, 0, 30)
+    async with opened(mock) as source:
+        records = await receive(source, 30, PATIENCE)
+    assert sorted(number(record) for record in records) == list(range(30))
+    assert [moved[:2] for moved in mock.checkpoints.moves] == [(shard, "TRIM_HORIZON")]
+
+
+async def test_a_stream_that_does_not_exist_is_missing_until_it_does(rig: KinesisRig) -> None:
+    name = rig.producer.name
+    await rig.producer.delete()
+    async with asyncio.timeout(PATIENCE):
+        while name in (await rig.producer.client.list_streams())["StreamNames"]:
+            await asyncio.sleep(0.05)
+    source = rig.source()
+    with pytest.raises(Missing, match=f"has no stream {name} in us-east-1"):
+        await source.open()
+    await make_stream(rig.producer.client, 1, name)
+    await source.open()
+    await put(rig, 0, 1)
+    assert len(await receive(source, 1, PATIENCE)) == 1
+    await source.close()
+
+
+async def test_a_stream_that_is_deleted_while_it_is_read_is_missing(rig: KinesisRig) -> None:
+    async with opened(rig) as source:
+        await source.fetch(10, 0)
+        await rig.producer.delete()
+        with pytest.raises(Missing):
+            await asyncio.wait_for(fetch_on(source), PATIENCE)
+    await make_stream(rig.producer.client, 1, rig.producer.name)
+
+
+async def test_name_and_arn_are_the_same_stream(rig: KinesisRig) -> None:
+    arn = await rig.producer.arn()
+    async with opened(rig) as source:
+        by_name = await source.open()
+    by_arn = KinesisSource(KinesisOptions(stream=arn, endpoint_url=f"http://127.0.0.1:{rig.relay.port}"))
+    by_arn.read_as(rig.reader())
+    assert await by_arn.open() == by_name
+    assert by_name.arn == arn
+    assert by_name.label == f"account 000000000000, region us-east-1, stream {rig.producer.name}"
+    await put(rig, 0, 30)
+    assert len(await receive(by_arn, 30, PATIENCE)) == 30
+    await by_arn.close()
+
+
+async def test_arbitrary_bytes_and_arrival_come_as_they_are(rig: KinesisRig) -> None:
+    await rig.producer.put([(bytes(range(256)), "ключ", None), (b"", "empty", None)])
+    async with opened(rig) as source:
+        records = {record.key: record for record in await receive(source, 2, PATIENCE)}
+    assert records["ключ"].body == bytes(range(256))
+    assert records["empty"].body == b""
+    assert records["empty"].metadata["PartitionKey"] == "empty"
+    assert "Data" not in records["empty"].metadata
+
+
+async def test_aggregates_are_delivered_one_by_one_and_come_again_as_a_whole(mock: KinesisRig) -> None:
+    inner = [(f"key-{n}", 1, f"message {n}".encode()) for n in range(10)]  # hash key 1: of the first shard
+    await mock.producer.put([(pack(inner), "key", 1), (b"message 10", "key", 1)])
+    source = mock.stream(kpl_deaggregation=True)
+    source.read_as(mock.reader())
+    await source.open()
+    records = await receive(source, 11, PATIENCE)
+    assert [number(record) for record in records] == list(range(11))
+    await source.settle(settled(records[:9]))
+    await source.close()
+    await source.open()
+    again = await receive(source, 11, PATIENCE)
+    assert [record.id for record in again] == [record.id for record in records]
+    await source.settle(settled(again[:10]))
+    await source.close()
+    assert await unsettled(mock, PATIENCE) == ["message 10"]
+
+
+async def test_many_streams_of_one_server_are_read_at_once(ministack: Server) -> None:
+    async with client_of("kinesis", ministack.url) as client, Relay(ministack.port) as relay:
+        streams = [await make_stream(client, 2) for _ in range(10)]
+        sources = [KinesisRig(stream, relay, 0).source() for stream in streams]
+        await asyncio.gather(*(source.open() for source in sources))
+        for stream in streams:
+            await stream.put([(stream.name.encode(), "key", None)])
+        found = await asyncio.gather(*(receive(source, 1, PATIENCE) for source in sources))
+        assert [records[0].body for records in found] == [stream.name.encode() for stream in streams]
+        for source, stream in zip(sources, streams, strict=True):
+            await source.close()
+            await stream.delete()
