@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,8 +157,8 @@ def kafka(folder: Path, cache: Path, *, brokers: int = 1, secured: bool = False)
     command = [java, *JVM, "-cp", classpath]
     members = [Broker(number + 1, folder, command, certificates) for number in range(brokers)]
     voters = ",".join(f"{member.number}@127.0.0.1:{member.controller_port}" for member in members)
-    for member in members:
-        member.format(voters, brokers)
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda member: member.format(voters, brokers), members))
     return Cluster(members, certificates)
 
 

@@ -1,4 +1,7 @@
-"""Topics for tests, as their producers and operators see them. Blocking, except where it says otherwise."""
+"""Topics for tests, as their producers and operators see them: through librdkafka, a client by other hands.
+
+Clients live for one call each, so that no connection of theirs breaks or is left in a test. Blocking, except where it says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 
-PATIENCE_MS = 30_000
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -22,58 +25,82 @@ class Sent:
     value: bytes | None
     key: bytes | None = None
     partition: int = 0
-    headers: Sequence[tuple[str, bytes | None]] = field(default=())
+    headers: Sequence[tuple[str, str | bytes | None]] = field(default=())
 
 
 class Topic:
-    """One topic and a producer for it."""
+    """One topic."""
 
-    def __init__(self, name: str, servers: Sequence[str], producer: Any) -> None:
+    def __init__(self, name: str, servers: Sequence[str]) -> None:
         self.name = name
         self.servers = list(servers)
-        self._producer = producer
 
-    def send(self, messages: Sequence[Sent]) -> None:
-        """Append; returns when all are stored."""
-        sent = [
-            self._producer.send(self.name, key=m.key, value=m.value, headers=list(m.headers), partition=m.partition)
-            for m in messages
-        ]
-        self._producer.flush(PATIENCE_MS / 1000)
-        for future in sent:
-            future.get(timeout=0)
+    def send(self, messages: Sequence[Sent], **config: Any) -> None:
+        """Append; returns when all are stored. config: the producer's."""
+        producer = Producer(client(self.servers, acks="all", **{"linger.ms": 0, **config}))
+        put(producer, self.name, messages)
+        if producer.flush(PATIENCE):
+            raise TimeoutError(f"{len(producer)} of {len(messages)} messages were not stored")
 
-    async def produce(self, messages: Sequence[Sent]) -> None:
+    async def produce(self, messages: Sequence[Sent], **config: Any) -> None:
         """The same, without blocking."""
-        await asyncio.to_thread(self.send, messages)
+        await asyncio.to_thread(self.send, messages, **config)
 
-    def trim(self, partition: int, offset: int) -> None:
-        """Delete what is before an offset, as retention would."""
-        with admin(self.servers) as client:
-            client.delete_records({TopicPartition(self.name, partition): offset}, timeout_ms=PATIENCE_MS)
+    def trim(self, offset: int) -> None:
+        """Delete what is before an offset of partition 0, as retention would."""
+        _done(self._admin().delete_records([TopicPartition(self.name, 0, offset)]))
+
+    def grow(self, partitions: int) -> None:
+        """Have more partitions."""
+        _done(self._admin().create_partitions([NewPartitions(self.name, partitions)]))
+
+    def make(self, partitions: int = 3, replicas: int = 1) -> None:
+        """Make it, and wait until all its partitions have leaders."""
+        admin = self._admin()
+        _done(admin.create_topics([NewTopic(self.name, partitions, replicas)]))
+        while (
+            sum(part.leader >= 0 for part in admin.list_topics(self.name).topics[self.name].partitions.values())
+            < partitions
+        ):
+            pass
+
+    def delete(self) -> None:
+        """Delete it, and wait until it is gone."""
+        _done(self._admin().delete_topics([self.name]))
+        while self.exists():
+            pass
+
+    def exists(self) -> bool:
+        """Whether the cluster knows it; asking for all does not make it."""
+        return self.name in self._admin().list_topics(timeout=PATIENCE).topics
+
+    def _admin(self) -> AdminClient:
+        return AdminClient(client(self.servers))
 
 
 @contextlib.contextmanager
-def topic(servers: Sequence[str], partitions: int = 3, *, replicas: int = 1, **producer: Any) -> Iterator[Topic]:
-    """Make one of a name of its own. producer: the producer's configuration."""
-    name = f"topic-{uuid.uuid4().hex[:12]}"
-    make_topic(servers, name, partitions, replicas)
-    sender = KafkaProducer(bootstrap_servers=list(servers), acks="all", metrics_enabled=False, **producer)
-    try:
-        yield Topic(name, servers, sender)
-    finally:
-        sender.close(5)
+def topic(servers: Sequence[str], partitions: int = 3, *, replicas: int = 1) -> Iterator[Topic]:
+    """Make one of a name of its own."""
+    made = unmade(servers)
+    made.make(partitions, replicas)
+    yield made
 
 
-def make_topic(servers: Sequence[str], name: str, partitions: int = 3, replicas: int = 1) -> None:
-    with admin(servers) as client:
-        client.create_topics([NewTopic(name, partitions, replicas)], timeout_ms=PATIENCE_MS)
+def unmade(servers: Sequence[str]) -> Topic:
+    """A topic that is not there."""
+    return Topic(f"topic-{uuid.uuid4().hex[:12]}", servers)
 
 
-@contextlib.contextmanager
-def admin(servers: Sequence[str]) -> Iterator[Any]:
-    client = KafkaAdminClient(bootstrap_servers=list(servers))
-    try:
-        yield client
-    finally:
-        client.close()
+def client(servers: Sequence[str], **config: Any) -> dict[str, Any]:
+    """Configuration of a client that keeps its troubles to itself: brokers are not there yet, or not any more."""
+    return {"bootstrap.servers": ",".join(servers), "log_level": 0, **config}
+
+
+def put(producer: Producer, name: str, messages: Sequence[Sent]) -> None:
+    for message in messages:
+        producer.produce(name, message.value, message.key, message.partition, headers=list(message.headers))
+
+
+def _done(futures: object) -> None:
+    for future in futures.values():  # type: ignore[attr-defined]
+        future.result(PATIENCE)

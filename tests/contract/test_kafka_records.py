@@ -14,7 +14,7 @@ from connectors.kafka.source import KafkaSource
 from connectors.testing import MemoryCheckpoints
 from tests.contract.kafka_steps import opened, options_of, receive, settled, source_of
 from tests.kafka_server import Cluster
-from tests.kafka_topics import Sent, Topic, admin, make_topic, topic
+from tests.kafka_topics import Sent, Topic, client, put, topic, unmade
 
 pytestmark = pytest.mark.server
 
@@ -27,11 +27,7 @@ def one(kafka: Cluster) -> Iterator[Topic]:
 
 async def test_a_record_has_all_that_it_came_with(one: Topic) -> None:
     headers: list[tuple[str, str | bytes | None]] = [("a", b"1"), ("a", b"\xff\x00"), ("b", None), ("", b"")]
-    producer = Producer({"bootstrap.servers": one.servers[0]})
-    producer.produce(one.name, b"value", b"key", headers=headers, partition=0)
-    assert await asyncio.to_thread(producer.flush, 30) == 0
-    del producer
-    await one.produce([Sent(b""), Sent(None, b"gone")])
+    await one.produce([Sent(b"value", b"key", headers=headers), Sent(b""), Sent(None, b"gone")])
     async with opened(source_of(options_of(one))) as source:
         record, empty, tombstone = await receive(source, 3)
     name = f"{one.name}-0"
@@ -53,26 +49,24 @@ async def test_a_record_has_all_that_it_came_with(one: Topic) -> None:
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
-async def test_compressed_records_are_read(kafka: Cluster, codec: str) -> None:
-    name = f"topic-{uuid.uuid4().hex}"
-    await asyncio.to_thread(make_topic, kafka.servers, name, 1)
-    await asyncio.to_thread(_produce_with_another_client, kafka.servers[0], name, codec, 500)
-    async with opened(source_of(options_of(Topic(name, kafka.servers, None)))) as source:
+async def test_compressed_records_are_read(one: Topic, codec: str) -> None:
+    bodies = [b"%d %s" % (n, b"x" * 50) for n in range(500)]
+    await one.produce([Sent(body) for body in bodies], **{"compression.type": codec, "linger.ms": 100})
+    async with opened(source_of(options_of(one))) as source:
         records = await receive(source, 500)
-    assert [record.body for record in records] == [b"%d %s" % (n, b"x" * 50) for n in range(500)]
+    assert [record.body for record in records] == bodies
 
 
-async def test_of_a_transaction_that_was_aborted_nothing_is_seen_with_read_committed(kafka: Cluster) -> None:
-    with topic(kafka.servers, 1, transactional_id=uuid.uuid4().hex) as made:
-        await asyncio.to_thread(_transactions, made)
-        async with opened(source_of(options_of(made, isolation_level="read_committed"))) as source:
-            records = await receive(source, 2)
-            assert [record.body for record in records] == [b"kept 0", b"kept 1"]
-            assert not await source.settle(settled(records))
-            assert await source.fetch(1, 0.2) == []  # reads the mark of the commit, which counts as a record
-            assert await source.backlog() == 0
-        async with opened(source_of(options_of(made))) as source:
-            assert [r.body for r in await receive(source, 3)] == [b"kept 0", b"aborted", b"kept 1"]
+async def test_of_a_transaction_that_was_aborted_nothing_is_seen_with_read_committed(one: Topic) -> None:
+    await asyncio.to_thread(_transactions, one)
+    async with opened(source_of(options_of(one, isolation_level="read_committed"))) as source:
+        records = await receive(source, 2)
+        assert [record.body for record in records] == [b"kept 0", b"kept 1"]
+        assert not await source.settle(settled(records))
+        assert await source.fetch(1, 0.2) == []  # reads the mark of the commit, which counts as a record
+        assert await source.backlog() == 0
+    async with opened(source_of(options_of(one))) as source:
+        assert [record.body for record in await receive(source, 3)] == [b"kept 0", b"aborted", b"kept 1"]
 
 
 async def test_records_that_were_trimmed_are_told_and_reading_goes_on_at_the_oldest(one: Topic) -> None:
@@ -80,7 +74,7 @@ async def test_records_that_were_trimmed_are_told_and_reading_goes_on_at_the_old
     await one.produce([Sent(b"%d" % n) for n in range(10)])
     async with opened(source_of(options_of(one), group)) as source:
         await source.settle(settled((await receive(source, 10))[:3]))
-    await asyncio.to_thread(one.trim, 0, 7)
+    await asyncio.to_thread(one.trim, 7)
     async with opened(source_of(options_of(one), group, checkpoints=checkpoints)) as source:
         assert [record.body for record in await receive(source, 3)] == [b"7", b"8", b"9"]
     why = "offset 3 is not there any more: reading goes on at 7"
@@ -93,7 +87,8 @@ async def test_a_topic_that_is_made_anew_is_read_from_its_beginning(kafka: Clust
         await made.produce([Sent(b"old %d" % n) for n in range(10)])
         async with opened(source_of(options_of(made), group)) as source:
             await source.settle(settled(await receive(source, 10)))
-        await asyncio.to_thread(_remake, made)
+        await asyncio.to_thread(made.delete)
+        await asyncio.to_thread(made.make, 1)
         await made.produce([Sent(b"new")])
         async with opened(source_of(options_of(made), group)) as source:
             records = await receive(source, 1)
@@ -104,18 +99,17 @@ async def test_a_topic_that_is_made_anew_is_read_from_its_beginning(kafka: Clust
 
 
 async def test_a_topic_that_is_not_there_is_missing_and_nobody_makes_it(kafka: Cluster) -> None:
-    nowhere = Topic(f"topic-{uuid.uuid4().hex}", kafka.servers, None)
+    nowhere = unmade(kafka.servers)
     for _ in range(2):
         with pytest.raises(Missing, match=nowhere.name):
             await source_of(options_of(nowhere)).open()
-    with admin(kafka.servers) as client:
-        assert nowhere.name not in client.list_topics()
+    assert not await asyncio.to_thread(nowhere.exists)
 
 
 async def test_a_topic_that_goes_away_is_missing(one: Topic) -> None:
     async with opened(source_of(options_of(one))) as source:
         await source.fetch(1, 0.5)
-        await asyncio.to_thread(_delete, one)
+        await asyncio.to_thread(one.delete)
         with pytest.raises(Missing):
             await _fetch_on(source)
 
@@ -133,13 +127,11 @@ async def test_new_partitions_are_read_from_their_beginning(kafka: Cluster) -> N
     with topic(kafka.servers, 1) as made:
         async with opened(source_of(options_of(made))) as source:
             await source.fetch(1, 0.1)
-            await asyncio.to_thread(_grow, made, 3)
-            source_loop = source._loop
-            assert source_loop is not None
-            source_loop.do(source_loop.manager.cluster.request_update)  # else in five minutes
-            with topic(kafka.servers, 1) as other:  # any producer that knows of the new partitions
-                sender = Topic(made.name, kafka.servers, other._producer)
-                await sender.produce([Sent(b"%d" % n, partition=n) for n in range(3)])
+            await asyncio.to_thread(made.grow, 3)
+            loop = source._loop
+            assert loop is not None
+            loop.do(loop.manager.cluster.request_update)  # else it would be told in five minutes
+            await made.produce([Sent(b"%d" % n, partition=n) for n in range(3)])
             assert sorted(record.body for record in await receive(source, 3)) == [b"0", b"1", b"2"]
 
 
@@ -196,41 +188,21 @@ async def test_a_session_timeout_that_the_broker_does_not_allow_is_told(one: Top
         source_of(options_of(one, session_timeout_seconds=300, rebalance_timeout_seconds=300))
 
 
-def _produce_with_another_client(server: str, name: str, codec: str, count: int) -> None:
-    producer = Producer({"bootstrap.servers": server, "compression.type": codec, "linger.ms": 100})
-    for n in range(count):
-        producer.produce(name, value=b"%d %s" % (n, b"x" * 50), partition=0)
-    assert producer.flush(30) == 0
-
-
 def _transactions(made: Topic) -> None:
-    producer = made._producer
-    producer.init_transactions()
-    for body, end in ((b"kept 0", "commit"), (b"aborted", "abort"), (b"kept 1", "commit")):
+    producer = Producer(client(made.servers, **{"transactional.id": made.name}))
+    producer.init_transactions(30)
+    for body, end in (
+        (b"kept 0", producer.commit_transaction),
+        (b"aborted", producer.abort_transaction),
+        (b"kept 1", producer.commit_transaction),
+    ):
         producer.begin_transaction()
-        producer.send(made.name, value=body, partition=0).get(timeout=30)
-        getattr(producer, f"{end}_transaction")()
+        put(producer, made.name, [Sent(body)])
+        assert producer.flush(30) == 0  # so that what is aborted is in the log
+        end(30)
 
 
 async def _fetch_on(source: KafkaSource) -> None:
     async with asyncio.timeout(30):
         while True:
             await source.fetch(1, 0.5)
-
-
-def _delete(made: Topic) -> None:
-    with admin(made.servers) as client:
-        client.delete_topics([made.name])
-
-
-def _remake(made: Topic) -> None:
-    _delete(made)
-    with admin(made.servers) as client:
-        while made.name in client.list_topics():
-            pass
-    make_topic(made.servers, made.name, 1)
-
-
-def _grow(made: Topic, partitions: int) -> None:
-    with admin(made.servers) as client:
-        client.create_partitions({made.name: partitions})
