@@ -21,6 +21,7 @@ from connectors.kafka.loop import look_for, new_client
 DELIVERY_SECONDS = 30.0  # for one batch of failure records, retries by the client included
 CLOSE_SECONDS = 3.0
 CONDITIONS = {"RetryAttemptsExhausted": "RetriesExhausted"}  # as the guide prints it for topics only
+UNQUALIFIED = 6  # colons of arn:aws:lambda:REGION:ACCOUNT:function:NAME
 
 
 class TopicDestination:
@@ -86,6 +87,9 @@ def failure_of(discard: Discard, record: Record) -> bytes:
     failure: dict[str, Any] = json.loads(json.dumps(discard.record))
     context = failure.get("requestContext", {})
     context["condition"] = CONDITIONS.get(context.get("condition"), context.get("condition"))
+    version = failure.get("responseContext", {}).get("executedVersion")
+    if version and context.get("functionArn", "").count(":") == UNQUALIFIED:
+        context["functionArn"] += f":{version}"  # as the guide prints it for topics only
     event = _event_of(json.loads(discard.event), record)
     batch = failure.get("KafkaBatchInfo")
     if batch is not None:
@@ -110,4 +114,9 @@ def _key(record: Record) -> bytes | None:
 
 
 def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """A producer writes what it likes, microseconds by mistake: what is past the year 9999 is its end."""
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OSError, OverflowError, ValueError):
+        moment = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

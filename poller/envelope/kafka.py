@@ -71,8 +71,8 @@ class KafkaEnvelope(Envelope):
             info["recordsInfo"][partition] = {
                 "firstRecordOffset": first.position,
                 "lastRecordOffset": last.position,
-                "firstRecordTimestamp": with_milliseconds(first.metadata["timestamp"] / 1000),
-                "lastRecordTimestamp": with_milliseconds(last.metadata["timestamp"] / 1000),
+                "firstRecordTimestamp": with_milliseconds(first.arrived or 0.0),
+                "lastRecordTimestamp": with_milliseconds(last.arrived or 0.0),
             }
         return {"KafkaBatchInfo": info}
 

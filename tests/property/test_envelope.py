@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract import Identity, Record
@@ -69,6 +69,7 @@ def windows(draw: st.DrawFn, partition: str) -> dict[str, Any]:
     return window | {"isWindowTerminatedEarly": False}
 
 
+@settings(deadline=None)
 @given(st.lists(messages(), min_size=1, max_size=4), st.sampled_from(offered("sqs")), st.booleans())
 def test_the_shares_and_the_overhead_add_up_to_the_event(batch: list[Record], name: str, window: bool) -> None:
     made = envelope(name, IDENTITY, window=window, source="sqs")
@@ -82,6 +83,7 @@ def test_the_shares_and_the_overhead_add_up_to_the_event(batch: list[Record], na
         assert value == {"Records": [made.shape(record) for record in batch]}
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_event_of_a_stream_is_larger_than_foreseen(data: st.DataObject) -> None:
     source = data.draw(st.sampled_from(["kinesis", "dynamodb", "kafka"]))
