@@ -118,9 +118,9 @@ async def test_a_group_that_is_read_refuses(filled: Topic) -> None:
 
 async def test_what_is_not_there_is_said(kafka: Cluster, filled: Topic) -> None:
     group = Group(filled)
-    group.topic = Topic("nowhere", kafka.servers, None)
+    group.topic = Topic("nowhere", kafka.servers)
     with pytest.raises(Missing, match="has no topic nowhere"):
         await group.seek("LATEST")
-    group.topic = Topic(filled.name, ["127.0.0.1:1"], None)
+    group.topic = Topic(filled.name, ["127.0.0.1:1"])
     with pytest.raises(Unreachable):
         await group.seek("LATEST")
