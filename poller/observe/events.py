@@ -121,7 +121,8 @@ class SourceOpened(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFailedError(Fact):
-    """A source did not do what it was asked. verb: open, fetch, settle, extend; mark: the store of a stream's checkpoints did not.
+    """A source did not do what it was asked. verb: open, fetch, settle, extend; mark, take: the store of a
+    stream's checkpoints did not.
 
     retry_seconds: when it is asked again.
     """
