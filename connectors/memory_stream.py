@@ -292,7 +292,14 @@ class MemoryStreamSource:
     def _known(self) -> dict[str, int]:
         if not self._options.prefix:
             return dict(self._group.taken)
-        return {name: int(position) for name, position in self._reader.checkpoints.positions().items()}
+        return {name: self._place(name, at) for name, at in self._reader.checkpoints.positions().items()}
+
+    def _place(self, name: str, position: str) -> int:
+        """A checkpoint's number; that of a starting position, where an operator has sent the partition."""
+        if position.isdecimal():
+            return int(position)
+        start, _, moment = position.partition(" ")
+        return self._stream[name].begin(start, float(moment or 0.0))
 
     def _readable(self) -> list[str]:
         """Partitions whose parents are settled, and that are neither on hold nor away; another one first each time."""

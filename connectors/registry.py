@@ -18,8 +18,14 @@ BUILT_IN = {
     "kafka": "connectors.kafka.source:KafkaSource",
     "memory": "connectors.memory:MemorySource",
     "memory-stream": "connectors.memory_stream:MemoryStreamSource",
+    "redis-list": "connectors.redis.lists:RedisListSource",
+    "redis-pubsub": "connectors.redis.pubsub:RedisPubsubSource",
+    "redis-stream": "connectors.redis.stream:RedisStreamSource",
     "sqs": "connectors.sqs:SqsSource",
 }
+
+_EXTRAS = dict.fromkeys(("redis-list", "redis-pubsub", "redis-stream"), "redis")
+"""Name -> what to install for it, where that is called otherwise."""
 
 GROUP = "pollerd.connectors"
 
@@ -54,7 +60,7 @@ def load(name: str) -> Connector:
     """
     target = BUILT_IN.get(name)
     if target is not None:
-        return _import(name, EntryPoint(name, target, GROUP), f"pollerd[{name}]")
+        return _import(name, EntryPoint(name, target, GROUP), f"pollerd[{_EXTRAS.get(name, name)}]")
     for point in entry_points(group=GROUP, name=name):
         return _import(name, point, f"what {point.dist.name if point.dist else point.value} asks for")
     raise UnknownConnectorError(f"there is no source type {name!r}; known are {', '.join(names())}")

@@ -19,6 +19,7 @@ from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
 from poller.control.operations import Operations
 from poller.control.port import Port
 from poller.control.running import Running
+from poller.control.views import Views
 from poller.execution.contract import Driver, Isolating, Preparing, Reporting, Stocked
 from poller.observe.ages import Ages
 from poller.observe.events import (
@@ -40,10 +41,6 @@ FINISHING_SHARE = 0.75
 """Of the stop timeout, for running invocations to finish; the rest is for cutting, handing back and ending processes."""
 
 
-LAG_SECONDS = 2.0
-"""What an operator waits at most for sources to say how much waits in them."""
-
-
 class Daemon:
     """Everything that one configuration asks for, from ``run`` to its end. driver: makes what runs the functions, given where facts go."""
 
@@ -63,11 +60,12 @@ class Daemon:
         self._checkpoints = CheckpointStore(Path(settings.state), self._emit)
         enabled = (name for name, mapping in settings.event_source_mappings.items() if mapping.enabled)
         self._mappings = {name: self._running(name) for name in enabled}
-        operations = Operations(settings, self._mappings, self.mappings)
+        self._views = Views(settings, self._mappings, self._ages, lambda: bool(self._stop and self._stop.soft))
+        operations = Operations(settings, self._mappings, self._views.operators)
         self._port = Port(self._metrics, self.readiness, self._about, operations.routes())
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
-        self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._in_hand)
+        self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
         gauges.watch(self._metrics, self._pools)
         if isinstance(self._driver, Stocked):
             text = "Execution environments prepared ahead, INIT not begun; none of the others."
@@ -102,18 +100,8 @@ class Daemon:
 
     def readiness(self) -> dict[str, list[dict[str, Any]]]:
         """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency or elsewhere."""
-        mappings = [self._mapping_readiness(name) for name in self._settings.event_source_mappings]
         functions = [self._provisioned(name) for name in self._with_provisioned()]
-        return {"mappings": mappings, "functions": functions + list(self._remotes())}
-
-    async def mappings(self) -> list[dict[str, Any]]:
-        """What operators are shown of each mapping: what /readyz shows, how far it has come, and what waits in its source."""
-        names = list(self._settings.event_source_mappings)
-        lags = await asyncio.gather(*(self._lag(name) for name in names))
-        return [
-            self._mapping_readiness(name) | self._progress(name) | ({} if lag is None else {"lag": lag})
-            for name, lag in zip(names, lags, strict=True)
-        ]
+        return {"mappings": self._views.readiness(), "functions": functions + list(self._remotes())}
 
     async def _prepare(self) -> None:
         if isinstance(self._driver, Preparing):
@@ -168,7 +156,7 @@ class Daemon:
         first: set[asyncio.Future[Any]] = {hurry, finishing}
         await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
-        unfinished = sum(self._in_hand().values())
+        unfinished = sum(self._views.in_hand().values())
         finishing.cancel()
         await asyncio.gather(finishing, return_exceptions=True)
         self._emit(StopEnded(unfinished=unfinished, seconds=self._clock.now() - began))
@@ -182,45 +170,6 @@ class Daemon:
         await self._driver.close()
         await self._checkpoints.close()
         await self._port.close()
-
-    def _mapping_readiness(self, name: str) -> dict[str, Any]:
-        settings, running = self._settings.event_source_mappings[name], self._mappings.get(name)
-        shown = {"mapping": name, "function": settings.function, "source": settings.source.type}
-        if running is None:
-            return shown | {"ready": True, "state": "disabled"}
-        if self._stop and self._stop.soft:
-            return shown | {"ready": False, "state": "stopping"}
-        if running.state != "running":
-            return shown | {"ready": True, "state": running.state}
-        mapping = running.mapping
-        trouble = running.trouble or (mapping.link.trouble if mapping else "")
-        identity = mapping.link.identity if mapping else None
-        if mapping is None or identity is None or trouble:
-            return shown | {"ready": False, "state": "connecting", "trouble": trouble}
-        held = {"pollers": mapping.running, "records_in_hand": mapping.in_hand}
-        warning = {"warning": mapping.warning} if mapping.warning else {}
-        return shown | {"ready": True, "state": "polling", "from": identity.label} | held | warning
-
-    def _progress(self, name: str) -> dict[str, Any]:
-        running = self._mappings.get(name)
-        if running is None or not isinstance(running.mapping, StreamMapping):
-            return {}
-        told: dict[str, Any] = {"last_processing_result": running.mapping.last_processing_result}
-        if (age := self._ages.of(name)) is not None:
-            told["iterator_age_seconds"] = age
-        if running.checkpoints is not None:
-            told["positions"] = running.checkpoints.positions()
-        return told
-
-    async def _lag(self, name: str) -> int | None:
-        running = self._mappings.get(name)
-        if running is None or running.mapping is None:
-            return None
-        try:
-            async with asyncio.timeout(LAG_SECONDS):
-                return await running.mapping.link.backlog()
-        except TimeoutError:
-            return None
 
     def _with_provisioned(self) -> list[str]:
         return [name for name, function in self._settings.functions.items() if function.provisioned_concurrency]
@@ -241,10 +190,6 @@ class Daemon:
                     for field, at in (("last_success", health.last_success), ("failing_since", health.failing_since))
                 }
                 yield {"function": name, "ready": not health.trouble, "remote": shown}
-
-    def _in_hand(self) -> dict[str, int]:
-        mappings = {name: running.mapping for name, running in self._mappings.items()}
-        return {name: mapping.in_hand for name, mapping in mappings.items() if mapping is not None}
 
     def _found_defect(self, part: str, error: Exception, delay: float) -> None:
         trace = "".join(traceback.format_exception(error))

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import psutil
 import pytest
 
-from tests import kafka_server, servers
+from tests import kafka_server, redis_servers, servers
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollerd-tests"
 """What servers for tests have downloaded; may be removed at any time."""
@@ -77,6 +77,37 @@ def kinesis_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """One moto for all tests of a run."""
     yield from running(lambda: servers.moto(tmp_path_factory.mktemp("moto")))
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One redis-server for all tests of a run: give keys names of their own."""
+    yield from running(lambda: redis_servers.redis(tmp_path_factory.mktemp("redis")))
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One valkey-server for all tests of a run."""
+    yield from running(lambda: redis_servers.valkey(tmp_path_factory.mktemp("valkey")))
+
+
+@pytest.fixture
+def private_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., servers.Server]]:
+    """Start a redis-server of the test's own, to be stopped, killed or frozen: ``private_redis("--appendonly", "yes")``."""
+    started: list[servers.Server] = []
+
+    def start(*options: str, tls: bool = False) -> servers.Server:
+        try:
+            server = redis_servers.redis(tmp_path_factory.mktemp("redis"), *options, tls=tls)
+        except servers.Unavailable as reason:
+            pytest.skip(str(reason))
+        started.append(server)
+        _start(server)
+        return server
+
+    yield start
+    for server in started:
+        server.kill()
 
 
 @pytest.fixture

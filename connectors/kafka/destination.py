@@ -16,7 +16,7 @@ from kafka import KafkaProducer
 
 from connectors.contract import Discard, Record
 from connectors.kafka.errors import Place, translate
-from connectors.kafka.loop import ClientLoop, new_client
+from connectors.kafka.loop import look_for, new_client
 
 DELIVERY_SECONDS = 30.0  # for one batch of failure records, retries by the client included
 CLOSE_SECONDS = 3.0
@@ -55,12 +55,7 @@ class TopicDestination:
     async def _connect(self) -> None:
         """Look whether the topic is there, which the producer would wait for without a word; then let it connect."""
         config = self._config()
-        loop = ClientLoop(config, lambda error: loop.tell(loop.give_up, error))
-        try:
-            await loop.connect()
-            await loop.call(lambda: loop.know_there(self._topic))
-        finally:
-            await loop.close()
+        await look_for(config, self._topic)
         self._producer = await asyncio.to_thread(_new_producer, config)
 
     def _send(self, messages: Sequence[tuple[bytes | None, bytes]]) -> None:

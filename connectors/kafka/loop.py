@@ -129,6 +129,16 @@ class ClientLoop:
         raise ExceptionGroup("no broker", errors)
 
 
+async def look_for(config: Mapping[str, Any], topic: str) -> None:
+    """Look whether a topic is there; what blocks would wait for brokers and topics without a word. Raises errors of the client."""
+    loop = ClientLoop(config, lambda error: loop.tell(loop.give_up, error))
+    try:
+        await loop.connect()
+        await loop.call(lambda: loop.know_there(topic))
+    finally:
+        await loop.close()
+
+
 def new_client(config: Mapping[str, Any], outage: Callable[[Exception], None]) -> Any:
     """Return a client whose loop does not run yet."""
     name = f"pollerd-{next(_numbers)}"

@@ -15,7 +15,7 @@ Not here: where the client runs (``loop.py``) and how membership works (``member
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka import TopicPartition
@@ -34,9 +34,10 @@ from connectors.contract import (
     Unreachable,
     Unsettled,
 )
+from connectors.kafka import places
 from connectors.kafka.destination import TopicDestination
 from connectors.kafka.errors import Place, translate
-from connectors.kafka.loop import ClientLoop
+from connectors.kafka.loop import ClientLoop, look_for
 from connectors.kafka.member import Begin, Member, Offsets, name_of
 from connectors.kafka.options import KafkaOptions, check, is_topic_name
 from connectors.kafka.security import Tokens, check_oauth, client_config
@@ -149,6 +150,26 @@ class KafkaSource:
         loop, member = self._opened()
         lag: int = await self._asked(loop.call(member.lag_there))
         return lag + len(self._shelf)
+
+    async def seek(self, partition: str | None, to: str, timestamp: float | None) -> Mapping[str, str]:
+        """Commit another offset for the group, which must have no members."""
+        config = {"bootstrap_servers": list(self._options.bootstrap_servers)}
+        try:
+            if self._tokens:
+                await asyncio.to_thread(self._tokens.token)
+            config |= client_config(self._options, self._tokens)
+            await look_for(config, self._options.topic)
+            return await asyncio.to_thread(
+                places.send,
+                config,
+                self._group(),
+                self._options.topic,
+                partition=partition,
+                to=to,
+                timestamp=timestamp,
+            )
+        except Exception as error:
+            raise self._translated(error) from error
 
     def destination(self, name: str) -> Destination:
         """A topic of this cluster for failure records."""

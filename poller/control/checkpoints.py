@@ -200,14 +200,21 @@ class StoredCheckpoints:
 
         await self._writer.write(rows.restarted(self._mapping, partitions, start, who=who, why=why), then, forced=True)
 
-    async def note(self, jumps: Mapping[str, str], *, who: str, why: str) -> None:
-        """An operator's jump in a stream whose server keeps the positions: partition -> where reading goes on. Raises SourceError."""
+    async def note(self, jumps: Mapping[str, str], *, everywhere: bool, who: str, why: str) -> None:
+        """An operator's jump in a stream whose server keeps the positions: partition -> where reading goes on. Raises SourceError.
+
+        everywhere: no partition goes on where it was. Marks are forgotten: they would have records passed over that are to come again.
+        """
+        partitions = [name for name in self._held.marks if everywhere or name in jumps]
 
         def then() -> None:
+            for partition in partitions:
+                self._held.marks.pop(partition, None)
             for partition, after in jumps.items():
                 self._told(partition, "", after, who, why)
 
-        await self._writer.write(rows.noted(self._mapping, jumps, who=who, why=why), then, forced=True)
+        statements = rows.noted(self._mapping, jumps, partitions, who=who, why=why)
+        await self._writer.write(statements, then, forced=True)
 
     def _moved(self, partition: str, position: str | None, who: str, why: str, to: str = "") -> None:
         before = self._held.positions.pop(partition, None)

@@ -94,12 +94,13 @@ def marked(mapping: str, marks: Mapping[str, Mapping[str, str]]) -> list[Stateme
     return [(gone, [(mapping, each) for each in marks]), ("INSERT INTO marks VALUES (?, ?, ?, ?)", list(rows))]
 
 
-def noted(mapping: str, jumps: Mapping[str, str], *, who: str, why: str) -> list[Statement]:
-    """Partition -> where reading goes on, in a stream whose server keeps the positions: for the log only."""
+def noted(mapping: str, jumps: Mapping[str, str], partitions: Iterable[str], *, who: str, why: str) -> list[Statement]:
+    """In a stream whose server keeps the positions: partition -> where reading goes on, for the log. partitions: lose their marks."""
     moment = _now()
     rows = [(moment, who, mapping, partition, after, why) for partition, after in jumps.items()]
     text = "INSERT INTO positions_log (moment, who, mapping, partition, after, why) VALUES (?, ?, ?, ?, ?, ?)"
-    return [(text, list(rows))]
+    keys = [(mapping, partition) for partition in partitions]
+    return [(text, list(rows)), ("DELETE FROM marks WHERE mapping = ? AND partition = ?", list(keys))]
 
 
 def moved(

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 from poller.control import versions
 from poller.control.assemble import spec
-from poller.control.state import FrozenError, Version
+from poller.control.state import FrozenError, Published, Version
 from poller.control.store import StoreError
 from poller.execution.contract import Driver
 from poller.pipeline.filter import FilterError, compile_criteria
-from poller.settings.mappings import content
-from poller.settings.model import Settings
+from poller.settings.mappings import content, source
+from poller.settings.model import FunctionSettings, Settings
 from poller.settings.nodes import Keys
 from poller.settings.package import PackageError
 from poller.settings.problems import Finding
 from poller.settings.references import LATEST, is_number, loaded_reference
+from poller.settings.streams import check_timeout
 
 
 def runnable(settings: Settings, driver: Driver) -> Iterator[Finding]:
@@ -44,6 +45,30 @@ def published(settings: Settings, driver: Driver) -> Iterator[Finding]:
             yield Finding(keys, f"{name} has no version {number}", f"{known}; `pollerd publish {name}` makes the next")
         else:
             yield from (Finding(keys, problem) for problem in _problems(version, settings, driver))
+    yield from _timeouts(settings, found)
+
+
+def _timeouts(settings: Settings, found: Published) -> Iterator[Finding]:
+    """Functions that may take longer than the source of a mapping bears that leads to them, by an alias or a number, too."""
+    for name, mapping in settings.event_source_mappings.items():
+        reference = loaded_reference(mapping.function)
+        alias = settings.functions[reference.name].aliases.get(reference.qualifier)
+        for qualifier in sorted({alias.version, *alias.weights} if alias else {reference.qualifier}):
+            function = _function(reference.name, qualifier, settings, found)
+            if function is not None:
+                keys = ("event_source_mappings", name, "function")
+                yield from check_timeout(keys, function.timeout_seconds, source(mapping).capabilities)
+
+
+def _function(name: str, qualifier: str, settings: Settings, found: Published) -> FunctionSettings | None:
+    """Settings of one version; None of one that is not there or cannot be read, which is said of whoever names it."""
+    if not is_number(qualifier):
+        return settings.functions[name]
+    version = found.of(name).get(int(qualifier))
+    try:
+        return versions.frozen_settings(version, settings) if version else None
+    except FrozenError:
+        return None
 
 
 def filters(settings: Settings) -> Iterator[Finding]:

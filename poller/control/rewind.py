@@ -58,9 +58,15 @@ async def rewind(wish: Rewind, source: Source, checkpoints: StoredCheckpoints, r
     if isinstance(source, Seekable) and isinstance(source, Stream):
         source.read_as(reader)
         to, timestamp = (wish.to, None) if isinstance(wish.to, str) else (wish.to.position, wish.to.timestamp)
-        await checkpoints.note(await source.seek(wish.partition, to, timestamp), who=wish.who, why=wish.why)
+        jumps = await source.seek(wish.partition, to, timestamp)
+        await checkpoints.note(jumps, everywhere=wish.partition is None, who=wish.who, why=wish.why)
         return
-    known = sorted({*checkpoints.positions(), *checkpoints.marks()})
+    known = sorted(checkpoints.positions())
+    if not known:
+        sentence = "no position of this mapping is kept here: nothing was read yet"
+        raise RewindError(
+            f"{sentence}, and starting_position says where that begins, or the source's server keeps them"
+        )
     if wish.partition is None and isinstance(wish.to, Start):
         await checkpoints.restart(wish.to, who=wish.who, why=wish.why)
     else:
@@ -71,11 +77,10 @@ def _partition(wish: Rewind, known: Collection[str]) -> str:
     """The partition that is meant. One that nobody has read is refused: it would be a typing error most often."""
     if wish.partition is None:
         if len(known) != 1:
-            raise RewindError(f"a position is one of a partition; say which: {_list(known)}")
+            raise RewindError(f"a position is one of a partition; say which: known are {', '.join(known)}")
         return next(iter(known))
     if wish.partition not in known:
-        hint = nearest(wish.partition, known) or "none is known yet"
-        raise RewindError(f"nothing has been read of a partition {wish.partition!r}; {hint}")
+        raise RewindError(f"nothing has been read of a partition {wish.partition!r}; {nearest(wish.partition, known)}")
     return wish.partition
 
 
@@ -94,7 +99,3 @@ def _past(text: str, now: float) -> float:
     if found > now:
         raise RewindError(f"{text} is in the future; LATEST reads what comes from now on")
     return found
-
-
-def _list(known: Collection[str]) -> str:
-    return f"known are {', '.join(known)}" if known else "none is known yet"

@@ -1,7 +1,8 @@
 """AWS event shapes: a batch of records in, the exact event out. Pure.
 
 A source has a shape of its own, which filters and failure records go by whatever its events look like. Others read the records of that
-source alone (``sns``: notifications that come through SQS), or those of any (``raw``, ``cloudevents``).
+source alone (``sns``: notifications that come through SQS), those of some that AWS does not know (``kinesis``: Redis streams), or those of
+any (``raw``, ``cloudevents``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from connectors.contract import Identity
+from poller.envelope.borrowed import BorrowedEnvelope
 from poller.envelope.cloudevents import CloudEventsEnvelope
 from poller.envelope.content import Content
 from poller.envelope.contract import Envelope
@@ -17,6 +19,9 @@ from poller.envelope.kafka import KafkaEnvelope
 from poller.envelope.kinesis import KinesisEnvelope
 from poller.envelope.plain import PlainEnvelope
 from poller.envelope.raw import RawEnvelope
+from poller.envelope.redis_list import RedisListEnvelope
+from poller.envelope.redis_pubsub import RedisPubsubEnvelope
+from poller.envelope.redis_stream import RedisStreamEnvelope
 from poller.envelope.sns import SnsEnvelope
 from poller.envelope.sqs import SqsEnvelope
 
@@ -24,10 +29,15 @@ _SHAPES: dict[str, Callable[..., Envelope]] = {
     "dynamodb": DynamoDbEnvelope,
     "kafka": KafkaEnvelope,
     "kinesis": KinesisEnvelope,
+    "redis-list": RedisListEnvelope,
+    "redis-pubsub": RedisPubsubEnvelope,
+    "redis-stream": RedisStreamEnvelope,
     "sns": SnsEnvelope,
     "sqs": SqsEnvelope,
 }
 _OF_ANY = ("cloudevents", "raw")
+_BORROWED = {"redis-list": ("sqs",), "redis-pubsub": ("sns", "sqs"), "redis-stream": ("kinesis",)}
+"""Source's own shape -> those of other services whose events its records fit."""
 _BESIDE = {"sqs": ("sns",)}
 """Source's own shape -> others that read its records."""
 
@@ -44,7 +54,7 @@ def names() -> list[str]:
 def offered(source: str) -> list[str]:
     """Envelopes that a mapping may name whose source's own is ``source``, sorted."""
     own = [source] if source in _SHAPES else []
-    return sorted([*own, *_BESIDE.get(source, ()), *_OF_ANY])
+    return sorted([*own, *_BORROWED.get(source, ()), *_BESIDE.get(source, ()), *_OF_ANY])
 
 
 def tumbling(name: str) -> bool:
@@ -70,6 +80,8 @@ def envelope(name: str, identity: Identity, *, window: bool, source: str = "") -
         return RawEnvelope(_own(source, identity, window=window))
     if name == "cloudevents":
         return CloudEventsEnvelope(_own(source, identity, window=window), source, identity)
+    if name in _BORROWED.get(source, ()):
+        return BorrowedEnvelope(_own(source, identity, window=window), _SHAPES[name](identity, window=window))
     return _SHAPES[name](identity, window=window)
 
 

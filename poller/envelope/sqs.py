@@ -16,6 +16,7 @@ from typing import Any
 
 from connectors.contract import Identity, Record
 from poller.envelope.contract import NOTHING, About, Envelope
+from poller.envelope.plain import readable
 
 ATTRIBUTES = (
     "ApproximateReceiveCount",
@@ -52,7 +53,7 @@ class SqsEnvelope(Envelope):
         shape: dict[str, Any] = {
             "messageId": record.id,
             "receiptHandle": message["ReceiptHandle"],
-            "body": record.body,
+            "body": readable(record.body),
             "attributes": {name: given[name] for name in ATTRIBUTES if name in given},
             "messageAttributes": {name: _attribute(value) for name, value in attributes.items()},
         }

@@ -121,9 +121,9 @@ class SourceOpened(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFailedError(Fact):
-    """A source did not do what it was asked. verb: open, fetch, settle, extend; mark: the store of a stream's checkpoints did not.
+    """A source did not do what it was asked, or the store of a stream's checkpoints.
 
-    retry_seconds: when it is asked again.
+    verb: open, fetch, settle, extend; of the store: mark, take. retry_seconds: when it is asked again.
     """
 
     mapping: str

@@ -18,7 +18,7 @@ from poller.settings.model import MappingSettings, Settings
 from poller.settings.nodes import Keys
 from poller.settings.problems import Finding, nearest
 from poller.settings.references import LATEST, function_reference, is_number
-from poller.settings.streams import check_stream, check_timeout
+from poller.settings.streams import check_stream
 
 MOST_FILTERS = 10
 """AWS's raised quota; 5 without asking (Lambda quotas)."""
@@ -55,19 +55,6 @@ def check_mapping(
         yield from _abilities(keys, mapping, able)
         yield from check_stream(keys, mapping, able, time.time())
         yield from check_destination(keys, mapping, found, settings.aws)
-        yield from _timeout((*keys, "function"), mapping.function, able, settings, sound)
-
-
-def _timeout(
-    keys: Keys, text: str, able: Capabilities, settings: Settings, sound: Callable[[Keys], bool]
-) -> Iterator[Finding]:
-    """Findings about the timeout of a mapping's function as the configuration has it; what is published is checked before it runs."""
-    reference = function_reference(text)
-    if reference is None or reference.qualifier not in {"", LATEST}:
-        return
-    function = settings.functions.get(reference.name)
-    if function is not None and sound(("functions", reference.name, "timeout_seconds")):
-        yield from check_timeout(keys, function.timeout_seconds, able)
 
 
 def _function(keys: Keys, text: str, settings: Settings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:

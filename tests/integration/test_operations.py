@@ -332,7 +332,7 @@ def test_a_mapping_that_is_not_there_is_wrong_usage(settings: Settings, command:
     [
         ("orders", "LATEST", "the source of this mapping is a queue"),
         ("clicks", "soon", "'soon' is neither a starting position nor a time nor a position"),
-        ("clicks", "5", "a position is one of a partition; say which: none is known yet"),
+        ("clicks", "5", "no position of this mapping is kept here: nothing was read yet"),
     ],
 )
 def test_what_cannot_be_moved_is_said(settings: Settings, command: Command, name: str, to: str, sentence: str) -> None:

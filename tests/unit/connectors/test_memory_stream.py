@@ -148,3 +148,31 @@ async def test_partitions_that_others_read_come_back_where_they_were_left() -> N
         assert await bodies(source) == ([], [])
         source.take_back(partition)
         assert (await bodies(source))[0] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("position", "bodies"),
+    [
+        ("TRIM_HORIZON", [b"a", b"b", b"c"]),
+        ("AT_TIMESTAMP 20.0", [b"b", b"c"]),
+        ("AT_TIMESTAMP 20.5", [b"c"]),
+        ("LATEST", []),
+        ("2", [b"c"]),
+    ],
+)
+async def test_a_partition_that_an_operator_has_sent_elsewhere_begins_there(position: str, bodies: list[bytes]) -> None:
+    name = uuid.uuid4().hex
+    there = memory_stream.stream(name)
+    for at, body in enumerate(("a", "b", "c"), start=1):
+        there.send(body, arrived=at * 10.0)
+    checkpoints = MemoryCheckpoints()
+    await checkpoints.move(there.partitions[0], position, "an operator's word")
+
+    async def revoke(_: Collection[str]) -> None:
+        raise AssertionError
+
+    source = MemoryStreamSource(MemoryStreamOptions(stream=name))
+    source.read_as(Reader("m", "TRIM_HORIZON", None, checkpoints, revoke))
+    await source.open()
+    assert [record.body for record in await source.fetch(10, 0.0)] == bodies
+    await source.close()

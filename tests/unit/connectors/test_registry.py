@@ -57,23 +57,24 @@ def test_a_missing_client_library_is_answered_with_what_to_install(monkeypatch: 
         load("theirs")
 
 
-def test_sqs_without_its_client_names_the_extra() -> None:
+@pytest.mark.parametrize(("name", "client", "extra"), [("sqs", "aiobotocore", "sqs"), ("redis-list", "redis", "redis")])
+def test_a_source_without_its_client_names_the_extra(name: str, client: str, extra: str) -> None:
     script = (
-        "import sys; sys.modules['aiobotocore'] = None\n"
+        f"import sys; sys.modules['{client}'] = None\n"
         "from connectors.registry import load, MissingClientError\n"
-        "try: load('sqs')\n"
+        f"try: load('{name}')\n"
         "except MissingClientError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("source type 'sqs' needs aiobotocore")
-    assert done.stdout.strip().endswith("install pollerd[sqs]")
+    assert done.stdout.startswith(f"source type '{name}' needs {client}")
+    assert done.stdout.strip().endswith(f"install pollerd[{extra}]")
 
 
 def test_no_client_library_is_imported_before_it_is_needed() -> None:
     script = (
         "import sys, connectors.registry, connectors.memory, connectors.aws, connectors.testing\n"
         "connectors.registry.names(); connectors.registry.load('memory')\n"
-        "print([name for name in ('aiobotocore', 'botocore', 'aiohttp') if name in sys.modules])"
+        "print([name for name in ('aiobotocore', 'botocore', 'aiohttp', 'redis') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

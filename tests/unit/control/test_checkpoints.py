@@ -142,8 +142,12 @@ async def test_an_operator_sends_one_partition_to_a_start(tmp_path: Path) -> Non
 
 async def test_what_a_server_was_asked_is_logged_and_no_position_kept(tmp_path: Path) -> None:
     async with opened(tmp_path) as taken:
-        await taken.note({"t-0": "41", "t-1": "7"}, who="ann", why="again")
+        await taken.mark({"t-0": {"0/2": "50"}, "t-1": {"1/2": "9"}, "t-2": {"1/2": "8"}})
+        await taken.note({"t-0": "41", "t-1": "7"}, everywhere=False, who="ann", why="again")
         assert taken.positions() == on_disk(tmp_path).positions == {}
+        assert taken.marks() == on_disk(tmp_path).marks == {"t-2": {"1/2": "8"}}
+        await taken.note({}, everywhere=True, who="ann", why="again")
+        assert taken.marks() == on_disk(tmp_path).marks == {}
     logged = [
         (line.who, line.partition, line.before, line.after, line.why) for line in positions.log(tmp_path, "clicks")
     ]

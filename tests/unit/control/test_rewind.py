@@ -156,6 +156,18 @@ async def test_a_partition_that_nobody_has_read_is_refused(tmp_path: Path, parti
         assert checkpoints.positions() == {"shard-1": "10", "shard-2": "20"}
 
 
+async def test_what_was_never_read_cannot_be_sent_anywhere(tmp_path: Path) -> None:
+    async with kept(tmp_path) as checkpoints:
+        for partition in ("shard-1", "shard-2"):
+            await checkpoints.move(partition, None, "gone")
+        await checkpoints.mark({"shard-1": {"0/2": "12"}})
+        with pytest.raises(
+            RewindError, match="no position of this mapping is kept here: nothing was read yet, and start"
+        ):
+            await move(checkpoints, Fake(), Start("TRIM_HORIZON"))
+        assert checkpoints.start is None
+
+
 async def test_a_server_that_keeps_positions_is_asked_and_only_the_log_is_ours(tmp_path: Path) -> None:
     source = Served()
     async with kept(tmp_path) as checkpoints:

@@ -16,6 +16,7 @@ from poller.execution.contract import Driver, Elsewhere, Environment, FunctionSp
 from poller.settings.load import load
 from poller.settings.model import AliasSettings, FunctionSettings, ImageCode, ImageConfig, RemoteSettings, Settings
 from poller.settings.package import PackageError
+from poller.settings.problems import Finding
 from tests.fakes.virtual_time import LoopClock
 
 Make = Callable[..., Settings]
@@ -222,6 +223,22 @@ def test_a_mapping_waits_for_the_slower_of_two_versions(make: Make, function: st
     settings = make(function, timeout_seconds=9, aliases=aliases)
     pools = assemble.pools(settings, Drivers(), print, LoopClock())
     assert mappings.timeout(settings.event_source_mappings["q"], settings, pools) == seconds
+
+
+@pytest.mark.parametrize(("function", "refused"), [
+    ("orders", 900), ("orders:$LATEST", 900), ("orders:1", None), ("orders:2", 850), ("orders:live", 850), ("orders:next", 900),
+])  # fmt: skip
+def test_a_version_that_takes_longer_than_its_source_bears_cannot_run(
+    make: Make, function: str, refused: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number(make(timeout_seconds=840)), number(make(timeout_seconds=850))
+    aliases = {"live": {"version": "1", "weights": {"2": 0.1}}, "next": {"version": "$LATEST"}}
+    settings = make(function, timeout_seconds=900, aliases=aliases)
+    monkeypatch.setattr("poller.settings.streams.LONGEST_TIMEOUTS", {"sqs": 840})
+    found = list(preflight.published(settings, Drivers()))
+    sentence = f"a function that is fed from sqs may take at most 840 seconds, not {refused}"
+    keys = ("event_source_mappings", "q", "function")
+    assert found == ([] if refused is None else [Finding(keys, sentence, "set its timeout_seconds to 840 or less")])
 
 
 def test_an_alias_is_a_split(make: Make) -> None:

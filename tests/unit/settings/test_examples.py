@@ -6,6 +6,7 @@ import importlib.util
 import json
 import logging
 import types
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,44 @@ def test_the_alerts_function_logs_notifications(name: str, caplog: pytest.LogCap
     module("alerts").handler(notified, None)
     logged = " ".join(record.getMessage() for record in caplog.records)
     assert all(record["Sns"]["Message"] in logged for record in notified["Records"])
+
+
+def test_the_clicks_function_names_the_first_record_that_is_no_click() -> None:
+    [record, *_] = event("kinesis/recorded-batch.json")["Records"]
+    contents = [b'{"visitor": "ann", "page": "/"}', b"hello", b"[]"]
+    records = [
+        record | {"kinesis": {**record["kinesis"], "sequenceNumber": str(at), "data": b64encode(content).decode()}}
+        for at, content in enumerate(contents)
+    ]
+    assert module("clicks").handler({"Records": records}, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert module("clicks").handler({"Records": records[:1]}, None) == {"batchItemFailures": []}
+
+
+def test_the_changes_function_logs_what_has_changed(caplog: pytest.LogCaptureFixture) -> None:
+    module("changes").handler(event("dynamodb/insert-modify-remove.json"), None)
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged == [
+        "INSERT {'Id': {'N': '101'}}: Id, Message",
+        "MODIFY {'Id': {'N': '101'}}: Message",
+        "REMOVE {'Id': {'N': '101'}}: Id, Message",
+    ]
+
+
+@pytest.mark.parametrize("name", ["kafka-self-managed/base.json", "kafka-msk/keyless-and-tombstone.json"])
+def test_the_shipments_function_logs_every_record(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    of_kafka = event(name)
+    for records in of_kafka["records"].values():
+        for record in records:
+            if "value" in record:
+                record["value"] = b64encode(b'{"parcel": 1}').decode()
+    module("shipments").handler(of_kafka, None)
+    assert len(caplog.records) == sum(len(records) for records in of_kafka["records"].values())
+
+
+def test_the_entries_function_names_the_records_that_are_no_json(caplog: pytest.LogCaptureFixture) -> None:
+    stream = {"eventSource": "redis:stream", "redis": {"sequenceNumber": "1-0", "data": '{"page":"/cart"}'}}
+    good, bad = ({"eventSource": "redis:list", "messageId": text, "body": text} for text in ("[1]", "hello"))
+    answer = module("entries").handler({"Records": [stream, good, bad]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "hello"}]}
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged == ["redis:stream 1-0: {'page': '/cart'}", "redis:list [1]: [1]"]

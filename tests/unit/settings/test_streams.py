@@ -14,8 +14,10 @@ from poller.settings.destinations import destination
 from poller.settings.load import load
 from poller.settings.model import MappingSettings
 from poller.settings.moments import moment
+from poller.settings.problems import Finding
+from poller.settings.streams import check_timeout
 from tests.unit.settings.pretended import Write, complaints, document
-from tests.unit.settings.pretended_streams import REGISTRY
+from tests.unit.settings.pretended_streams import REGISTRY, PretendedLog, PretendedTopics
 
 REDRIVE = "this source hands out again what failed, by itself; how often, and where it goes then, is its redrive policy's business; "
 
@@ -233,18 +235,12 @@ def test_a_folder_for_failures_is_relative_to_the_file_that_names_it(write: Writ
     assert destination(mapping) == f"file:{Path.cwd()}/failures"
 
 
-@pytest.mark.parametrize(("source", "seconds"), [("topics", 840), ("log", 900)])
-def test_a_function_fed_from_kafka_has_fourteen_minutes(write: Write, source: str, seconds: int) -> None:
-    loaded(write, source, {}, timeout_seconds=seconds)
-
-
-def test_a_function_fed_from_kafka_that_takes_longer_is_refused(write: Write) -> None:
-    assert found(write, "topics", {}, timeout_seconds=841) == [
-        (
-            "function: a function that is fed from kafka may take at most 840 seconds, not 841; "
-            "set its timeout_seconds to 840 or less"
-        )
-    ]
+@pytest.mark.parametrize(("source", "seconds", "refused"), [("topics", 840, 0), ("topics", 841, 1), ("log", 900, 0)])
+def test_a_function_fed_from_kafka_has_fourteen_minutes(source: str, seconds: int, refused: int) -> None:
+    able = (PretendedTopics if source == "topics" else PretendedLog).capabilities
+    found = list(check_timeout(("function",), seconds, able))
+    sentence = f"a function that is fed from kafka may take at most 840 seconds, not {seconds}"
+    assert found == [Finding(("function",), sentence, "set its timeout_seconds to 840 or less")] * refused
 
 
 @pytest.mark.parametrize(

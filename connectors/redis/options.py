@@ -1,0 +1,183 @@
+"""Which server, and as whom: the options all Redis sources share, and what they come to. No client library and no I/O but local files."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from connectors.contract import OptionsError
+
+SECRET = {"secret": True}
+PORT = 6379
+SENTINEL_PORT = 26379
+SCHEMES = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
+"""Scheme of a URL -> whether it means TLS."""
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisOptions:
+    """Which Redis or Valkey server, 6.2 or newer, and as whom."""
+
+    url: str = field(default="", repr=False, metadata=SECRET)
+    """redis://user:password@host:6379/0, rediss:// with TLS; also valkey://, valkeys://. It stands for host, port, database, username,
+    password and tls; a secret, since it may hold a password. Empty: those options."""
+    host: str = field(default="127.0.0.1", metadata={"example": "127.0.0.1"})
+    """Name or address of the server."""
+    port: int = field(default=PORT, metadata={"minimum": 1, "maximum": 65535})
+    """TCP port of the server."""
+    nodes: tuple[str, ...] = ()
+    """Several servers as host:port, asked in turn: the sentinels, or some nodes of the cluster. Empty: host and port."""
+    cluster: bool = False
+    """Whether the server is a node of a Redis Cluster. All that one source uses lies in one hash slot; the node that has it is found."""
+    sentinel: str = ""
+    """Name of the master that sentinels watch over; nodes (or host and port) are then sentinels. Empty: no Sentinel."""
+    database: int = field(default=0, metadata={"minimum": 0})
+    """Number of the database; a cluster has only 0."""
+    username: str = ""
+    """User of the server's access control list. Empty: default."""
+    password: str = field(default="", repr=False, metadata=SECRET)
+    """Password of that user, or of the server (requirepass)."""
+    sentinel_username: str = ""
+    """User of the sentinels themselves, which have access control of their own."""
+    sentinel_password: str = field(default="", repr=False, metadata=SECRET)
+    """Password of the sentinels."""
+    tls: bool = False
+    """Whether connections are encrypted, those to sentinels and between nodes of a cluster too."""
+    ca_file: str = field(default="", metadata={"path": True})
+    """Certificates (PEM) of authorities that may vouch for the server, beside the system's."""
+    certificate_file: str = field(default="", metadata={"path": True})
+    """Our own certificate (PEM), for servers that ask clients for one (tls-auth-clients)."""
+    key_file: str = field(default="", repr=False, metadata={"path": True})
+    """Key (PEM, not encrypted) of certificate_file."""
+    check_hostname: bool = True
+    """Whether the server's certificate must be made out to the name or address that is connected to."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the options come to. addresses: servers, sentinels or nodes of a cluster. tls: keyword arguments of the client, {} without."""
+
+    addresses: tuple[Address, ...]
+    database: int
+    username: str
+    password: str = field(repr=False)
+    tls: dict[str, Any]
+    cluster: bool
+    sentinel: str
+    sentinel_username: str
+    sentinel_password: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        first = spelt(self.addresses[0])
+        if self.sentinel:
+            return f"Redis master {self.sentinel}"
+        return f"Redis cluster at {first}" if self.cluster else f"Redis at {first}"
+
+
+def resolve(options: RedisOptions) -> Target:
+    """Check the options and settle what they mean. Raises ``OptionsError``; no message repeats a secret."""
+    if options.sentinel and options.cluster:
+        raise OptionsError("cluster", "is a set-up of its own: leave out sentinel, or cluster")
+    port = SENTINEL_PORT if options.sentinel and options.port == PORT else options.port
+    address, database, username, password, tls = (options.host, port), options.database, "", "", options.tls
+    if options.url:
+        address, database, username, password, tls = _of_url(options)
+    if database and options.cluster:
+        raise OptionsError("database", "a cluster has no databases but 0")
+    return Target(
+        addresses=tuple(_address(text) for text in options.nodes) or (address,),
+        database=database,
+        username=username or options.username,
+        password=password or options.password,
+        tls=_tls(options) if tls else _no_tls(options),
+        cluster=options.cluster,
+        sentinel=options.sentinel,
+        sentinel_username=options.sentinel_username,
+        sentinel_password=options.sentinel_password,
+    )
+
+
+def spelt(address: Address) -> str:
+    """host:port."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _of_url(options: RedisOptions) -> tuple[Address, int, str, str, bool]:
+    example = "redis://127.0.0.1:6379/0"
+    if (options.host, options.port, options.database) != ("127.0.0.1", PORT, 0) or options.nodes:
+        raise OptionsError("url", "stands for host, port, nodes and database: leave those out, or the URL")
+    try:
+        parts = urlsplit(options.url)
+        port = parts.port or (SENTINEL_PORT if options.sentinel else PORT)
+    except ValueError:
+        raise OptionsError("url", f"is no URL such as {example}") from None  # its own error repeats what it read
+    if parts.scheme not in SCHEMES or not parts.hostname or parts.query or parts.fragment:
+        raise OptionsError("url", f"is no URL such as {example}; known schemes are {', '.join(SCHEMES)}")
+    database = parts.path.strip("/") or "0"
+    if not database.isdecimal():
+        raise OptionsError("url", f"its path is the number of a database, as in {example}")
+    address = (parts.hostname, port)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return address, int(database), user, password, SCHEMES[parts.scheme] or options.tls
+
+
+def _address(text: str) -> Address:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or not port or "@" in text:
+        raise OptionsError("nodes", "each is a host:port, such as 127.0.0.1:6379")
+    return host, port
+
+
+def _tls(options: RedisOptions) -> dict[str, Any]:
+    """Keyword arguments of the client, once it is sure that the files can be read and belong together."""
+    if options.key_file and not options.certificate_file:
+        raise OptionsError("key_file", "certificate_file and key_file go together")
+    if options.ca_file:
+        _try("ca_file", options.ca_file, lambda: ssl.create_default_context(cafile=options.ca_file))
+    if options.certificate_file:
+        _try("certificate_file", options.certificate_file, lambda: _load_own(options))
+    return {
+        "ssl": True,
+        "ssl_check_hostname": options.check_hostname,
+        "ssl_ca_certs": options.ca_file or None,
+        "ssl_certfile": options.certificate_file or None,
+        "ssl_keyfile": options.key_file or None,
+    }
+
+
+def _load_own(options: RedisOptions) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_cert_chain(
+        options.certificate_file, options.key_file or None, password=""
+    )  # or it asks at the terminal
+
+
+def _try(name: str, file: str, load: Any) -> None:
+    try:
+        load()
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        reason = (
+            "there is no such file"
+            if not Path(file).exists()
+            else "it cannot be used: no PEM, or key and certificate do not match"
+        )
+        raise OptionsError(name, f"{file}: {reason}") from error
+
+
+def _no_tls(options: RedisOptions) -> dict[str, Any]:
+    for name in ("ca_file", "certificate_file", "key_file"):
+        if getattr(options, name):
+            raise OptionsError(name, "is for encrypted connections: set tls: true, or use rediss:// in the URL")
+    return {}

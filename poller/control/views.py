@@ -1,0 +1,87 @@
+"""What is told of mappings: whether each works and why not (/readyz), and how far it has come (operators). Reads; changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import collections.abc
+from collections.abc import Callable
+from typing import Any
+
+from poller.control.running import Running
+from poller.observe.ages import Ages
+from poller.pipeline.mapping import Mapping
+from poller.pipeline.stream import StreamMapping
+from poller.settings.model import Settings
+
+Mappings = collections.abc.Mapping[str, Running[Mapping | StreamMapping]]
+"""Those that are enabled, by name."""
+
+LAG_SECONDS = 2.0
+"""What an operator waits at most for sources to say how much waits in them."""
+
+
+class Views:
+    """Of all mappings of a configuration, in its order. stopping: whether the daemon is."""
+
+    def __init__(self, settings: Settings, running: Mappings, ages: Ages, stopping: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._running = running
+        self._ages = ages
+        self._stopping = stopping
+
+    def readiness(self) -> list[dict[str, Any]]:
+        """Each mapping, whether it works, and why not."""
+        return [self._readiness(name) for name in self._settings.event_source_mappings]
+
+    async def operators(self) -> list[dict[str, Any]]:
+        """The same, with how far each has come, and what waits in its source."""
+        lags = await asyncio.gather(*(self._lag(name) for name in self._settings.event_source_mappings))
+        return [
+            view | self._progress(view["mapping"]) | ({} if lag is None else {"lag": lag})
+            for view, lag in zip(self.readiness(), lags, strict=True)
+        ]
+
+    def in_hand(self) -> dict[str, int]:
+        """Records fetched and not settled, by mapping."""
+        mappings = {name: running.mapping for name, running in self._running.items()}
+        return {name: mapping.in_hand for name, mapping in mappings.items() if mapping is not None}
+
+    def _readiness(self, name: str) -> dict[str, Any]:
+        settings, running = self._settings.event_source_mappings[name], self._running.get(name)
+        shown = {"mapping": name, "function": settings.function, "source": settings.source.type}
+        if running is None:
+            return shown | {"ready": True, "state": "disabled"}
+        if self._stopping():
+            return shown | {"ready": False, "state": "stopping"}
+        if running.state != "running":
+            return shown | {"ready": True, "state": running.state}
+        mapping = running.mapping
+        trouble = running.trouble or (mapping.link.trouble if mapping else "")
+        identity = mapping.link.identity if mapping else None
+        if mapping is None or identity is None or trouble:
+            return shown | {"ready": False, "state": "connecting", "trouble": trouble}
+        at_work = "invocations" if isinstance(mapping, StreamMapping) else "pollers"
+        held = {at_work: mapping.running, "records_in_hand": mapping.in_hand}
+        warning = {"warning": mapping.warning} if mapping.warning else {}
+        return shown | {"ready": True, "state": "polling", "from": identity.label} | held | warning
+
+    def _progress(self, name: str) -> dict[str, Any]:
+        running = self._running.get(name)
+        if running is None or not isinstance(running.mapping, StreamMapping):
+            return {}
+        told: dict[str, Any] = {"last_processing_result": running.mapping.last_processing_result}
+        if (age := self._ages.of(name)) is not None:
+            told["iterator_age_seconds"] = age
+        if running.checkpoints is not None:
+            told["positions"] = running.checkpoints.positions()
+        return told
+
+    async def _lag(self, name: str) -> int | None:
+        running = self._running.get(name)
+        if running is None or running.mapping is None:
+            return None
+        try:
+            async with asyncio.timeout(LAG_SECONDS):
+                return await running.mapping.link.backlog()
+        except TimeoutError:
+            return None

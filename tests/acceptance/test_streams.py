@@ -1,0 +1,199 @@
+"""A Kinesis stream, a real daemon: kill and restart, rewinds with and without it, a second daemon, a poisoned record."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests import servers
+from tests.faults.daemon import PROGRAM, Daemon
+from tests.faults.scene import Scene
+from tests.faults.until import until
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+HANDLER = """\
+import base64, json, os
+def handler(event, context):
+    data = [base64.b64decode(record["kinesis"]["data"]).decode() for record in event["Records"]]
+    with open(os.environ["JOURNAL"], "a") as journal:  # a line is one write
+        journal.write(json.dumps([os.environ["DAEMON"], data]) + "\\n")
+    if "poison" in data:
+        raise ValueError("poison")
+"""
+SHARDS = 2
+BATCH = 10
+
+
+class Clicks:
+    """A stream with two shards, a function that tells what it is given, and a mapping between them."""
+
+    def __init__(self, scene: Scene, client: Any, folder: Path) -> None:
+        self.scene = scene
+        self._client = client
+        self._folder = folder
+        self.name = f"clicks-{uuid.uuid4().hex[:8]}"
+        client.create_stream(StreamName=self.name, ShardCount=SHARDS)
+        until(lambda: self._status() == "ACTIVE", "the stream is there")
+        (folder / "function").mkdir()
+        (folder / "function" / "app.py").write_text(HANDLER)
+
+    def _status(self) -> str:
+        summary = self._client.describe_stream_summary(StreamName=self.name)["StreamDescriptionSummary"]
+        return str(summary["StreamStatus"])
+
+    def put(self, *data: str) -> None:
+        """Each by turns to one of the shards."""
+        every = 2**128 // SHARDS
+        entries = [
+            {"Data": text.encode(), "PartitionKey": text, "ExplicitHashKey": str(at % SHARDS * every)}
+            for at, text in enumerate(data)
+        ]
+        for first in range(0, len(entries), 500):
+            answer = self._client.put_records(StreamName=self.name, Records=entries[first : first + 500])
+            assert not answer["FailedRecordCount"], answer
+
+    def daemon(self, name: str = "", **mapping: Any) -> Daemon:
+        """One for all this, not started. name: for the journal."""
+        function = self.scene.noting() | {"code": str(self._folder / "function"), "handler": "app.handler"}
+        function["environment"] = {**function["environment"], "DAEMON": name}
+        whole = {
+            "source": {"type": "kinesis", "stream": self.name, "poll_seconds": 0.2},
+            "function": "tell",
+            "starting_position": "TRIM_HORIZON",
+            "batch_size": BATCH,
+            **mapping,
+        }
+        return self.scene.daemon(
+            functions={"tell": function | {"timeout_seconds": 30}}, event_source_mappings={"clicks": whole}
+        )
+
+    def batches(self, name: str = "") -> list[list[str]]:
+        """What the function was given by a daemon of that name."""
+        lines = [json.loads(line) for line in self.scene.journal.path.read_text().splitlines()]
+        return [data for daemon, data in lines if daemon == name]
+
+    def handled(self, name: str = "") -> list[str]:
+        return [text for batch in self.batches(name) for text in batch]
+
+
+@pytest.fixture
+def clicks(scene: Scene, ministack: servers.Server, tmp_path: Path) -> Iterator[Clicks]:
+    client = boto3.client(
+        "kinesis",
+        endpoint_url=ministack.url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    yield Clicks(scene, client, tmp_path)
+    client.close()
+
+
+def pollerd(daemon: Daemon, *arguments: str, running: bool = True) -> Any:
+    """``pollerd mappings``; its JSON."""
+    [url] = [line["url"] for line in daemon.lines() if line.get("event") == "port opened"] if running else [""]
+    program = [str(PROGRAM), "mappings", *arguments, "--json", "--config", str(daemon.config), "--url", url]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def texts(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+def test_a_kill_repeats_one_batch_a_lane_at_most(clicks: Clicks) -> None:
+    clicks.put(*texts(400))
+    daemon = clicks.daemon()
+    daemon.spawn()
+    until(lambda: len(clicks.handled()) >= 100, "some are handled")
+    daemon.kill()
+    before = len(clicks.handled())
+    daemon.start()
+    until(lambda: set(clicks.handled()) == set(texts(400)), "all are handled")
+    repeated = sum(count - 1 for count in Counter(clicks.handled()).values())
+    assert repeated <= SHARDS * BATCH
+    for shard in range(SHARDS):
+        mine = [int(text) for text in clicks.handled()[before:] if int(text) % SHARDS == shard]
+        assert mine == sorted(mine), "in order"
+    daemon.stop()
+
+
+def test_a_running_daemon_goes_back_and_says_how_far_it_is(clicks: Clicks) -> None:
+    clicks.put(*texts(40))
+    daemon = clicks.daemon()
+    daemon.start()
+    until(lambda: len(clicks.handled()) == 40, "all are handled")
+    [view] = until(lambda: [v for v in pollerd(daemon, "ls") if len(v["positions"]) == SHARDS], "positions are kept")
+    assert (view["state"], view["last_processing_result"], view["function"]) == ("polling", "OK", "tell")
+    assert view["iterator_age_seconds"] >= 0
+    moved = pollerd(daemon, "rewind", "clicks", "--to", "TRIM_HORIZON", "--why", "again")
+    assert sorted((jump["from"], jump["to"]) for jump in moved["jumps"]) == sorted(
+        (position, "TRIM_HORIZON") for position in view["positions"].values()
+    )
+    until(lambda: len(clicks.handled()) == 80, "all are handled again")
+    assert Counter(clicks.handled()) == Counter(texts(40) * 2)
+    assert {jump["why"] for jump in pollerd(daemon, "log", "clicks")} == {"again"}
+    daemon.stop()
+
+
+def test_one_partition_is_moved_while_no_daemon_runs(clicks: Clicks) -> None:
+    clicks.put(*texts(20))
+    daemon = clicks.daemon()
+    daemon.start()
+    until(lambda: len(clicks.handled()) == 20, "all are handled")
+    daemon.stop()
+    [view] = pollerd(daemon, "ls", running=False)
+    assert view["state"] == "not running"
+    [shard] = [name for name in view["positions"] if name.endswith("1")]
+    pollerd(daemon, "rewind", "clicks", "--to", "trim_horizon", "--partition", shard, running=False)
+    clicks.put("20", "21")
+    daemon.start()
+    until(lambda: len(clicks.handled()) == 32, "a shard is handled again, and what is new")
+    assert sorted(map(int, clicks.handled()[20:])) == [*range(1, 20, 2), 20, 21]
+    daemon.stop()
+
+
+def test_a_second_daemon_waits_and_takes_over(clicks: Clicks) -> None:
+    first, second = clicks.daemon("first"), clicks.daemon("second")
+    first.start()
+    second.spawn()
+    until(lambda: "runs the mapping clicks" in second.readiness("clicks").get("trouble", ""), "the second one waits")
+    clicks.put(*texts(20))
+    until(lambda: len(clicks.handled("first")) == 20, "the first one handles all")
+    assert clicks.handled("second") == []
+    first.kill()
+    second.wait_ready()
+    clicks.put("20")
+    until(lambda: "20" in clicks.handled("second"), "the second one goes on")
+    assert len(clicks.handled("second")) <= SHARDS * BATCH
+    second.stop()
+
+
+def test_a_poisoned_record_goes_to_the_destination_and_the_others_are_handled(clicks: Clicks, tmp_path: Path) -> None:
+    data = texts(8)
+    clicks.put(*data[:4], "poison", *data[4:])
+    daemon = clicks.daemon(
+        maximum_retry_attempts=1,
+        bisect_batch_on_function_error=True,
+        destination_config={"on_failure": {"destination": "file:./failures"}},
+    )
+    daemon.start()
+    [file] = until(lambda: list(tmp_path.glob("failures/clicks/*.json")), "a failure record is stored")
+    record = json.loads(file.read_text())
+    assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert record["KinesisBatchInfo"]["batchSize"] == 1
+    until(
+        lambda: {text for batch in clicks.batches() if "poison" not in batch for text in batch} == set(data),
+        "all others",
+    )
+    daemon.stop()

@@ -1,0 +1,158 @@
+"""What is told of mappings, on a stream in memory: state, how far it has come, what waits; and why one is not ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.memory_stream import stream
+from poller.aio.stop import Stop
+from poller.control import assemble, mappings
+from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
+from poller.control.running import Running
+from poller.control.views import Views
+from poller.execution.contract import Result, Status
+from poller.observe.ages import Ages
+from poller.observe.events import Fact
+from poller.pipeline.mapping import Mapping
+from poller.pipeline.stream import StreamMapping
+from poller.settings.load import load
+from tests.fakes.virtual_time import LoopClock
+from tests.unit.control.test_versions import Drivers
+
+
+class Functions:
+    """The front door: fails as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.fails = False
+
+    async def invoke(self, target: str, payload: bytes, *, request_id: str = "") -> Result:
+        status = Status.ERROR if self.fails else Status.SUCCESS
+        return Result(request_id="r", status=status, payload=b"")
+
+
+class Scene:
+    """A stream's mapping in a daemon's stead, and one that is disabled."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "app.py").write_text("def handler(event, context): return 1\n")
+        self.name = uuid.uuid4().hex
+        self.stop = Stop()
+        self.functions = Functions()
+        source = {"type": "memory-stream", "stream": self.name}
+        keys = {"source": source, "function": "f", "maximum_retry_attempts": 0}
+        document = {
+            "functions": {"f": {"code": ".", "runtime": "python3.11", "handler": "app.handler"}},
+            "event_source_mappings": {"m": keys, "off": keys | {"enabled": False}},
+        }
+        (folder / "pollerd.json").write_text(json.dumps(document))
+        settings = load(folder / "pollerd.json")
+        self.ages = Ages()
+        pools = assemble.pools(settings, Drivers(), print, LoopClock())
+        around = mappings.Around(
+            settings=settings,
+            pools=pools,
+            slots=assemble.slots(settings),
+            invoker=self.functions,  # type: ignore[arg-type]  # the engine asks for no more than this
+            clock=LoopClock(),
+            emit=self._emit,
+        )
+        self._store = CheckpointStore(Path(settings.state), self._emit)
+
+        def build(checkpoints: StoredCheckpoints | None) -> Mapping | StreamMapping:
+            assert checkpoints is not None
+            return mappings.stream("m", around, checkpoints)
+
+        self.running = Running(
+            "m",
+            build,
+            lambda: self._store.taken("m"),
+            found_defect=lambda error, _: pytest.fail(repr(error)),
+            grace=1.0,
+            clock=LoopClock(),
+            emit=self._emit,
+        )
+        self.views = Views(settings, {"m": self.running}, self.ages, lambda: self.stop.soft)
+
+    def _emit(self, fact: Fact) -> None:
+        self.ages.emit(fact)
+
+    @contextlib.asynccontextmanager
+    async def begun(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.running.run(self.stop))
+        yield
+        self.stop.begin("over")
+        await task
+        await self._store.close()
+
+    def view(self) -> dict[str, Any]:
+        return self.views.readiness()[0]
+
+    async def until(self, **told: object) -> dict[str, Any]:
+        """What operators are told, once it is this."""
+        while True:
+            view = (await self.views.operators())[0]
+            if told.items() <= view.items():
+                return view
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+async def test_a_stream_tells_how_far_it_has_come(scene: Scene) -> None:
+    partition = stream(scene.name).partitions[0]
+    async with scene.begun():
+        assert (scene.view()["state"], scene.view()["ready"]) == ("connecting", False)
+        view = await scene.until(state="polling")
+        assert view["last_processing_result"] == "No records processed"
+        assert "iterator_age_seconds" not in view
+        position = stream(scene.name).send("a", arrived=LoopClock().now() - 5.0)
+        view = await scene.until(last_processing_result="OK", positions={partition: position})
+        assert view["iterator_age_seconds"] >= 5.0
+        assert (view["invocations"], view["records_in_hand"], scene.views.in_hand()) == (0, 0, {"m": 0})
+        scene.functions.fails = True
+        position = stream(scene.name).send("b")
+        await scene.until(last_processing_result="PROBLEM: Function call failed", positions={partition: position})
+
+
+async def test_what_is_paused_or_disabled_is_ready_and_what_stops_is_not(scene: Scene) -> None:
+    async with scene.begun():
+        await scene.until(state="polling")
+        await scene.running.pause()
+        view = await scene.until(state="paused")
+        assert view["ready"]
+        assert scene.views.readiness()[1] == {
+            "mapping": "off", "function": "f", "source": "memory-stream", "ready": True, "state": "disabled",
+        }  # fmt: skip
+        scene.stop.begin("over")
+        assert (scene.view()["state"], scene.view()["ready"]) == ("stopping", False)
+
+
+async def test_a_source_that_is_away_is_told_with_the_reason(scene: Scene) -> None:
+    async with scene.begun():
+        await scene.until(state="polling")
+        stream(scene.name).cut()
+        view = await scene.until(state="connecting")
+        assert view["trouble"] == f"stream {scene.name} is cut off"
+        stream(scene.name).mend()
+        await scene.until(state="polling")
+
+
+async def test_what_another_process_runs_is_told_with_its_number(scene: Scene, tmp_path: Path) -> None:
+    other = CheckpointStore(tmp_path / "state", lambda _: None)
+    async with other.taken("m"), scene.begun():
+        view = await scene.until(state="connecting", ready=False)
+        while "runs the mapping m" not in view["trouble"]:
+            view = await scene.until(state="connecting")
+    await other.close()
