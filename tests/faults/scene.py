@@ -101,6 +101,10 @@ class Scene:
         source = {"type": "sqs", "queue": queue, **settings.pop("source", {})}
         self._mappings[name] = {"source": source, "function": function, **settings}
 
+    def source(self, name: str, source: dict[str, Any], function: str = "worker", **settings: Any) -> None:
+        """A mapping from any source to a function."""
+        self._mappings[name] = {"source": source, "function": function, **settings}
+
     def daemon(self, **settings: Any) -> Daemon:
         """A daemon for all this, not yet started."""
         whole = {

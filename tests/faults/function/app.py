@@ -28,6 +28,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
 
+def streamed(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The same for entries of a Redis stream."""
+    entries = [record["redis"] for record in event["Records"]]
+    attributes = {"ApproximateReceiveCount": "1"}
+    records = [{"messageId": e["sequenceNumber"], "body": e["data"], "attributes": attributes} for e in entries]
+    return handler({"Records": records}, context)
+
+
 def _run(record: dict[str, Any]) -> bool:
     message = json.loads(record["body"])
     receives = int(record["attributes"]["ApproximateReceiveCount"])
