@@ -10,7 +10,7 @@ Rules that hold here:
 2. Responses leave in the order of their requests; a pipelined request waits for the answer to the one before it.
 3. No idle timeout: a client may sit in one request for as long as it likes.
 4. A body is read to its end before it is answered, refusals included: clients write first and read then.
-5. What comes byte for byte as the connection's last request without a body is that request, and is not parsed again: a runtime asks for
+5. What comes byte for byte as the connection's last GET is that request (``began`` included), and is not parsed again: a runtime asks for
    each event in the same words.
 """
 
@@ -174,7 +174,7 @@ class HttpConnection(asyncio.Protocol):
         self._serving = False
         self._begun = 0  # requests of which the parser has seen the first byte, since it was fed last
         self._amid = False  # one of them is not whole yet
-        self._plain = False  # the last that was whole has no body, and nobody was asked or told about it
+        self._plain = False  # the last that was whole is a GET with nothing to it
         self._known: tuple[bytes | None, Request] = (
             None,
             Request(),
@@ -317,7 +317,7 @@ class HttpConnection(asyncio.Protocol):
             request.oversized = self._size > self._max_body
             request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             lasting = self._parser.should_keep_alive()
-            self._plain = lasting and not (self._size or request.marked or self._expects)
+            self._plain = lasting and request.method == b"GET" and not (self._size or request.marked or self._expects)
             self._waiting.append((request, lasting))
         self._request, self._chunks, self._size, self._in_body, self._expects = Request(), [], 0, False, False
         self._receiver = None
