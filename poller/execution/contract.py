@@ -27,9 +27,9 @@ class Status(enum.Enum):
     FAILURE = "failure"  # the process exited, was killed, or broke the protocol
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Invocation:
-    """One event on its way to a function.
+    """One event on its way to a function; whoever gets it only reads it.
 
     payload: the event, JSON, at most 6 MiB (Lambda quotas). function_arn: as invoked. trace_id: X-Amzn-Trace-Id or "".
     client_context: JSON text (already base64-decoded) or "". tail: whether the result carries the end of the log (LogType=Tail).

@@ -10,16 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
 class Fact:
-    """Base of all facts."""
+    """Base of all facts. Nobody changes one, frozen or not; to freeze costs as much as all the rest of making one."""
+
+    __slots__ = ()
 
 
 Emit = Callable[[Fact], None]
 """Where facts go. Synchronous, cheap, never raises."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FunctionLogged(Fact):
     """One record of an environment's log: the platform's own (START, END, REPORT, INIT_REPORT), or output of the function or an extension.
 

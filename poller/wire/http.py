@@ -10,6 +10,8 @@ Rules that hold here:
 2. Responses leave in the order of their requests; a pipelined request waits for the answer to the one before it.
 3. No idle timeout: a client may sit in one request for as long as it likes.
 4. A body is read to its end before it is answered, refusals included: clients write first and read then.
+5. What comes byte for byte as the connection's last GET is that request (``began`` included), and is not parsed again: a runtime asks for
+   each event in the same words.
 """
 
 from __future__ import annotations
@@ -170,6 +172,13 @@ class HttpConnection(asyncio.Protocol):
         self._paused = False
         self._unparsed = 0  # bytes fed since the parser last gave something back
         self._serving = False
+        self._begun = 0  # requests of which the parser has seen the first byte, since it was fed last
+        self._amid = False  # one of them is not whole yet
+        self._plain = False  # the last that was whole is a GET with nothing to it
+        self._known: tuple[bytes | None, Request] = (
+            None,
+            Request(),
+        )  # the last that came alone in one piece, and was plain
         self._in_body = False
         self._expects = False
         self._request = Request()
@@ -191,17 +200,28 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come, then answer what is complete."""
-        self._unparsed += len(data) + READ_CHARGE
-        refusal = 0
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            refusal = HTTPStatus.BAD_REQUEST
-        if self._unparsed > MAX_HEAD:
-            refusal = refusal or HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        if data == self._known[0] and not self._amid:
+            self._waiting.append((self._known[1], True))
+            self._serve()
+            return
+        refusal = self._parse(data)
         self._serve()
         if refusal and not self.closing:
             self._refuse(refusal)
+
+    def _parse(self, data: bytes) -> int:
+        """The status that it is refused with, 0 if it is not."""
+        self._unparsed += len(data) + READ_CHARGE
+        alone, self._begun = not self._amid, 0
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return HTTPStatus.BAD_REQUEST
+        if self._unparsed > MAX_HEAD:
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        if alone and self._begun == 1 and not self._amid and self._plain:
+            self._known = (data, self._waiting[-1][0])
+        return 0
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio names it
         """Forget what was under way."""
@@ -242,6 +262,11 @@ class HttpConnection(asyncio.Protocol):
         self._serve()
 
     # what the parser calls
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._begun += 1
+        self._amid = True
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request line's target."""
@@ -285,15 +310,19 @@ class HttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._unparsed = 0
+        self._amid = False
         request, receiver = self._request, self._receiver
         request.size = self._size
         if receiver is None:
             request.oversized = self._size > self._max_body
             request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-            self._waiting.append((request, self._parser.should_keep_alive()))
+            lasting = self._parser.should_keep_alive()
+            self._plain = lasting and request.method == b"GET" and not (self._size or request.marked or self._expects)
+            self._waiting.append((request, lasting))
         self._request, self._chunks, self._size, self._in_body, self._expects = Request(), [], 0, False, False
         self._receiver = None
         if receiver is not None:
+            self._plain = False
             self._keep_alive = self._parser.should_keep_alive()
             receiver.on_end(request)
 

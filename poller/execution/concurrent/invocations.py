@@ -54,7 +54,7 @@ class Concurrent:
         self._parts.log_start(invocation)
         result = failed.result(invocation.request_id) if failed else await self._run(invocation, began)
         result.init_ms = init_ms
-        result.max_memory_mb = self._processes.memory.megabytes(running=self._processes.running)
+        result.max_memory_mb = self._processes.memory.megabytes()
         self._capture.runtime_done(result)
         result.log_tail = self._capture.end(result, self._spec.memory_mb)
         return result

@@ -12,6 +12,7 @@ WATCH_SECONDS = 0.2
 """Between two looks at the memory of busy environments."""
 LOOK_SECONDS = 1.0
 """Between two looks at the memory of an environment for REPORT: a look costs as much as a short invocation."""
+MEGABYTE = 1024 * 1024
 
 
 class Watched(Protocol):
@@ -62,7 +63,7 @@ class HighWater:
 
     def begin(self) -> None:
         """INIT begins."""
-        self._peak = 0
+        self._peak, self._looked = 0, -math.inf
 
     def look(self) -> int:
         """Bytes used now."""
@@ -74,10 +75,10 @@ class HighWater:
         """Somebody was killed for want of memory: all of it was used, whenever one looked last."""
         self._peak = self._limit
 
-    def megabytes(self, *, running: bool) -> int:
-        """The most there was, rounded up. running: whether there is anything to look at."""
+    def megabytes(self) -> int:
+        """The most there was, rounded up."""
         now = time.monotonic()
-        if running and now - self._looked > LOOK_SECONDS:
+        if now - self._looked > LOOK_SECONDS:
             self._looked = now
             self.look()
-        return math.ceil(min(self._peak, self._limit) / (1024 * 1024))
+        return -(-min(self._peak, self._limit) // MEGABYTE)

@@ -41,7 +41,7 @@ class Processes:
         self._killed = False
         self._starved = False  # the runtime was killed for its memory
         self.runtime: Process | None = None
-        self.memory = HighWater(site.memory, spec.memory_mb * 1024 * 1024)
+        self.memory = HighWater(self._memory, spec.memory_mb * 1024 * 1024)
 
     @property
     def running(self) -> bool:
@@ -121,6 +121,10 @@ class Processes:
         await self._companions.shut_down(self.runtime, "spindown")
         if self._held is not None:
             self._held.close()
+
+    def _memory(self) -> int:
+        """Bytes; 0 when there is nothing to look at."""
+        return self._site.memory() if self.running else 0
 
     async def _begin(self, phase: str) -> str:
         plan = await self._site.premises.plan()

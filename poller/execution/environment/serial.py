@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 
 from poller.execution.contract import Invocation, Result
+from poller.execution.environment.deadline import Deadline
 from poller.execution.environment.parts import Parts
 from poller.execution.environment.processes import first
 from poller.execution.environment.results import answered, shutdown_reason, unanswered
@@ -32,6 +33,7 @@ class Serial:
         self._companions = parts.companions
         self._processes = parts.processes
         self._init = parts.init
+        self._deadline = Deadline(parts.api.give_up)
         self._told: asyncio.Future[None] | None = (
             None  # done when the extensions are back from the event they were told of
         )
@@ -52,12 +54,13 @@ class Serial:
         answer = await self._deliver(invocation, deadline)
         result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
         result.init_ms = init_ms
-        result.max_memory_mb = self._processes.memory.megabytes(running=self._processes.running)
+        result.max_memory_mb = self._processes.memory.megabytes()
         await self._end(invocation, result, deadline, answered=answer is not None)
         return result
 
     async def stop(self) -> None:
         """Wait for no extension any longer."""
+        self._deadline.close()
         if self._finishing is not None:
             self._finishing.cancel()
             await asyncio.wait({self._finishing})
@@ -67,7 +70,7 @@ class Serial:
         self._parts.log_start(invocation)
         result = self._init.stillborn(failure, took).result(invocation.request_id)
         await self._processes.reset(shutdown_reason(failure))
-        result.max_memory_mb = self._processes.memory.megabytes(running=False)
+        result.max_memory_mb = self._processes.memory.megabytes()
         self._capture.runtime_done(result)
         result.log_tail = self._capture.end(result, self._spec.memory_mb)
         return result
@@ -92,11 +95,11 @@ class Serial:
         self._told = self._companions.invoke(invocation, deadline_ms)
         if not self._processes.running:
             return None
-        timer = asyncio.get_running_loop().call_later(left, self._api.give_up)
+        self._deadline.set(left)
         try:
             return await answer
         finally:
-            timer.cancel()
+            self._deadline.met()
 
     def _result(self, request_id: str, answer: Answer | None, duration_ms: float) -> Result:
         """What came first: an answer, the end of something, or the timeout."""

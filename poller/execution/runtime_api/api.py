@@ -19,7 +19,7 @@ from poller.execution.runtime_api.bandwidth import Bucket
 from poller.execution.runtime_api.error_cause import sanitised
 from poller.execution.runtime_api.handout import handout
 from poller.execution.runtime_api.posted import MODE, MODES, Streamed, Taker, text
-from poller.execution.runtime_api.states import Call, State, move, refusal
+from poller.execution.runtime_api.states import MOVES, Call, State, refusal
 from poller.wire.http import Exchange, Receiver, Request, response
 
 NEXT = b"/2018-06-01/runtime/invocation/next"
@@ -244,7 +244,7 @@ class RuntimeApi(Taker):
     # what answers come to, streamed ones included
 
     def _moved(self, call: Call, exchange: Exchange | None = None) -> bool:
-        moved = move(self.state, call)
+        moved = MOVES.get((self.state, call))
         if moved is not None:
             self.state = moved
         elif exchange is not None:

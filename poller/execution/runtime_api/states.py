@@ -59,11 +59,6 @@ MOVES: dict[tuple[State, Call], State] = {
 }
 
 
-def move(state: State, call: Call) -> State | None:
-    """The state after the call, or None when it is not allowed."""
-    return MOVES.get((state, call))
-
-
 def refusal(state: State, call: Call) -> str:
     """The 403's message."""
     wanted = Call.RESPONSE if call is Call.STREAM else call

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poller.wire.http import MAX_HEAD, Exchange, HttpConnection, Receiver, Request
+from poller.wire.http import CONTINUE, MAX_HEAD, Exchange, HttpConnection, Receiver, Request
 from tests.fakes.wire import Client, chunk, head
 
 
@@ -160,3 +160,54 @@ async def test_a_streamed_body_arrives_whole_however_it_is_cut(pieces: list[byte
     assert (reply.status, reply.body) == (200, b"7")
     assert b"".join(echo.streamed[0].pieces) == b"".join(pieces)
     assert one.answer("POST", "/whole", b"1", {"X-Stream": "1"}).body == b"1"
+
+
+WORDS = [
+    head("GET", "/"),
+    head("GET", "/other"),
+    head("GET", "/", None, {"Expect": "100-continue"}),
+    head("POST", "/", 0),
+    head("POST", "/", len(head("GET", "/"))) + head("GET", "/"),
+    head("POST", "/", None, {"X-Stream": "1", "Transfer-Encoding": "chunked"}) + chunk(b"x") + b"0\r\n\r\n",
+    b"\r\n",
+]
+
+
+def heard(pieces: list[bytes]) -> tuple[list[tuple[bytes, bytes, bytes]], int]:
+    """What a connection makes of them: requests, streamed or not (which depends on what waits), and how often it tells to go on."""
+    echo = Echo()
+    one = client(echo)
+    for piece in pieces:
+        one.send(piece)
+    whole = [(request.method, request.path, request.body) for request in echo.requests]
+    streamed = [(b"POST", b"/", b"".join(each.pieces)) for each in echo.streamed]
+    return sorted(whole + streamed), one.written.count(CONTINUE)
+
+
+GET = WORDS[0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [GET, GET, GET],
+        [GET, head("POST", "/", len(GET)), GET, GET],  # once it is a body
+        [GET, GET[:5], GET[5:], GET],
+        [WORDS[2], WORDS[2]],
+        [WORDS[5], WORDS[5]],
+        [GET, WORDS[5] + GET, WORDS[5] + GET],
+    ],
+)
+async def test_the_same_words_are_not_always_the_same_request(said: list[bytes]) -> None:
+    assert heard(said) == heard([bytes([byte]) for byte in b"".join(said)])
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(b"".join), max_size=8), st.data())
+async def test_what_is_said_again_in_the_same_words_is_heard_again(said: list[bytes], data: st.DataObject) -> None:
+    pieces = list(said)
+    if pieces:  # one of them comes in two parts, or after nothing
+        at = data.draw(st.integers(0, len(pieces) - 1))
+        cut = data.draw(st.integers(0, len(pieces[at])))
+        pieces[at : at + 1] = [pieces[at][:cut], pieces[at][cut:]]
+    bytewise = [bytes([byte]) for byte in b"".join(said)]
+    assert heard(pieces) == heard(bytewise)
