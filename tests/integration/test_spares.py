@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 
 import psutil
@@ -24,11 +25,12 @@ async def stocked(scene: Scene) -> None:
 
 def waiting() -> list[psutil.Process]:
     """Interpreters that wait for their function: started with the descriptor to wait at."""
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if process.cmdline()[-3:-1] == ["app.handler", ""]
-    ]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # the dead and the gone
+            if process.cmdline()[-3:-1] == ["app.handler", ""]:
+                found.append(process)
+    return found
 
 
 async def test_a_cold_start_takes_the_spare_and_imports_the_function_only_then(scene: Scene) -> None:
