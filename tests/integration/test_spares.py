@@ -10,7 +10,8 @@ import psutil
 
 from poller.execution.contract import Status
 from poller.observe.events import EnvironmentStarted, FunctionLogged
-from tests.integration.test_environment import CODE, Scene, error, invoke, scene
+from tests.integration.scene import CODE, Scene, error, invoke
+from tests.integration.test_environment import scene
 
 __all__ = ["scene"]  # the fixture
 
