@@ -6,7 +6,7 @@ A ratio is taken within a round, where both sides met the same machine at nearly
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -73,6 +73,19 @@ class Rounds:
     def figure(self, name: str) -> Figure:
         """All samples of a contender. Raises KeyError for one that never ran."""
         return Figure(tuple(self.samples[name]))
+
+
+def in_turn(
+    times: int, sides: Mapping[str, Callable[[], Mapping[str, float]]], keys: Iterable[str]
+) -> dict[str, Rounds]:
+    """Samples by key, of so many rounds with all sides in each."""
+    seen = {key: Rounds() for key in keys}
+    for _ in range(times):
+        for side, run in sides.items():
+            found = run()
+            for key, rounds in seen.items():
+                rounds.add(side, found[key])
+    return seen
 
 
 def ratio(ours: Figure, theirs: Figure) -> float:

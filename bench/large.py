@@ -6,8 +6,9 @@ Buffered answers, as AWS's Python client sends them; streaming.py has the others
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from bench.figures import Line, Rounds, Skipped, ratio
+from bench.figures import Line, Rounds, Skipped, in_turn, ratio
 from bench.peers import Unavailable
 from bench.programs import Failed
 from bench.run import Bench
@@ -17,19 +18,16 @@ SIZES = {"1 MB": 1_000_000, "6 MB": 6_000_000}
 """Bytes; the service's limit is 6 MiB."""
 WARM_UP = 5
 SHOWN = ("p50", "cpu")
+SIDES = {DOOR: door, EMULATOR: emulator}
 
 
 def measure(bench: Bench) -> Iterator[Line | Skipped]:
     """Rounds of both in turn, for each size."""
     for name, size in SIZES.items():
-        seen = {key: Rounds() for key in SHOWN}
+        count = bench.size(200, 40) * 1_000_000 // size
+        sides = {side: partial(run, bench, count, size, WARM_UP) for side, run in SIDES.items()}
         try:
-            for _ in range(bench.size(5, 2)):
-                count = bench.size(200, 40) * 1_000_000 // size
-                for side, run in {DOOR: door, EMULATOR: emulator}.items():
-                    found = run(bench, count, size, WARM_UP)
-                    for key in SHOWN:
-                        seen[key].add(side, found[key])
+            seen = in_turn(bench.size(5, 2), sides, SHOWN)
         except (Unavailable, Failed) as error:
             yield Skipped(letter="h", path=f"echo of {name}", reason=str(error))
             continue

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 
-from bench.figures import Line, Rounds, Skipped, ratio
+from bench.figures import Line, Rounds, Skipped, in_turn, ratio
 from bench.peers import Unavailable
 from bench.pollerd import FUNCTION
 from bench.programs import Failed
@@ -35,13 +36,9 @@ NOTE = f"{EMULATOR} streams nothing: it answers when it has the whole, and that 
 def measure(bench: Bench) -> Iterator[Line | Skipped]:
     """Rounds of both in turn, for each size."""
     for name, (size, count) in SIZES.items():
-        seen = {key: Rounds() for key in SHOWN}
+        sides = {OURS: partial(_ours, bench, count, size), EMULATOR: partial(_emulator, bench, count, size)}
         try:
-            for _ in range(bench.size(5, 2)):
-                for side, run in {OURS: _ours, EMULATOR: _emulator}.items():
-                    found = run(bench, count, size)
-                    for key in SHOWN:
-                        seen[key].add(side, found[key])
+            seen = in_turn(bench.size(5, 2), sides, SHOWN)
         except (Unavailable, Failed) as error:
             yield Skipped(letter="i", path=f"stream of {name}", reason=str(error))
             continue

@@ -38,8 +38,8 @@ def kill_again_and_again(scene: Scene, daemon: Daemon, chance: random.Random, ki
 
 
 @pytest.mark.timeout(300)
-def test_twenty_kills_lose_nothing_and_repeat_at_most_what_was_in_hand(scene: Scene) -> None:
-    kills, batch_size = 20, 5
+def test_ten_kills_lose_nothing_and_repeat_at_most_what_was_in_hand(scene: Scene) -> None:
+    kills, batch_size = 10, 5
     chance, seed = seeded()
     queue = scene.queue(visibility=2, max_receives=1000)
     scene.function()

@@ -58,11 +58,11 @@ def test_a_slow_server_is_not_asked_for_more_than_it_can_answer(private_ministac
     queue = scene.queue(visibility=30, max_receives=1000)
     scene.function()
     scene.mapping("work", queue.name, batch_size=100, maximum_batching_window_seconds=1)
-    queue.send(3000)
+    queue.send(1000)
     daemon = scene.daemon()
     daemon.start()
     with slowed(server):
-        scene.wait_handled(3000, seconds=120)
+        scene.wait_handled(1000, seconds=120)
     scene.judge("server 25 times slower", bound=0, why="nothing fails, it is only late")
     daemon.stop()
 

@@ -72,17 +72,17 @@ def test_a_handler_that_does_not_end_is_cut_and_its_record_comes_again(scene: Sc
 
 
 @pytest.mark.timeout(180)
-def test_five_rollouts_dead_letter_nothing(scene: Scene) -> None:
-    rollouts = 5
-    queue = scene.queue(visibility=5, max_receives=3)
+def test_more_rollouts_than_receives_dead_letter_nothing(scene: Scene) -> None:
+    rollouts, receives = 4, 3
+    queue = scene.queue(visibility=5, max_receives=receives)
     scene.function()
     scene.mapping("work", queue.name, batch_size=5, maximum_concurrency=4)
-    queue.send(800, seconds=0.03)
+    queue.send(400, seconds=0.03)
     daemon = scene.daemon()
     for _ in range(rollouts):
         daemon.start()
-        scene.wait_more(80)
+        scene.wait_more(40)
         daemon.stop()
     daemon.start()
-    scene.judge(f"{rollouts} rollouts with at most 3 receives", bound=0, why="every stop drains")
+    scene.judge(f"{rollouts} rollouts with at most {receives} receives", bound=0, why="every stop drains")
     daemon.stop()

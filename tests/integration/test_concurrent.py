@@ -12,7 +12,7 @@ from poller.execution.contract import CONCURRENT, Logging, Result, Status
 from poller.execution.pool import Pool, PoolClosedError
 from poller.observe.events import EnvironmentStopped, FunctionLogged
 from tests.integration import test_environment
-from tests.integration.test_environment import Scene, error, invoke
+from tests.integration.scene import Scene, error, invoke
 
 scene = test_environment.scene
 

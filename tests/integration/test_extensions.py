@@ -14,9 +14,8 @@ import pytest
 
 from poller.execution.contract import Result, Status
 from poller.execution.pool import Pool
-from poller.execution.sandbox.isolation import unavailable
 from poller.observe.events import FunctionLogged
-from tests.integration.test_environment import KINDS, Scene, error, invoke
+from tests.integration.scene import Scene, error, invoke, opened
 
 HANDLER = """
 import os, sys, time
@@ -70,14 +69,8 @@ def extension(*, events: str = '["INVOKE", "SHUTDOWN"]', early: float = 0, work:
 
 @pytest.fixture(params=["beside each other", "sandbox with its own network"])
 async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
-    sandbox, network = KINDS[request.param]
-    if sandbox == "auto" and (reason := unavailable()):
-        pytest.skip(reason)
-    scene = Scene(tmp_path, sandbox, network)
-    yield scene
-    for pool in scene.pools:
-        await pool.close()
-    await scene.driver.close()
+    async with opened(tmp_path, request.param) as scene:
+        yield scene
 
 
 def said(scene: Scene) -> list[str]:

@@ -177,7 +177,7 @@ async def test_what_cannot_be_started_is_said_in_awss_words(
     run: Run, tmp_path: Path, config: dict[str, Any], kind: str, message: str
 ) -> None:
     result = await run(shell_image(tmp_path / "image", file("junk", b"\x7fELF junk", 0o755)), **config)
-    assert (result.status, result.error_type) == (Status.FAILURE, kind)
+    assert (result.status, result.error_type) == (Status.FAILURE, kind), result.payload
     assert json.loads(result.payload) == {
         "errorType": kind,
         "errorMessage": f"RequestId: {result.request_id} Error: {message}",

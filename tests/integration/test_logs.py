@@ -11,9 +11,8 @@ import pytest
 
 from poller.execution.contract import Logging, Result, Status
 from poller.execution.pool import Pool
-from poller.execution.sandbox.isolation import unavailable
 from poller.observe.events import FunctionLogged
-from tests.integration.test_environment import KINDS, Scene, invoke
+from tests.integration.scene import Scene, invoke, opened
 from tests.integration.test_extensions import layer
 
 HANDLER = """
@@ -72,14 +71,8 @@ JSON = Logging(json=True, application_level="INFO", system_level="INFO")
 
 @pytest.fixture(params=["beside each other", "sandbox with its own network"])
 async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
-    sandbox, network = KINDS[request.param]
-    if sandbox == "auto" and (reason := unavailable()):
-        pytest.skip(reason)
-    scene = Scene(tmp_path, sandbox, network)
-    yield scene
-    for pool in scene.pools:
-        await pool.close()
-    await scene.driver.close()
+    async with opened(tmp_path, request.param) as scene:
+        yield scene
 
 
 async def written(scene: Scene, pool: Pool, do: str) -> tuple[Result, list[str]]:
@@ -162,17 +155,12 @@ async def test_an_init_that_fails_is_reported(scene: Scene) -> None:
 
 
 async def test_a_subscriber_hears_it_all(tmp_path: Path) -> None:
-    if reason := unavailable():
-        pytest.skip(reason)  # without a sandbox nothing leads from sandbox.localdomain's /tmp to the function's
-    scene = Scene(tmp_path, "auto", "none")
-    pool = scene.pool(HANDLER, layers_root=layer(tmp_path, watch=SUBSCRIBER))
-    try:
+    # without a sandbox nothing leads from sandbox.localdomain's /tmp to the function's
+    async with opened(tmp_path, "sandbox with its own network") as scene:
+        pool = scene.pool(HANDLER, layers_root=layer(tmp_path, watch=SUBSCRIBER))
         first = await invoke(pool, "boom")
         second = await invoke(pool, "telemetry", n=11)
-        events: list[dict[str, Any]] = json.loads(second.payload)
-    finally:
-        await pool.close()
-        await scene.driver.close()
+    events: list[dict[str, Any]] = json.loads(second.payload)
     kinds = [event["type"] for event in events]
     assert kinds[:5] == ["platform.initStart", "extension", "platform.telemetrySubscription", "platform.initRuntimeDone",
                          "platform.extension"]  # fmt: skip
@@ -193,16 +181,10 @@ async def test_a_subscriber_hears_it_all(tmp_path: Path) -> None:
 
 async def test_the_course_of_an_invocation_is_told_in_spans(tmp_path: Path) -> None:
     """What came when: one span after the other, and what the extension took on top is in REPORT."""
-    if reason := unavailable():
-        pytest.skip(reason)
-    scene = Scene(tmp_path, "auto", "none")
-    pool = scene.pool(HANDLER, layers_root=layer(tmp_path, watch=SUBSCRIBER))
-    try:
+    async with opened(tmp_path, "sandbox with its own network") as scene:
+        pool = scene.pool(HANDLER, layers_root=layer(tmp_path, watch=SUBSCRIBER))
         first = await invoke(pool, "quiet")
         second = await invoke(pool, "telemetry", n=9)
-    finally:
-        await pool.close()
-        await scene.driver.close()
     record = {event["type"]: event["record"] for event in json.loads(second.payload)[:9]}
     done, report = record["platform.runtimeDone"], record["platform.report"]
     spans = done["spans"]

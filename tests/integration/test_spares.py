@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 
 import psutil
 
 from poller.execution.contract import Status
 from poller.observe.events import EnvironmentStarted, FunctionLogged
-from tests.integration.test_environment import CODE, Scene, error, invoke, scene
+from tests.integration.scene import CODE, Scene, error, invoke
+from tests.integration.test_environment import scene
 
 __all__ = ["scene"]  # the fixture
 
@@ -24,11 +26,12 @@ async def stocked(scene: Scene) -> None:
 
 def waiting() -> list[psutil.Process]:
     """Interpreters that wait for their function: started with the descriptor to wait at."""
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if process.cmdline()[-3:-1] == ["app.handler", ""]
-    ]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # the dead and the gone
+            if process.cmdline()[-3:-1] == ["app.handler", ""]:
+                found.append(process)
+    return found
 
 
 async def test_a_cold_start_takes_the_spare_and_imports_the_function_only_then(scene: Scene) -> None:

@@ -22,8 +22,9 @@ MAX_ANSWER = 6 * 1024 * 1024 + 100
 """Bytes of a buffered answer that the service takes (Lambda quotas; the constant of its servers)."""
 MAX_STREAM = 200 * 1024 * 1024
 """Bytes of a streamed answer (Lambda quotas)."""
-WINDOW = 1024 * 1024
-"""Bytes that wait for the reader before the runtime is held back; ours: the service gives none."""
+WINDOW = 256 * 1024
+"""Bytes that wait for the reader before the runtime is held back; ours: the service gives none. The event loop reads on while there is
+something to read, so whatever may wait is read before the first of it is passed on."""
 
 ERROR_TYPE = b"lambda-runtime-function-error-type"
 ERROR_BODY = b"lambda-runtime-function-error-body"

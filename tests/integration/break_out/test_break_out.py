@@ -230,9 +230,7 @@ async def test_becoming_somebody_else(scene: Scene, attacker: ProcessEnvironment
 # what a process has of ours
 
 
-async def test_a_process_has_nothing_of_the_daemons(
-    scene: Scene, attacker: ProcessEnvironment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_process_has_nothing_of_the_daemons(scene: Scene, attacker: ProcessEnvironment) -> None:
     about = await attempt(attacker, "about")
     status = about["status"]
     assert set(about["fds"]) <= {0, 1, 2, 62} | set(range(3, 6))  # the client's connection, and the listing itself

@@ -52,7 +52,7 @@ class Start(Job):
                 return None
             self._kill()
             raise Refused(f"the process did not begin within {SECONDS:.0f} s") from None
-        pid, refusal = self._told()
+        pid, refusal = told(self._said)
         if refusal:
             number, text, at = refusal
             raise Refused(text, number, at)
@@ -65,18 +65,22 @@ class Start(Job):
         """The pipe."""
         os.close(self.wake)
 
-    def _told(self) -> tuple[int, list[Any]]:
-        """Its number, and why it cannot begin."""
-        pid, refusal = 0, list[Any]()
-        for line in self._said.splitlines():
-            value = json.loads(line)
-            pid, refusal = (pid, value) if isinstance(value, list) else (value, refusal)
-        return pid, refusal
-
     def _kill(self) -> None:
-        pid, _ = self._told()
+        pid, _ = told(self._said)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid or self._first, signal.SIGKILL)
+
+
+def told(said: bytes) -> tuple[int, list[Any]]:
+    """The number of the process, 0 if it was not told, and why it cannot begin, [] if it can: a line each.
+
+    They come from two processes, in either order: a child may have failed before its parent has told of it.
+    """
+    pid, refusal = 0, list[Any]()
+    for line in said.splitlines():
+        value = json.loads(line)
+        pid, refusal = (pid, value) if isinstance(value, list) else (value, refusal)
+    return pid, refusal
 
 
 def begin(request: Mapping[str, Any], fds: list[int], tell: int, spawner: int) -> NoReturn:
@@ -110,11 +114,16 @@ def begin(request: Mapping[str, Any], fds: list[int], tell: int, spawner: int) -
         at = ""
         become(request, fds)
     except OSError as error:
-        os.write(tell, json.dumps([error.errno or 0, error.strerror or str(error), at]).encode())
+        os.write(tell, refused(error.errno or 0, error.strerror or str(error), at))
     except ValueError as error:  # what cannot be a path or a variable
-        os.write(tell, json.dumps([errno.EINVAL, str(error), at]).encode())
+        os.write(tell, refused(errno.EINVAL, str(error), at))
     finally:
         os._exit(127)
+
+
+def refused(number: int, text: str, at: str) -> bytes:
+    """The line of a process that cannot begin."""
+    return json.dumps([number, text, at]).encode() + b"\n"
 
 
 def close_all_but(kept: Iterable[int]) -> None:

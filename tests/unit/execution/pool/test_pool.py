@@ -226,12 +226,14 @@ async def test_an_old_environment_is_replaced_between_invocations_though_there_i
     stage.script.act = lambda _: Act(seconds=4.0)
     pool = stage.pool(recycle_after_seconds=100.0)
     longest = 0.0
-    for n in range(100):
+    for n in range(
+        101
+    ):  # 404 s: four environments live 368 to 400, whatever is drawn for each, and a fifth is there at the end
         assert (await stage.invoke(pool, str(n))).ok
         longest = max(longest, *(len(environment.served) * 4.0 for environment in stage.driver.environments))
     assert 90.0 <= longest <= 104.0, "it is never cut, so it may be one invocation older"
     assert set(stage.stops()) == {"recycle"}
-    assert len(stage.driver.environments) in {4, 5}
+    assert len(stage.driver.environments) == 5
     assert stage.living == 1
 
 

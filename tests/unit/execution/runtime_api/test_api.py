@@ -261,12 +261,12 @@ async def test_a_slow_reader_holds_the_runtime_back(api: RuntimeApi) -> None:
     runtime.send(head("POST", RESPONSE, None, STREAMING))
     stream = await stream_of(answer)
     for _ in range(3):
-        runtime.send(chunk(b"x" * 500_000))
+        runtime.send(chunk(b"x" * 125_000))
     seen = [runtime.reading]
     await anext(stream)
     await anext(stream)
     seen.append(runtime.reading)
-    runtime.send(chunk(b"x" * 700_000))
+    runtime.send(chunk(b"x" * 175_000))
     seen.append(runtime.reading)
     stream.abandon()
     seen.append(runtime.reading)
