@@ -18,7 +18,7 @@ def translated(error: Exception) -> SourceError:
 
 def answer(text: str) -> Exception:
     """The client's error for what a server has answered."""
-    error: Exception = BaseParser.parse_error(text)
+    error: Exception = BaseParser.parse_error(text)  # type: ignore[no-untyped-call]
     return error
 
 

@@ -18,6 +18,9 @@ def test_a_number_and_a_refusal_are_told_apart_in_either_order(said: bytes) -> N
     assert told(said) == (4711, [2, "No such file or directory", "/no/such"])
 
 
-@pytest.mark.parametrize(("said", "found"), [(b"", (0, [])), (NUMBER, (4711, [])), (WHY, (0, [2, "No such file or directory", "/no/such"]))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [(b"", (0, [])), (NUMBER, (4711, [])), (WHY, (0, [2, "No such file or directory", "/no/such"]))],
+)
 def test_either_may_be_missing(said: bytes, found: tuple[int, list[object]]) -> None:
     assert told(said) == found
