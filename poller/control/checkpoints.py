@@ -185,12 +185,14 @@ class StoredCheckpoints:
 
         Only while nothing reads the mapping: what is being read would be told after it.
         """
+        await self._writer.idle()
         position = to.word if isinstance(to, Start) else to
         statements = rows.moved(self._mapping, [partition], position, who=who, why=why, to=str(to))
         await self._writer.write(statements, lambda: self._moved(partition, position, who, why), forced=True)
 
     async def restart(self, start: Start, *, who: str, why: str) -> None:
-        """An operator's jump of all partitions to a start. Raises SourceError. While nothing reads the mapping."""
+        """An operator's jump of all partitions to a start. Raises SourceError. Only while nothing reads the mapping."""
+        await self._writer.idle()  # whoever was cut may have told of a partition that is not known yet
         partitions = sorted({*self._held.positions, *self._held.marks}) or [rows.EVERY]
 
         def then() -> None:
@@ -205,6 +207,7 @@ class StoredCheckpoints:
 
         everywhere: no partition goes on where it was. Marks are forgotten: they would have records passed over that are to come again.
         """
+        await self._writer.idle()
         partitions = [name for name in self._held.marks if everywhere or name in jumps]
 
         def then() -> None:
