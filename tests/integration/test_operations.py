@@ -290,7 +290,7 @@ def test_a_mapping_without_a_daemon_is_moved_in_the_state_file(settings: Setting
     remember(settings, "clicks", {"shard-1": "10"})
     code, out, err = command.here("rewind", "clicks", "--to", "trim_horizon", "--why", "again")
     assert (code, out) == (0, "shard-1: 10 -> TRIM_HORIZON\n")
-    assert err == "moved in the state file: no daemon runs this mapping\n"
+    assert err == "moved by this command: no daemon runs this mapping\n"
     assert jumps("clicks") == [("shard-1", "10", "TRIM_HORIZON", "again")]
     code, out, _ = command.here("log", "clicks")
     assert code == 0

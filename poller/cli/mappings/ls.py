@@ -51,7 +51,7 @@ def _cells(view: dict[str, Any]) -> tuple[str, ...]:
     return (
         view["mapping"],
         view["state"],
-        view.get("from") or view["source"],
+        view["source"],
         view["function"],
         view.get("last_processing_result", ""),
         "" if age is None else f"{age:.1f} s",

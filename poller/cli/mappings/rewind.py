@@ -72,7 +72,7 @@ def _rewind(name: str, wish: Rewind, to: str, settings: Settings, daemon: Daemon
             raise AwayError(f"{taken}, but {error}") from error
         return f"by the daemon at {daemon.address}"
     asyncio.run(_alone(name, wish, settings))
-    return "in the state file: no daemon runs this mapping"
+    return "by this command: no daemon runs this mapping"
 
 
 async def _alone(name: str, wish: Rewind, settings: Settings) -> None:
