@@ -72,6 +72,7 @@ class Running(Generic[M]):
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._moving = asyncio.Lock()
+        self._ours = False
         self._part: Stop | None = None
         self._run: asyncio.Task[None] | None = None
         self.mapping: M | None = None
@@ -94,8 +95,10 @@ class Running(Generic[M]):
         while not stop.soft:
             try:
                 async with self._taken() as self.checkpoints:
-                    self.trouble, refusals = "", 0
+                    self.trouble, refusals, self._ours = "", 0, True
                     await self._keep_running(stop)
+                    async with self._moving:  # a jump that is under way is still ours to make
+                        self._ours = False
             except SourceError as error:
                 refusals += 1
                 delay = TAKING.delay(refusals)
@@ -103,7 +106,7 @@ class Running(Generic[M]):
                 self._tell(error, delay)
                 await stop.or_stop(self._clock.sleep(delay))
             finally:
-                self.checkpoints = None
+                self.checkpoints, self._ours = None, False
 
     async def pause(self) -> None:
         """Fetch nothing more, finish what was begun; returns at once."""
@@ -119,8 +122,8 @@ class Running(Generic[M]):
     async def halted(self) -> AsyncIterator[StoredCheckpoints | None]:
         """While this lasts nothing reads the source; afterwards all is as before. Raises NotOursError."""
         async with self._moving:
-            if self.trouble or (self.checkpoints is None and self.mapping is None):
-                raise NotOursError(self.trouble or f"the mapping {self._name} has not been started yet")
+            if not self._ours:
+                raise NotOursError(self.trouble or f"the mapping {self._name} does not run: the daemon starts or stops")
             wanted = self._wanted.is_set()
             self._halt("sent elsewhere")
             try:

@@ -204,6 +204,21 @@ async def test_a_halt_waits_its_turn_and_a_failing_one_leaves_it_running() -> No
         assert scene.log[-1] == "begins"
 
 
+async def test_a_halt_under_way_keeps_the_mapping_ours_through_a_stop_and_no_later_one_begins() -> None:
+    scene = Scene()
+    task = asyncio.create_task(scene.running.run(scene.stop))
+    await scene.settle()
+    async with scene.running.halted():
+        scene.stop.begin("over")
+        await asyncio.sleep(60)
+        assert (scene.taken, task.done()) == (True, False)
+    await task
+    assert not scene.taken
+    with pytest.raises(NotOursError, match="the mapping m does not run"):
+        async with scene.running.halted():
+            raise AssertionError
+
+
 async def test_cancellation_cuts_what_runs() -> None:
     scene = Scene(finishing=900.0)
     task = asyncio.create_task(scene.running.run(scene.stop))
