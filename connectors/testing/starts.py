@@ -20,7 +20,7 @@ class StartContract(Contract):
     async def test_reading_may_begin_at_the_oldest_record(self) -> None:
         """TRIM_HORIZON: what was sent before is read."""
         async with self.rig(LONG) as rig:
-            _offers(rig, "TRIM_HORIZON")
+            offers(rig, "TRIM_HORIZON")
             await rig.send(_named("before", rig.partitions))
             await self._begin(rig, "TRIM_HORIZON")
             await rig.send(_named("after", rig.partitions))
@@ -29,7 +29,7 @@ class StartContract(Contract):
     async def test_reading_may_begin_at_what_comes_next(self) -> None:
         """LATEST: from the first opening on; what was sent before is not read."""
         async with self.rig(LONG) as rig:
-            _offers(rig, "LATEST")
+            offers(rig, "LATEST")
             await rig.send(_named("before", rig.partitions))
             await rig.moment()
             source = rig.source("LATEST")
@@ -43,7 +43,7 @@ class StartContract(Contract):
     async def test_what_comes_next_is_not_lost_by_a_restart_before_anything_is_settled(self) -> None:
         """LATEST is the moment of the first opening, not of each: what was fetched by then, and what was not, comes."""
         async with self.rig(LONG) as rig:
-            _offers(rig, "LATEST")
+            offers(rig, "LATEST")
             await self._begin(rig, "LATEST")
             await rig.moment()
             await rig.send(_named("down", rig.partitions))
@@ -58,7 +58,7 @@ class StartContract(Contract):
     async def test_reading_may_begin_at_a_moment(self) -> None:
         """AT_TIMESTAMP: what was sent before it is not read."""
         async with self.rig(LONG) as rig:
-            _offers(rig, "AT_TIMESTAMP")
+            offers(rig, "AT_TIMESTAMP")
             await rig.send(_named("before", rig.partitions))
             moment = await rig.moment()
             await rig.send(_named("after", rig.partitions))
@@ -102,6 +102,7 @@ def _texts(name: str, partitions: int) -> list[str]:
     return [f"{name} {n}" for n in range(partitions)]
 
 
-def _offers(rig: StreamRig, start: str) -> None:
+def offers(rig: StreamRig, start: str) -> None:
+    """Raise ``SkipTest`` when reading cannot begin there."""
     if start not in rig.source().capabilities.starting_positions:
         raise SkipTest(f"reading cannot begin at {start}")

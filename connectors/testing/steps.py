@@ -75,16 +75,17 @@ async def none_left(rig: Rig, patience: float) -> None:
         expect(await unsettled(rig, patience), [], "records that come again")
 
 
-async def unsettled(rig: StreamRig, patience: float, start: str = "") -> list[str]:
+async def unsettled(rig: StreamRig, patience: float, start: str = "", timestamp: float | None = None) -> list[str]:
     """What comes to the reader of a stream when it opens it anew; sorted, each text once. No source of the rig is open.
 
-    start: as in ``StreamRig.source``. Sends a marker into every partition and reads up to it, so that no pause decides what is missing.
+    start, timestamp: as in ``StreamRig.source``. Sends a marker into every partition and reads up to it, so that no pause decides what
+    is missing.
     """
     markers = {f"{MARK}{uuid.uuid4()}" for _ in range(rig.partitions)}
     await rig.send([Message(marker, "marker", partition) for partition, marker in enumerate(sorted(markers))])
     seen: set[str] = set()
     limit = now() + patience
-    source = rig.source(start)
+    source = rig.source(start, timestamp)
     await source.open()
     try:
         while not markers <= seen:

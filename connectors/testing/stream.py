@@ -13,6 +13,7 @@ from connectors.contract import Leased, Outcome, Record, Settlement, Source, Str
 from connectors.testing.lanes import LaneContract
 from connectors.testing.outages import OutageContract
 from connectors.testing.rig import Breakable, Message, StreamRig
+from connectors.testing.seeks import SeekContract
 from connectors.testing.source import SourceContract
 from connectors.testing.starts import StartContract
 from connectors.testing.steps import (
@@ -32,7 +33,7 @@ ROUNDS = 100
 """Fetches of 20 records after which the others' turn must have come, even where no time passes; a client may well read 500 ahead."""
 
 
-class StreamContract(StartContract, SourceContract):
+class StreamContract(StartContract, SeekContract, SourceContract):
     """Holds for every stream, whoever keeps its checkpoints. Reopening in these tests is what a restart does."""
 
     volume = 500

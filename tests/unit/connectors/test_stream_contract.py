@@ -57,11 +57,16 @@ class LogStream:
         if self.log.is_cut:
             raise Unreachable("cut off")
         kept = self.reader.checkpoints.positions()
-        self.next = {f"p{n}": int(kept.get(f"p{n}", self.first(n))) for n in range(3)}
+        self.next = {f"p{n}": self.place(kept.get(f"p{n}", ""), n) for n in range(3)}
         if self.reader.start == "LATEST":
             await self.fix({name: str(at) for name, at in self.next.items() if name not in kept})
         self.is_open = True
         return Identity("arn:log", "", "log")
+
+    def place(self, position: str, n: int) -> int:
+        if position == "TRIM_HORIZON":
+            return 0
+        return int(position) if position else self.first(n)
 
     def first(self, n: int) -> int:
         entries = self.log.partitions[n]
@@ -108,7 +113,8 @@ class LogStream:
     async def settle(self, settlements: Sequence[Settlement]) -> list[Unsettled]:
         self.check()
         for record in [settlement.record for settlement in settlements]:
-            if int(record.position) > int(self.reader.checkpoints.positions().get(record.partition, 0)):
+            kept = self.reader.checkpoints.positions().get(record.partition, "")
+            if int(record.position) > (int(kept) if kept.isdecimal() else 0):
                 await self.reader.checkpoints.save({record.partition: record.position})
         return []
 
@@ -196,6 +202,20 @@ class BeginsTooLate(LogStream):
         return len(self.log.partitions[n])
 
 
+class KnowsNoWordOfItsCheckpoints(LogStream):
+    def place(self, position: str, n: int) -> int:
+        return int(position) if position.isdecimal() else self.first(n)
+
+    def first(self, n: int) -> int:
+        return len(self.log.partitions[n]) if "p0" in self.reader.checkpoints.positions() else super().first(n)
+
+
+class IgnoresWhereItIsSent(LogStream):
+    def place(self, position: str, n: int) -> int:
+        checkpoints: Any = self.reader.checkpoints
+        return max([int(saved[f"p{n}"]) for saved in checkpoints.saves if f"p{n}" in saved], default=0)
+
+
 class HoldsNothing(LogStream):
     def hold(self, partitions: Collection[str]) -> None:
         pass
@@ -261,6 +281,8 @@ class ForgetsWhatItFetchedBefore(LogStream):
         (IgnoresTheMoment, "reading_may_begin_at_a_moment"),
         (IgnoresTheMoment, "reading_may_begin_at_what_comes_next"),
         (BeginsTooLate, "reading_may_begin_at_the_oldest_record"),
+        (KnowsNoWordOfItsCheckpoints, "one_partition_is_sent_to_its_oldest_record"),
+        (IgnoresWhereItIsSent, "sent_to_a_position_one_partition_goes_on_behind_it"),
         (HoldsNothing, "a_partition_on_hold_waits_and_goes_on_where_it_was"),
         (HoldsForEver, "partitions_on_hold_are_those_of_the_last_call"),
         (ReadsOnePartitionToItsEnd, "a_partition_that_never_ends_starves_no_other"),
