@@ -321,6 +321,18 @@ def test_a_mapping_is_explained(settings: Settings, command: Command) -> None:
     assert "reading" not in json.loads(command.here("explain", "orders", "--json")[1])
 
 
+def test_an_explanation_shows_lanes_ahead_and_no_state_of_a_function(settings: Settings, command: Command) -> None:
+    async def mark() -> None:
+        store = CheckpointStore(Path(settings.state), lambda _: None)
+        async with store.taken("clicks") as checkpoints:
+            await checkpoints.mark({"shard-1": {"1/2": "12", "from": "10", "window": "secret"}})
+        await store.close()
+
+    asyncio.run(mark())
+    _, out, _ = command.here("explain", "clicks", "--json")
+    assert json.loads(out)["reading"]["done beyond"] == {"shard-1": {"1/2": "12"}}
+
+
 @pytest.mark.parametrize("verb", ["explain", "log", "pause", "resume", "rewind"])
 def test_a_mapping_that_is_not_there_is_wrong_usage(settings: Settings, command: Command, verb: str) -> None:
     to = ("--to", "LATEST") if verb == "rewind" else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ TEXT = (
     "Explain a mapping: every key as it is in force, what its source can do, where reading begins and who keeps how far it has come, and "
     "what the daemon says of it now."
 )
+
+LANE = re.compile(r"\d+/\d+")
+"""A lane and how many there are."""
 
 
 def call(given: argparse.Namespace) -> int:
@@ -72,8 +76,13 @@ def _reading(own: MappingSettings, able: Capabilities, held: Held, *, kept_by_se
         "kept by": "the source's server" if kept_by_server else "the state file",
         "partitions nobody knows begin at": begins + (", by a rewind" if held.start else ""),
         "positions": dict(sorted(held.positions.items())),
-        "done beyond": {partition: dict(sorted(lanes.items())) for partition, lanes in sorted(held.marks.items())},
+        "done beyond": {partition: _lanes(marks) for partition, marks in sorted(held.marks.items())},
     }
+
+
+def _lanes(marks: dict[str, str]) -> dict[str, str]:
+    """Marks of lanes; what the engine keeps beside them may hold a function's own state."""
+    return {lane: position for lane, position in sorted(marks.items()) if LANE.fullmatch(lane)}
 
 
 def _plain(value: Any) -> Any:
