@@ -75,7 +75,7 @@ class KafkaOptions:
         default="read_uncommitted", metadata={"choices": ("read_uncommitted", "read_committed")}
     )
     """Whether records of transactions are seen at once, as Kafka's own default has it, or when they are committed, the aborted never."""
-    tls: TlsOptions | None = None
+    tls: TlsOptions | None = field(default=None, metadata={"example": {"ca_file": "./ca.pem"}})
     """Encrypt connections. `{}` will do with authorities of this host. Left out: no TLS."""
     sasl_mechanism: str = field(default="", metadata={"choices": ("", *PASSWORD_MECHANISMS, OAUTHBEARER)})
     """How to log in. Empty: not at all. Without tls, PLAIN sends the password in the clear."""
@@ -83,7 +83,16 @@ class KafkaOptions:
     """For PLAIN and SCRAM."""
     password: str = field(default="", repr=False, metadata=SECRET)
     """For PLAIN and SCRAM."""
-    oauth: OauthOptions | None = None
+    oauth: OauthOptions | None = field(
+        default=None,
+        metadata={
+            "example": {
+                "token_endpoint_url": "https://login.example.com/token",
+                "client_id": "pollerd",
+                "client_secret": "...",
+            }
+        },
+    )
     """For OAUTHBEARER."""
     session_timeout_seconds: float = field(default=45, metadata={"minimum": 1, "maximum": 1800})
     """Silence after which the group gives this member's partitions to others; the brokers have bounds of their own (6 s to 30 min)."""

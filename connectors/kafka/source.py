@@ -225,14 +225,14 @@ class KafkaSource:
         reading = self._reading
         if reading is None or reading.done():
             reading = self._reading = loop.call(lambda: self._read_there(member, room, seconds, self._held))
-            await self._told_of(reading, loop, member)
+            await self._await(reading, loop, member)
         else:  # of a fetch that was cancelled: it has been hurried
             await asyncio.wait([reading], timeout=seconds)
             await asyncio.sleep(0)
         await self._tell_moves(member)
         return len(self._shelf) > before
 
-    async def _told_of(self, reading: asyncio.Future[Any], loop: ClientLoop, member: Member) -> None:
+    async def _await(self, reading: asyncio.Future[Any], loop: ClientLoop, member: Member) -> None:
         try:
             await self._asked(asyncio.shield(reading))
         except asyncio.CancelledError:
@@ -257,13 +257,12 @@ class KafkaSource:
             member.moves.pop(0)
 
     async def _commit(self, offsets: Offsets) -> set[TopicPartition]:
+        """Commit these, and what others wait to commit meanwhile. Returns those of ours that are another member's."""
         loop, member = self._opened()
-        for partition, offset in offsets.items():
-            self._wanted[partition] = max(offset, self._wanted.get(partition, 0))
+        _raise_to(self._wanted, offsets)
         async with self._settling:
-            wanted = {partition: self._wanted[partition] for partition in offsets if partition in self._wanted}
-            wanted |= self._wanted
-            self._wanted = {}
+            wanted, self._wanted = self._wanted, {}
+            _raise_to(wanted, offsets)  # who came before may have taken them along, and failed
             strangers: set[TopicPartition] = await self._asked(loop.call(lambda: member.commit_there(wanted)))
             return strangers & offsets.keys()
 
@@ -366,6 +365,11 @@ def _records(partition: TopicPartition, messages: Sequence[Any]) -> Iterator[Rec
             key=message.key,
             arrived=message.timestamp / 1000 if message.timestamp >= 0 else None,
         )
+
+
+def _raise_to(offsets: Offsets, more: Offsets) -> None:
+    for partition, offset in more.items():
+        offsets[partition] = max(offset, offsets.get(partition, 0))
 
 
 def _resolve(future: Future) -> None:
