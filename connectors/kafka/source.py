@@ -8,7 +8,8 @@ Not here: where the client runs (``loop.py``) and how membership works (``member
 3. The source is unreachable when no connection is left. While one broker of several is away, the client finds its own way.
 
 ``Record.metadata``: topic, partition, offset (numbers), timestamp (epoch milliseconds), timestampType (CREATE_TIME, LOG_APPEND_TIME), key
-(bytes or None), headers (pairs of str and bytes or None, duplicates kept, in order), and tombstone: True when the value is null.
+(bytes or None), headers (pairs of str and bytes or None, duplicates kept, in order), and tombstone: True when the value is null; with a
+schema registry also what ``schemas/decoder.py`` adds.
 ``Identity.details``: bootstrapServers. Permissions needed: Describe and Read on topic and group; Write on the topics of ``kafka://``.
 """
 
@@ -40,6 +41,7 @@ from connectors.kafka.errors import Place, translate
 from connectors.kafka.loop import ClientLoop, look_for
 from connectors.kafka.member import Begin, Member, Offsets, name_of
 from connectors.kafka.options import KafkaOptions, check, is_topic_name
+from connectors.kafka.schemas.decoder import Decoder
 from connectors.kafka.security import Tokens, check_oauth, client_config
 from connectors.kafka.shelf import Shelf
 
@@ -84,6 +86,7 @@ class KafkaSource:
         self._settling = asyncio.Lock()
         self._wanted: Offsets = {}
         self._known_as = ""
+        self._decoder = Decoder(options.schema_registry) if options.schema_registry else None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -126,9 +129,10 @@ class KafkaSource:
         if room < 1:
             self._opened()
             return []
-        while not (records := self._shelf.take(min(room, MAX_FETCH), self._held)):
-            if not await self._read(min(room, MAX_FETCH), max(0.0, until - _now())) and _now() >= until:
-                return self._shelf.take(min(room, MAX_FETCH), self._held)
+        room = min(room, MAX_FETCH)
+        while not (records := await self._take(room)):
+            if not await self._read(room, max(0.0, until - _now())) and _now() >= until:
+                return await self._take(room)
         return records
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Unsettled]:
@@ -194,6 +198,8 @@ class KafkaSource:
             self._known_as = await self._leave(loop, member)
         if loop is not None:
             await loop.close()
+        if self._decoder is not None:
+            await self._decoder.close()
         self._shelf = Shelf()
         self._reading = None
         self._wanted = {}
@@ -217,6 +223,16 @@ class KafkaSource:
             max_poll_interval_ms=int(self._options.rebalance_timeout_seconds * 1000),
             **security,
         )
+
+    async def _take(self, room: int) -> list[Record]:
+        """From the shelf. Schemas come first: what has been taken must not wait, its partition may go."""
+        if self._decoder is None:
+            return self._shelf.take(room, self._held)
+        await self._decoder.learn(self._shelf.peek(room, self._held))
+        records = self._shelf.take(room, self._held)
+        for record in records:
+            self._decoder.decode(record)
+        return records
 
     async def _read(self, room: int, seconds: float) -> bool:
         """Have the client read. False when that brought nothing, as far as one can tell in time."""
