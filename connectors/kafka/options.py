@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from connectors.contract import OptionsError
 
@@ -55,6 +57,24 @@ class OauthOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SchemaRegistryOptions:
+    """A schema registry that speaks Confluent's REST API. Records that it cannot decode go where failures go."""
+
+    url: str = field(metadata={"example": "http://127.0.0.1:8081"})
+    """Where it is."""
+    username: str = ""
+    """For HTTP basic authentication. Empty: none."""
+    password: str = field(default="", repr=False, metadata=SECRET)
+    """Of username."""
+    ca_file: str = field(default="", metadata={"path": True})
+    """PEM file with the authorities that are trusted for url. Empty: those of this host."""
+    event_record_format: str = field(default="JSON", metadata={"choices": ("JSON", "SOURCE")})
+    """What functions get: the decoded value as JSON, or the original without the registry's framing."""
+    validate: Sequence[str] = field(default=("VALUE",), metadata={"choices": ("KEY", "VALUE")})
+    """Which of key and value are decoded."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class KafkaOptions:
     """One topic of one cluster. Amazon MSK is the same with its cluster_arn."""
 
@@ -75,7 +95,7 @@ class KafkaOptions:
         default="read_uncommitted", metadata={"choices": ("read_uncommitted", "read_committed")}
     )
     """Whether records of transactions are seen at once, as Kafka's own default has it, or when they are committed, the aborted never."""
-    tls: TlsOptions | None = None
+    tls: TlsOptions | None = field(default=None, metadata={"example": {"ca_file": "./ca.pem"}})
     """Encrypt connections. `{}` will do with authorities of this host. Left out: no TLS."""
     sasl_mechanism: str = field(default="", metadata={"choices": ("", *PASSWORD_MECHANISMS, OAUTHBEARER)})
     """How to log in. Empty: not at all. Without tls, PLAIN sends the password in the clear."""
@@ -83,8 +103,21 @@ class KafkaOptions:
     """For PLAIN and SCRAM."""
     password: str = field(default="", repr=False, metadata=SECRET)
     """For PLAIN and SCRAM."""
-    oauth: OauthOptions | None = None
+    oauth: OauthOptions | None = field(
+        default=None,
+        metadata={
+            "example": {
+                "token_endpoint_url": "https://login.example.com/token",
+                "client_id": "pollerd",
+                "client_secret": "...",
+            }
+        },
+    )
     """For OAUTHBEARER."""
+    schema_registry: SchemaRegistryOptions | None = field(
+        default=None, metadata={"example": {"url": "http://127.0.0.1:8081"}}
+    )
+    """Decode values, or keys, by their schemas: Avro, Protobuf, JSON. Left out: records are delivered as they are."""
     session_timeout_seconds: float = field(default=45, metadata={"minimum": 1, "maximum": 1800})
     """Silence after which the group gives this member's partitions to others; the brokers have bounds of their own (6 s to 30 min)."""
     rebalance_timeout_seconds: float = field(default=300, metadata={"minimum": 15, "maximum": 3600})
@@ -94,6 +127,8 @@ class KafkaOptions:
 def check(options: KafkaOptions) -> None:
     """Raise ``OptionsError`` for options that can never work. Files are not looked at."""
     _check_names(options)
+    if options.schema_registry is not None:
+        _check_registry(options.schema_registry)
     if options.session_timeout_seconds >= options.rebalance_timeout_seconds:
         raise OptionsError("session_timeout_seconds", "session_timeout_seconds must be below rebalance_timeout_seconds")
     if options.sasl_mechanism in PASSWORD_MECHANISMS and not (options.username and options.password):
@@ -111,6 +146,25 @@ def check(options: KafkaOptions) -> None:
 def is_topic_name(text: str) -> bool:
     """Whether Kafka takes it as a topic's name."""
     return bool(re.fullmatch(r"[A-Za-z0-9._-]{1,249}", text)) and text not in {".", ".."}
+
+
+def is_url(text: str) -> bool:
+    """Whether it is the URL of a server, without user and password."""
+    parts = urlsplit(text)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+
+
+def _check_registry(registry: SchemaRegistryOptions) -> None:
+    if not is_url(registry.url):
+        raise OptionsError(
+            "schema_registry", "schema_registry.url is not the URL of a server, such as http://127.0.0.1:8081"
+        )
+    if not registry.validate:
+        raise OptionsError("schema_registry", "schema_registry.validate names KEY, VALUE or both")
+    if missing := [name for name in ("fastavro", "google.protobuf") if find_spec(name.split(".")[0]) is None]:
+        raise OptionsError(
+            "schema_registry", f"schema_registry needs {' and '.join(missing)}: install pollerd[schema-registry]"
+        )
 
 
 def _check_names(options: KafkaOptions) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from connectors.contract import OptionsError, Refused, SourceError, Unreachable
-from connectors.kafka.options import OAUTHBEARER, KafkaOptions, OauthOptions, TlsOptions
+from connectors.kafka.options import OAUTHBEARER, KafkaOptions, OauthOptions, TlsOptions, is_url
 
 TOKEN_SECONDS = 10.0  # for one request to the token endpoint
 EARLY_SECONDS = 60.0  # a token is replaced so long before it ends, or at half its life
@@ -121,8 +121,7 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc] # the client has no t
 
 def check_oauth(oauth: OauthOptions) -> None:
     """Raise ``OptionsError`` for an endpoint that can never be asked."""
-    parts = urllib.parse.urlsplit(oauth.token_endpoint_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+    if not is_url(oauth.token_endpoint_url):
         raise OptionsError(
             "oauth", "oauth.token_endpoint_url is not the URL of a server, such as https://login.example.com/token"
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable
+from itertools import islice
 
 from connectors.contract import Record
 
@@ -37,6 +38,14 @@ class Shelf:
             if records:
                 self._records[partition] = records  # behind the others
         return taken
+
+    def peek(self, room: int, held: Collection[str]) -> list[Record]:
+        """What ``take`` would give, and it stays."""
+        found: list[Record] = []
+        for partition, records in self._records.items():
+            if partition not in held:
+                found += islice(records, room - len(found))
+        return found
 
     def forget(self, partitions: Collection[str]) -> None:
         """Drop what lies here of these."""

@@ -8,7 +8,8 @@ Not here: where the client runs (``loop.py``) and how membership works (``member
 3. The source is unreachable when no connection is left. While one broker of several is away, the client finds its own way.
 
 ``Record.metadata``: topic, partition, offset (numbers), timestamp (epoch milliseconds), timestampType (CREATE_TIME, LOG_APPEND_TIME), key
-(bytes or None), headers (pairs of str and bytes or None, duplicates kept, in order), and tombstone: True when the value is null.
+(bytes or None), headers (pairs of str and bytes or None, duplicates kept, in order), and tombstone: True when the value is null; with a
+schema registry also what ``schemas/decoder.py`` adds.
 ``Identity.details``: bootstrapServers. Permissions needed: Describe and Read on topic and group; Write on the topics of ``kafka://``.
 """
 
@@ -40,6 +41,7 @@ from connectors.kafka.errors import Place, translate
 from connectors.kafka.loop import ClientLoop, look_for
 from connectors.kafka.member import Begin, Member, Offsets, name_of
 from connectors.kafka.options import KafkaOptions, check, is_topic_name
+from connectors.kafka.schemas.decoder import Decoder
 from connectors.kafka.security import Tokens, check_oauth, client_config
 from connectors.kafka.shelf import Shelf
 
@@ -84,6 +86,7 @@ class KafkaSource:
         self._settling = asyncio.Lock()
         self._wanted: Offsets = {}
         self._known_as = ""
+        self._decoder = Decoder(options.schema_registry) if options.schema_registry else None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -126,9 +129,10 @@ class KafkaSource:
         if room < 1:
             self._opened()
             return []
-        while not (records := self._shelf.take(min(room, MAX_FETCH), self._held)):
-            if not await self._read(min(room, MAX_FETCH), max(0.0, until - _now())) and _now() >= until:
-                return self._shelf.take(min(room, MAX_FETCH), self._held)
+        room = min(room, MAX_FETCH)
+        while not (records := await self._take(room)):
+            if not await self._read(room, max(0.0, until - _now())) and _now() >= until:
+                return await self._take(room)
         return records
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Unsettled]:
@@ -194,6 +198,8 @@ class KafkaSource:
             self._known_as = await self._leave(loop, member)
         if loop is not None:
             await loop.close()
+        if self._decoder is not None:
+            await self._decoder.close()
         self._shelf = Shelf()
         self._reading = None
         self._wanted = {}
@@ -218,6 +224,16 @@ class KafkaSource:
             **security,
         )
 
+    async def _take(self, room: int) -> list[Record]:
+        """From the shelf. Schemas come first: what has been taken must not wait, its partition may go."""
+        if self._decoder is None:
+            return self._shelf.take(room, self._held)
+        await self._decoder.learn(self._shelf.peek(room, self._held))
+        records = self._shelf.take(room, self._held)
+        for record in records:
+            self._decoder.decode(record)
+        return records
+
     async def _read(self, room: int, seconds: float) -> bool:
         """Have the client read. False when that brought nothing, as far as one can tell in time."""
         loop, member = self._opened()
@@ -225,14 +241,14 @@ class KafkaSource:
         reading = self._reading
         if reading is None or reading.done():
             reading = self._reading = loop.call(lambda: self._read_there(member, room, seconds, self._held))
-            await self._told_of(reading, loop, member)
+            await self._await(reading, loop, member)
         else:  # of a fetch that was cancelled: it has been hurried
             await asyncio.wait([reading], timeout=seconds)
             await asyncio.sleep(0)
         await self._tell_moves(member)
         return len(self._shelf) > before
 
-    async def _told_of(self, reading: asyncio.Future[Any], loop: ClientLoop, member: Member) -> None:
+    async def _await(self, reading: asyncio.Future[Any], loop: ClientLoop, member: Member) -> None:
         try:
             await self._asked(asyncio.shield(reading))
         except asyncio.CancelledError:
@@ -257,13 +273,12 @@ class KafkaSource:
             member.moves.pop(0)
 
     async def _commit(self, offsets: Offsets) -> set[TopicPartition]:
+        """Commit these, and what others wait to commit meanwhile. Returns those of ours that are another member's."""
         loop, member = self._opened()
-        for partition, offset in offsets.items():
-            self._wanted[partition] = max(offset, self._wanted.get(partition, 0))
+        _raise_to(self._wanted, offsets)
         async with self._settling:
-            wanted = {partition: self._wanted[partition] for partition in offsets if partition in self._wanted}
-            wanted |= self._wanted
-            self._wanted = {}
+            wanted, self._wanted = self._wanted, {}
+            _raise_to(wanted, offsets)  # who came before may have taken them along, and failed
             strangers: set[TopicPartition] = await self._asked(loop.call(lambda: member.commit_there(wanted)))
             return strangers & offsets.keys()
 
@@ -366,6 +381,11 @@ def _records(partition: TopicPartition, messages: Sequence[Any]) -> Iterator[Rec
             key=message.key,
             arrived=message.timestamp / 1000 if message.timestamp >= 0 else None,
         )
+
+
+def _raise_to(offsets: Offsets, more: Offsets) -> None:
+    for partition, offset in more.items():
+        offsets[partition] = max(offset, offsets.get(partition, 0))
 
 
 def _resolve(future: Future) -> None:

@@ -123,6 +123,18 @@ async def test_backlog_is_what_was_not_fetched(one: Topic) -> None:
         assert await source.backlog() == 0
 
 
+async def test_settlements_that_meet_are_all_committed(kafka: Cluster) -> None:
+    group = uuid.uuid4().hex
+    with topic(kafka.servers, 3) as made:
+        await made.produce([Sent(b"%d" % n, partition=n % 3) for n in range(60)])
+        async with opened(source_of(options_of(made), group)) as source:
+            records = await receive(source, 60)
+            answers = await asyncio.gather(*(source.settle(settled(records[n : n + 3])) for n in range(0, 60, 3)))
+            assert answers == [[]] * 20
+        async with opened(source_of(options_of(made), group)) as source:
+            assert await source.fetch(1, 1) == []
+
+
 async def test_new_partitions_are_read_from_their_beginning(kafka: Cluster) -> None:
     with topic(kafka.servers, 1) as made:
         async with opened(source_of(options_of(made))) as source:

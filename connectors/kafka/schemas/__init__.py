@@ -1,0 +1,1 @@
+"""Values and keys that a schema registry describes: decoded as Lambda does it. Start with ``decoder.py``."""
