@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from connectors.contract import OptionsError
@@ -49,7 +49,7 @@ class RedisOptions:
     tls: bool = False
     """Whether connections are encrypted, those to sentinels and between nodes of a cluster too."""
     ca_file: str = field(default="", metadata={"path": True})
-    """Certificates (PEM) of authorities that may vouch for the server, beside the system's."""
+    """Certificates (PEM) of authorities that may vouch for the server. Empty: the system's."""
     certificate_file: str = field(default="", metadata={"path": True})
     """Our own certificate (PEM), for servers that ask clients for one (tls-auth-clients)."""
     key_file: str = field(default="", repr=False, metadata={"path": True})
@@ -59,14 +59,36 @@ class RedisOptions:
 
 
 @dataclass(frozen=True)
+class Tls:
+    """How connections are encrypted. Files "": the system's authorities, no certificate of our own, its key in the same file."""
+
+    ca_file: str
+    certificate_file: str
+    key_file: str
+    check_hostname: bool
+
+    def context(self) -> ssl.SSLContext:
+        """One for all connections of a source: with the system's authorities it takes a megabyte. Reads files; raises as ``show``."""
+        context = ssl.create_default_context(cafile=self.ca_file or None)
+        context.check_hostname = self.check_hostname
+        self.show(context)
+        return context
+
+    def show(self, context: ssl.SSLContext) -> None:
+        """Let it show our certificate, if we have one. Raises OSError (a file that is not there) or ValueError (one that is nonsense)."""
+        if self.certificate_file:  # without a password one with an encrypted key would ask at the terminal
+            context.load_cert_chain(self.certificate_file, self.key_file or None, password="")
+
+
+@dataclass(frozen=True)
 class Target:
-    """What the options come to. addresses: servers, sentinels or nodes of a cluster. tls: keyword arguments of the client, {} without."""
+    """What the options come to. addresses: servers, sentinels or nodes of a cluster. tls: None without encryption."""
 
     addresses: tuple[Address, ...]
     database: int
     username: str
     password: str = field(repr=False)
-    tls: dict[str, Any]
+    tls: Tls | None
     cluster: bool
     sentinel: str
     sentinel_username: str
@@ -89,6 +111,8 @@ def resolve(options: RedisOptions) -> Target:
     address, database, username, password, tls = (options.host, port), options.database, "", "", options.tls
     if options.url:
         address, database, username, password, tls = _of_url(options)
+    if not tls:
+        _check_unencrypted(options)
     if database and options.cluster:
         raise OptionsError("database", "a cluster has no databases but 0")
     return Target(
@@ -96,7 +120,7 @@ def resolve(options: RedisOptions) -> Target:
         database=database,
         username=username or options.username,
         password=password or options.password,
-        tls=_tls(options) if tls else _no_tls(options),
+        tls=_tls(options) if tls else None,
         cluster=options.cluster,
         sentinel=options.sentinel,
         sentinel_username=options.sentinel_username,
@@ -140,44 +164,26 @@ def _address(text: str) -> Address:
     return host, port
 
 
-def _tls(options: RedisOptions) -> dict[str, Any]:
-    """Keyword arguments of the client, once it is sure that the files can be read and belong together."""
-    if options.key_file and not options.certificate_file:
+def _tls(options: RedisOptions) -> Tls:
+    """Raises ``OptionsError`` unless the files can be read and belong together."""
+    tls = Tls(options.ca_file, options.certificate_file, options.key_file, options.check_hostname)
+    if tls.key_file and not tls.certificate_file:
         raise OptionsError("key_file", "certificate_file and key_file go together")
-    if options.ca_file:
-        _try("ca_file", options.ca_file, lambda: ssl.create_default_context(cafile=options.ca_file))
-    if options.certificate_file:
-        _try("certificate_file", options.certificate_file, lambda: _load_own(options))
-    return {
-        "ssl": True,
-        "ssl_check_hostname": options.check_hostname,
-        "ssl_ca_certs": options.ca_file or None,
-        "ssl_certfile": options.certificate_file or None,
-        "ssl_keyfile": options.key_file or None,
-    }
+    if tls.ca_file:
+        _try("ca_file", tls.ca_file, lambda: ssl.create_default_context(cafile=tls.ca_file))
+    _try("certificate_file", tls.certificate_file, lambda: tls.show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)))
+    return tls
 
 
-def _load_own(options: RedisOptions) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_cert_chain(
-        options.certificate_file, options.key_file or None, password=""
-    )  # or it asks at the terminal
-
-
-def _try(name: str, file: str, load: Any) -> None:
+def _try(option: str, file: str, read: Callable[[], object]) -> None:
     try:
-        load()
+        read()
     except (OSError, ValueError) as error:  # SSLError is an OSError
-        reason = (
-            "there is no such file"
-            if not Path(file).exists()
-            else "it cannot be used: no PEM, or key and certificate do not match"
-        )
-        raise OptionsError(name, f"{file}: {reason}") from error
+        reason = "it cannot be used: no PEM, or key and certificate do not match"
+        raise OptionsError(option, f"{file}: {reason if Path(file).exists() else 'there is no such file'}") from error
 
 
-def _no_tls(options: RedisOptions) -> dict[str, Any]:
+def _check_unencrypted(options: RedisOptions) -> None:
     for name in ("ca_file", "certificate_file", "key_file"):
         if getattr(options, name):
             raise OptionsError(name, "is for encrypted connections: set tls: true, or use rediss:// in the URL")
-    return {}

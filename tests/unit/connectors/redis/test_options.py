@@ -19,7 +19,7 @@ def target(**options: Any) -> Target:
 
 def test_without_options_it_is_the_local_server() -> None:
     assert target() == Target(
-        HERE, 0, "", "", {}, cluster=False, sentinel="", sentinel_username="", sentinel_password=""
+        HERE, 0, "", "", None, cluster=False, sentinel="", sentinel_username="", sentinel_password=""
     )
     assert target().name == "Redis at 127.0.0.1:6379"
 

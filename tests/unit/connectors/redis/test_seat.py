@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import socket
 import uuid
 
 import pytest
 
-from connectors.redis import seat as module
 from connectors.redis.seat import Seat
 
 
@@ -23,10 +23,10 @@ def test_a_seat_is_the_first_free_name_and_free_again_when_left() -> None:
 
 
 def test_a_host_where_no_name_can_be_taken_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Refusing(module.socket.socket):
+    class Refusing(socket.socket):
         def bind(self, _: object) -> None:
             raise PermissionError
 
-    monkeypatch.setattr(module.socket, "socket", Refusing)
+    monkeypatch.setattr(socket, "socket", Refusing)
     with pytest.raises(PermissionError):
         Seat("host", "place").take()
