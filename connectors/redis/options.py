@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from connectors.contract import OptionsError
 
 SECRET = {"secret": True}
+HOST = "127.0.0.1"
 PORT = 6379
 SENTINEL_PORT = 26379
 SCHEMES = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
@@ -26,7 +27,7 @@ class RedisOptions:
     url: str = field(default="", repr=False, metadata=SECRET)
     """redis://user:password@host:6379/0, rediss:// with TLS; also valkey://, valkeys://. It stands for host, port, database, username,
     password and tls; a secret, since it may hold a password. Empty: those options."""
-    host: str = field(default="127.0.0.1", metadata={"example": "127.0.0.1"})
+    host: str = field(default=HOST, metadata={"example": HOST})
     """Name or address of the server."""
     port: int = field(default=PORT, metadata={"minimum": 1, "maximum": 65535})
     """TCP port of the server."""
@@ -105,8 +106,7 @@ class Target:
 
 def resolve(options: RedisOptions) -> Target:
     """Check the options and settle what they mean. Raises ``OptionsError``; no message repeats a secret."""
-    if options.sentinel and options.cluster:
-        raise OptionsError("cluster", "is a set-up of its own: leave out sentinel, or cluster")
+    _check_places(options)
     port = SENTINEL_PORT if options.sentinel and options.port == PORT else options.port
     address, database, username, password, tls = (options.host, port), options.database, "", "", options.tls
     if options.url:
@@ -115,6 +115,9 @@ def resolve(options: RedisOptions) -> Target:
         _check_unencrypted(options)
     if database and options.cluster:
         raise OptionsError("database", "a cluster has no databases but 0")
+    for name, said in (("username", username), ("password", password)):
+        if said and getattr(options, name):
+            raise OptionsError(name, "stands in the URL, too: leave one of them out")
     return Target(
         addresses=tuple(_address(text) for text in options.nodes) or (address,),
         database=database,
@@ -134,10 +137,26 @@ def spelt(address: Address) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _check_places(options: RedisOptions) -> None:
+    """Whether what says where the server is says it once, and means something."""
+    alone = (options.host, options.port) == (HOST, PORT)
+    if options.sentinel and options.cluster:
+        raise OptionsError("cluster", "is a set-up of its own: leave out sentinel, or cluster")
+    if options.url and (not alone or options.nodes or options.database):
+        raise OptionsError("url", "stands for host, port, nodes and database: leave those out, or the URL")
+    if options.nodes and not alone:
+        raise OptionsError("nodes", "stand for host and port: leave those out")
+    if len(options.nodes) > 1 and not (options.sentinel or options.cluster):
+        raise OptionsError(
+            "nodes", "several are sentinels (sentinel: NAME) or nodes of a cluster (cluster: true); say which"
+        )
+    for name in ("sentinel_username", "sentinel_password"):
+        if getattr(options, name) and not options.sentinel:
+            raise OptionsError(name, "is for sentinels: name the master that they watch over (sentinel: NAME)")
+
+
 def _of_url(options: RedisOptions) -> tuple[Address, int, str, str, bool]:
     example = "redis://127.0.0.1:6379/0"
-    if (options.host, options.port, options.database) != ("127.0.0.1", PORT, 0) or options.nodes:
-        raise OptionsError("url", "stands for host, port, nodes and database: leave those out, or the URL")
     try:
         parts = urlsplit(options.url)
         port = parts.port or (SENTINEL_PORT if options.sentinel else PORT)
@@ -184,6 +203,6 @@ def _try(option: str, file: str, read: Callable[[], object]) -> None:
 
 
 def _check_unencrypted(options: RedisOptions) -> None:
-    for name in ("ca_file", "certificate_file", "key_file"):
-        if getattr(options, name):
+    for name in ("ca_file", "certificate_file", "key_file", "check_hostname"):
+        if getattr(options, name) != getattr(RedisOptions, name):
             raise OptionsError(name, "is for encrypted connections: set tls: true, or use rediss:// in the URL")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,6 +30,9 @@ ANSWER_SECONDS = 10.0
 """The longest that a server may take for an answer; what it was told to wait comes on top."""
 CONNECT_SECONDS = 5.0
 """Of one address: a sentinel that is away must leave time for the next."""
+
+Finder = Callable[[Any, Address], Awaitable[Address]]
+"""Asks a client of the address for the server that is wanted."""
 
 
 class Script:
@@ -154,14 +157,14 @@ class Server:
         client.response_callbacks = {}
         return client
 
-    async def _first(self, find: Any) -> Address:
+    async def _first(self, find: Finder) -> Address:
         """What the first of the addresses that can tell says. Raises the last one's ``SourceError``."""
         for address in self._target.addresses[:-1]:
             with suppress(SourceError):
-                return await self._ask_there(address, find)  # type: ignore[no-any-return]
-        return await self._ask_there(self._target.addresses[-1], find)  # type: ignore[no-any-return]
+                return await self._ask_there(address, find)
+        return await self._ask_there(self._target.addresses[-1], find)
 
-    async def _ask_there(self, address: Address, find: Any) -> Any:
+    async def _ask_there(self, address: Address, find: Finder) -> Address:
         client = self._make(address, sentinel=bool(self._target.sentinel))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
