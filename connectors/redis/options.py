@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from connectors.contract import OptionsError
 
 SECRET = {"secret": True}
+HOST = "127.0.0.1"
 PORT = 6379
 SENTINEL_PORT = 26379
 SCHEMES = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
@@ -26,7 +27,7 @@ class RedisOptions:
     url: str = field(default="", repr=False, metadata=SECRET)
     """redis://user:password@host:6379/0, rediss:// with TLS; also valkey://, valkeys://. It stands for host, port, database, username,
     password and tls; a secret, since it may hold a password. Empty: those options."""
-    host: str = field(default="127.0.0.1", metadata={"example": "127.0.0.1"})
+    host: str = field(default=HOST, metadata={"example": HOST})
     """Name or address of the server."""
     port: int = field(default=PORT, metadata={"minimum": 1, "maximum": 65535})
     """TCP port of the server."""
@@ -49,7 +50,7 @@ class RedisOptions:
     tls: bool = False
     """Whether connections are encrypted, those to sentinels and between nodes of a cluster too."""
     ca_file: str = field(default="", metadata={"path": True})
-    """Certificates (PEM) of authorities that may vouch for the server, beside the system's."""
+    """Certificates (PEM) of authorities that may vouch for the server. Empty: the system's."""
     certificate_file: str = field(default="", metadata={"path": True})
     """Our own certificate (PEM), for servers that ask clients for one (tls-auth-clients)."""
     key_file: str = field(default="", repr=False, metadata={"path": True})
@@ -59,14 +60,36 @@ class RedisOptions:
 
 
 @dataclass(frozen=True)
+class Tls:
+    """How connections are encrypted. Files "": the system's authorities, no certificate of our own, its key in the same file."""
+
+    ca_file: str
+    certificate_file: str
+    key_file: str
+    check_hostname: bool
+
+    def context(self) -> ssl.SSLContext:
+        """One for all connections of a source: with the system's authorities it takes a megabyte. Reads files; raises as ``show``."""
+        context = ssl.create_default_context(cafile=self.ca_file or None)
+        context.check_hostname = self.check_hostname
+        self.show(context)
+        return context
+
+    def show(self, context: ssl.SSLContext) -> None:
+        """Let it show our certificate, if we have one. Raises OSError (a file that is not there) or ValueError (one that is nonsense)."""
+        if self.certificate_file:  # without a password one with an encrypted key would ask at the terminal
+            context.load_cert_chain(self.certificate_file, self.key_file or None, password="")
+
+
+@dataclass(frozen=True)
 class Target:
-    """What the options come to. addresses: servers, sentinels or nodes of a cluster. tls: keyword arguments of the client, {} without."""
+    """What the options come to. addresses: servers, sentinels or nodes of a cluster. tls: None without encryption."""
 
     addresses: tuple[Address, ...]
     database: int
     username: str
     password: str = field(repr=False)
-    tls: dict[str, Any]
+    tls: Tls | None
     cluster: bool
     sentinel: str
     sentinel_username: str
@@ -83,20 +106,24 @@ class Target:
 
 def resolve(options: RedisOptions) -> Target:
     """Check the options and settle what they mean. Raises ``OptionsError``; no message repeats a secret."""
-    if options.sentinel and options.cluster:
-        raise OptionsError("cluster", "is a set-up of its own: leave out sentinel, or cluster")
+    _check_places(options)
     port = SENTINEL_PORT if options.sentinel and options.port == PORT else options.port
     address, database, username, password, tls = (options.host, port), options.database, "", "", options.tls
     if options.url:
         address, database, username, password, tls = _of_url(options)
+    if not tls:
+        _check_unencrypted(options)
     if database and options.cluster:
         raise OptionsError("database", "a cluster has no databases but 0")
+    for name, said in (("username", username), ("password", password)):
+        if said and getattr(options, name):
+            raise OptionsError(name, "stands in the URL, too: leave one of them out")
     return Target(
         addresses=tuple(_address(text) for text in options.nodes) or (address,),
         database=database,
         username=username or options.username,
         password=password or options.password,
-        tls=_tls(options) if tls else _no_tls(options),
+        tls=_tls(options) if tls else None,
         cluster=options.cluster,
         sentinel=options.sentinel,
         sentinel_username=options.sentinel_username,
@@ -110,10 +137,26 @@ def spelt(address: Address) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _check_places(options: RedisOptions) -> None:
+    """Whether what says where the server is says it once, and means something."""
+    alone = (options.host, options.port) == (HOST, PORT)
+    if options.sentinel and options.cluster:
+        raise OptionsError("cluster", "is a set-up of its own: leave out sentinel, or cluster")
+    if options.url and (not alone or options.nodes or options.database):
+        raise OptionsError("url", "stands for host, port, nodes and database: leave those out, or the URL")
+    if options.nodes and not alone:
+        raise OptionsError("nodes", "stand for host and port: leave those out")
+    if len(options.nodes) > 1 and not (options.sentinel or options.cluster):
+        raise OptionsError(
+            "nodes", "several are sentinels (sentinel: NAME) or nodes of a cluster (cluster: true); say which"
+        )
+    for name in ("sentinel_username", "sentinel_password"):
+        if getattr(options, name) and not options.sentinel:
+            raise OptionsError(name, "is for sentinels: name the master that they watch over (sentinel: NAME)")
+
+
 def _of_url(options: RedisOptions) -> tuple[Address, int, str, str, bool]:
     example = "redis://127.0.0.1:6379/0"
-    if (options.host, options.port, options.database) != ("127.0.0.1", PORT, 0) or options.nodes:
-        raise OptionsError("url", "stands for host, port, nodes and database: leave those out, or the URL")
     try:
         parts = urlsplit(options.url)
         port = parts.port or (SENTINEL_PORT if options.sentinel else PORT)
@@ -140,44 +183,26 @@ def _address(text: str) -> Address:
     return host, port
 
 
-def _tls(options: RedisOptions) -> dict[str, Any]:
-    """Keyword arguments of the client, once it is sure that the files can be read and belong together."""
-    if options.key_file and not options.certificate_file:
+def _tls(options: RedisOptions) -> Tls:
+    """Raises ``OptionsError`` unless the files can be read and belong together."""
+    tls = Tls(options.ca_file, options.certificate_file, options.key_file, options.check_hostname)
+    if tls.key_file and not tls.certificate_file:
         raise OptionsError("key_file", "certificate_file and key_file go together")
-    if options.ca_file:
-        _try("ca_file", options.ca_file, lambda: ssl.create_default_context(cafile=options.ca_file))
-    if options.certificate_file:
-        _try("certificate_file", options.certificate_file, lambda: _load_own(options))
-    return {
-        "ssl": True,
-        "ssl_check_hostname": options.check_hostname,
-        "ssl_ca_certs": options.ca_file or None,
-        "ssl_certfile": options.certificate_file or None,
-        "ssl_keyfile": options.key_file or None,
-    }
+    if tls.ca_file:
+        _try("ca_file", tls.ca_file, lambda: ssl.create_default_context(cafile=tls.ca_file))
+    _try("certificate_file", tls.certificate_file, lambda: tls.show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)))
+    return tls
 
 
-def _load_own(options: RedisOptions) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_cert_chain(
-        options.certificate_file, options.key_file or None, password=""
-    )  # or it asks at the terminal
-
-
-def _try(name: str, file: str, load: Any) -> None:
+def _try(option: str, file: str, read: Callable[[], object]) -> None:
     try:
-        load()
+        read()
     except (OSError, ValueError) as error:  # SSLError is an OSError
-        reason = (
-            "there is no such file"
-            if not Path(file).exists()
-            else "it cannot be used: no PEM, or key and certificate do not match"
-        )
-        raise OptionsError(name, f"{file}: {reason}") from error
+        reason = "it cannot be used: no PEM, or key and certificate do not match"
+        raise OptionsError(option, f"{file}: {reason if Path(file).exists() else 'there is no such file'}") from error
 
 
-def _no_tls(options: RedisOptions) -> dict[str, Any]:
-    for name in ("ca_file", "certificate_file", "key_file"):
-        if getattr(options, name):
+def _check_unencrypted(options: RedisOptions) -> None:
+    for name in ("ca_file", "certificate_file", "key_file", "check_hostname"):
+        if getattr(options, name) != getattr(RedisOptions, name):
             raise OptionsError(name, "is for encrypted connections: set tls: true, or use rediss:// in the URL")
-    return {}

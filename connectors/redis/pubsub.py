@@ -114,8 +114,7 @@ class RedisPubsubSource:
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            await asyncio.wait([listening])
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):

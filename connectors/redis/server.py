@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.exceptions import NoScriptError
 
-from connectors.contract import Missing, SourceError, Unreachable
+from connectors.contract import Missing, Refused, SourceError, Unreachable
 from connectors.redis.errors import translate
 from connectors.redis.options import Address, Target, spelt
 
@@ -29,6 +30,9 @@ ANSWER_SECONDS = 10.0
 """The longest that a server may take for an answer; what it was told to wait comes on top."""
 CONNECT_SECONDS = 5.0
 """Of one address: a sentinel that is away must leave time for the next."""
+
+Finder = Callable[[Any, Address], Awaitable[Address]]
+"""Asks a client of the address for the server that is wanted."""
 
 
 class Script:
@@ -39,6 +43,14 @@ class Script:
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
+class _Encrypted(SSLConnection):
+    """A connection with a context that others have, too."""
+
+    def __init__(self, *, context: ssl.SSLContext, **more: Any) -> None:
+        super().__init__(**more)
+        self.ssl_context.context = context
+
+
 class Server:
     """Where ``key`` lives. resource: what it is to people, as in "stream orders"."""
 
@@ -47,6 +59,7 @@ class Server:
         self._key = key
         self._resource = resource
         self._client: Any = None
+        self._context: ssl.SSLContext | None = None
 
     @property
     def name(self) -> str:
@@ -56,6 +69,7 @@ class Server:
     async def connect(self) -> None:
         """Find the server and see that it answers. Raises ``SourceError``; then nothing is left open."""
         await self.close()
+        self._context = self._certificates()
         if self._target.sentinel:
             address = await self._first(self._master)
         elif self._target.cluster:
@@ -111,6 +125,13 @@ class Server:
             with suppress(Exception):  # one that broke already says so
                 await client.aclose()
 
+    def _certificates(self) -> ssl.SSLContext | None:
+        """Read anew by each ``connect``, since certificates are renewed while daemons run."""
+        try:
+            return self._target.tls.context() if self._target.tls else None
+        except (OSError, ValueError) as error:
+            raise Refused(f"the certificates for {self.name} cannot be read: {error}") from error
+
     def _opened(self) -> Any:
         if self._client is None:
             raise Unreachable(f"{self._resource} is not open")
@@ -118,7 +139,8 @@ class Server:
 
     def _make(self, address: Address, *, sentinel: bool = False) -> Any:
         target = self._target
-        client: Any = Redis(
+        encrypted: dict[str, Any] = {"connection_class": _Encrypted, "context": self._context} if self._context else {}
+        pool: Any = ConnectionPool(
             host=address[0],
             port=address[1],
             db=0 if sentinel else target.database,
@@ -129,19 +151,20 @@ class Server:
             retry=Retry(NoBackoff(), 0),  # the engine tries again, and tells
             protocol=2,
             driver_info=None,  # two commands of every connection that nobody reads
-            **target.tls,
+            **encrypted,
         )
+        client: Any = Redis.from_pool(pool)
         client.response_callbacks = {}
         return client
 
-    async def _first(self, find: Any) -> Address:
+    async def _first(self, find: Finder) -> Address:
         """What the first of the addresses that can tell says. Raises the last one's ``SourceError``."""
         for address in self._target.addresses[:-1]:
             with suppress(SourceError):
-                return await self._ask_there(address, find)  # type: ignore[no-any-return]
-        return await self._ask_there(self._target.addresses[-1], find)  # type: ignore[no-any-return]
+                return await self._ask_there(address, find)
+        return await self._ask_there(self._target.addresses[-1], find)
 
-    async def _ask_there(self, address: Address, find: Any) -> Any:
+    async def _ask_there(self, address: Address, find: Finder) -> Address:
         client = self._make(address, sentinel=bool(self._target.sentinel))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -193,13 +193,14 @@ class RedisStreamSource:
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
             keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
+            await asyncio.wait([keeping])
         await self._server.close()
         if self._reading is not None:
             self._reading.seat.leave()
 
     async def _look(self, reading: _Reading) -> None:
+        if self._keeping is not None and self._keeping.done():
+            await self._keeping  # it ends by a defect of ours alone, which must not stay unseen
         if not reading.holdings.due_in():
             await reading.course.look()
             await reading.holdings.look()

@@ -183,6 +183,14 @@ async def test_tls_with_a_certificate_on_both_sides(certificates: Path, private_
         await stream(port=server.port, tls=True, ca_file=at["ca.crt"]).open()  # and no certificate of ours
     with pytest.raises(Unreachable, match=place):
         await stream(port=server.port).open()
+    renewed = certificates / "renewed.crt"
+    renewed.write_text((certificates / "client.crt").read_text())
+    source = stream(port=server.port, tls=True, **{**ours, "certificate_file": str(renewed)})
+    await source.open()
+    renewed.unlink()
+    with pytest.raises(Refused, match=r"the certificates for Redis at .* cannot be read"):
+        await source.open()  # reads them again
+    await source.close()
     with pytest.raises(OptionsError, match="cannot be used: no PEM, or key and certificate do not match") as wrong:
         stream(port=server.port, tls=True, **{**ours, "key_file": at["server.key"]})
     assert wrong.value.field == "certificate_file"

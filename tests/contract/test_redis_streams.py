@@ -157,6 +157,31 @@ async def test_a_slow_handler_is_not_robbed(stream: Stream) -> None:
     await other.close()
 
 
+async def test_an_idle_entry_of_a_live_consumer_is_its_own_affair(stream: Stream) -> None:
+    """It gave a sign of life with another entry: this one it will find by itself."""
+    await stream.add("idle", "kept")
+    await stream.plain.xgroup_create(stream.key, stream.group, "0")
+    [[_, [_, (kept, _)]]] = await stream.plain.xreadgroup(stream.group, "alive", {stream.key: ">"})
+    await asyncio.sleep(LEASE * 1.1)
+    await stream.plain.xclaim(stream.key, stream.group, "alive", 0, [kept], justid=True)
+    other = stream.consumer("other")
+    await other.open()
+    assert await other.fetch(10, 0) == []
+    assert (await stream.pending())["alive"] == 2
+
+
+async def test_a_consumer_that_was_given_something_meanwhile_is_not_removed(stream: Stream) -> None:
+    """Between a look and the removal lies time: removed, it would take its entries along."""
+    await stream.add("a")
+    await stream.plain.xgroup_create(stream.key, stream.group, "0")
+    await stream.plain.xreadgroup(stream.group, "holder", {stream.key: ">"})
+    source = stream.consumer("here")
+    await source.open()
+    assert source._reading is not None
+    await source._reading.group.forget("holder", 0)
+    assert (await stream.pending())["holder"] == 1
+
+
 async def test_two_processes_of_a_host_are_two_consumers(stream: Stream) -> None:
     await stream.add("a")
     first, second = stream.consumer("host"), stream.consumer("host")
@@ -210,21 +235,22 @@ async def test_what_somebody_else_holds_by_now_is_not_handed_back(stream: Stream
 
 
 async def test_an_answer_that_got_lost_comes_again(stream: Stream) -> None:
-    """The server gave entries to a fetch that was cancelled before it heard of them."""
+    """The server gave it to a fetch that was cancelled before it heard of it. What is in hand meanwhile does not."""
     async with Relay(stream.port) as relay:
         source = stream.consumer(port=relay.port, create_stream=True, lease_seconds=60)
         await source.open()
-        assert await source.fetch(10, 0) == []
+        await stream.add("in hand")
+        await receive(source, 1, PATIENCE)
         relay.stall()
         fetching = asyncio.create_task(source.fetch(10, 20))
         await stream.add("a")
-        while sum((await stream.pending()).values()) == 0:
+        while sum((await stream.pending()).values()) == 1:
             await asyncio.sleep(0.01)
         fetching.cancel()
         await asyncio.wait([fetching])
         await relay.cut()
         await relay.mend()
-        assert texts(await receive(source, 1, PATIENCE)) == ["a"]
+        assert texts(await source.fetch(10, 5)) == ["a"]
         await source.close()
 
 

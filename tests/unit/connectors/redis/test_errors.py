@@ -18,7 +18,8 @@ def translated(error: Exception) -> SourceError:
 
 def answer(text: str) -> Exception:
     """The client's error for what a server has answered."""
-    error: Exception = BaseParser.parse_error(text)  # type: ignore[no-untyped-call]
+    parser: Any = BaseParser
+    error: Exception = parser.parse_error(text)
     return error
 
 

@@ -19,7 +19,7 @@ def target(**options: Any) -> Target:
 
 def test_without_options_it_is_the_local_server() -> None:
     assert target() == Target(
-        HERE, 0, "", "", {}, cluster=False, sentinel="", sentinel_username="", sentinel_password=""
+        HERE, 0, "", "", None, cluster=False, sentinel="", sentinel_username="", sentinel_password=""
     )
     assert target().name == "Redis at 127.0.0.1:6379"
 
@@ -64,6 +64,14 @@ def test_sentinels_listen_on_a_port_of_their_own() -> None:
         ({"url": "redis://cache/orders"}, "url", "its path is the number of a database"),
         ({"url": "redis://cache", "port": 7000}, "url", "stands for host, port, nodes and database"),
         ({"url": "redis://cache", "nodes": ("a:1",)}, "url", "stands for host, port, nodes and database"),
+        ({"url": "redis://u:p@cache", "username": "u"}, "username", "stands in the URL, too"),
+        ({"url": "redis://u:p@cache", "password": "p"}, "password", "stands in the URL, too"),
+        ({"url": "redis://cache", "database": 1}, "url", "stands for host, port, nodes and database"),
+        ({"nodes": ("a:1",), "host": "b"}, "nodes", "stand for host and port"),
+        ({"nodes": ("a:1", "b:1")}, "nodes", "several are sentinels"),
+        ({"sentinel_username": "u"}, "sentinel_username", "name the master that they watch over"),
+        ({"sentinel_password": "p"}, "sentinel_password", "name the master that they watch over"),
+        ({"check_hostname": False}, "check_hostname", "set tls: true"),
         ({"nodes": ("a",)}, "nodes", "each is a host:port"),
         ({"nodes": ("a:b",)}, "nodes", "each is a host:port"),
         ({"nodes": ("user@a:1",)}, "nodes", "each is a host:port"),
@@ -92,13 +100,14 @@ def test_a_file_that_is_no_certificate_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["redis://:s3cret@cache:x", "http://u:s3cret@cache", "redis://u:s3cret@cache/x"])
 def test_no_message_and_no_representation_repeats_a_secret(url: str) -> None:
-    options = RedisOptions(url=url, password="s3cret", sentinel_password="s3cret")
+    options = RedisOptions(url=url, sentinel="x", sentinel_password="s3cret")
+    assert "s3cret" not in repr(RedisOptions(password="s3cret"))
     assert "s3cret" not in repr(options)
     with pytest.raises(OptionsError) as refused:
         resolve(options)
     assert "s3cret" not in str(refused.value)
     assert refused.value.__cause__ is None
-    assert "s3cret" not in repr(target(url="redis://:s3cret@cache", sentinel_password="s3cret"))
+    assert "s3cret" not in repr(target(url="redis://:s3cret@cache", sentinel="x", sentinel_password="s3cret"))
 
 
 @pytest.mark.parametrize(
