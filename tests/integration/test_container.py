@@ -143,10 +143,10 @@ async def test_memory_has_its_limit(scene: Scene) -> None:
 
 
 async def test_only_tmp_can_be_written_to_and_it_is_as_large_as_configured(scene: Scene) -> None:
-    environment = scene.environment(ephemeral_storage_mb=512)
+    environment = scene.environment(ephemeral_storage_mb=64, timeout_seconds=60.0)
     await environment.start()
     assert b"read-only file system" in (await invoke(environment, "write", what="/x", code=1)).payload
-    said(await invoke(environment, "write", what="/tmp/x", code=500 << 20))
+    said(await invoke(environment, "write", what="/tmp/x", code=50 << 20))
     assert b"no space left" in (await invoke(environment, "write", what="/tmp/y", code=20 << 20)).payload
 
 

@@ -25,6 +25,8 @@ def test_who_has_the_mark_is_killed_and_nobody_else(where: str) -> None:
         subprocess.Popen([name, "600"], executable="/bin/sleep", env=environment) as one,
         subprocess.Popen(["/bin/sleep", "600"], env={}) as other,
     ):
+        while one.pid not in procfs.marked(mark.encode(), where):
+            pass  # Popen returns when the program is about to begin, a moment before /proc has its arguments and variables
         procfs.kill_marked(mark.encode(), where)
         assert one.wait() == -9
         assert other.poll() is None
