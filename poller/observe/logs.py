@@ -147,11 +147,15 @@ def _second(seconds: int) -> str:
 
 
 def _words(fact: Fact) -> tuple[str, dict[str, Any]]:
-    name, fields = _SHAPES[type(fact)]
-    values = {field: getattr(fact, field) for field in fields}
     if type(fact) is FunctionLogged:
-        return values.pop("line"), values
-    return name, values
+        return fact.line, {
+            "function": fact.function,
+            "log_stream": fact.log_stream,
+            "request_id": fact.request_id,
+            "platform": fact.platform,
+        }
+    name, fields = _SHAPES[type(fact)]
+    return name, {field: getattr(fact, field) for field in fields}
 
 
 def _shape(kind: type[Fact]) -> tuple[str, tuple[str, ...]]:

@@ -32,6 +32,7 @@ MAX_HEAD = 1024 * 1024 + 64 * 1024
 READ_CHARGE = 256
 """Bytes that a read counts for, beyond its own, towards MAX_HEAD: headers dribbled in byte by byte are copied at each of them."""
 
+EXPECT = b"expect"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _STATUS_LINES = {int(status): b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
@@ -159,7 +160,7 @@ class HttpConnection(asyncio.Protocol):
         self._max_body = max_body
         self._streams = streams
         self._marks = frozenset() if streams is None else streams.stream_headers
-        self._mark_sizes = {len(name) for name in self._marks}
+        self._notable = {len(name) for name in (EXPECT, *self._marks)}
         self._receiver: Receiver | None = None
         self._held = False
         self._parser = httptools.HttpRequestParser(self)
@@ -276,9 +277,12 @@ class HttpConnection(asyncio.Protocol):
         """A header, or a trailer once the body has come."""
         self._request.headers.append((name, value))
         size = len(name)
-        if size == len(b"Expect") and name.lower() == b"expect":
+        if size not in self._notable:
+            return
+        name = name.lower()
+        if name == EXPECT:
             self._expects = value.lower() == b"100-continue"
-        elif size in self._mark_sizes and name.lower() in self._marks:
+        elif name in self._marks:
             self._request.marked = True
 
     def on_headers_complete(self) -> None:

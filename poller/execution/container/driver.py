@@ -73,7 +73,7 @@ class ContainerDriver(Driver, Preparing):
             network=self._network,
             emit=self._emit,
         )
-        return serial(spec, housing, self._emit, self._watch.busy_now)
+        return serial(spec, housing, self._emit, self._watch.watch)
 
     async def close(self) -> None:
         """Forget the engine."""

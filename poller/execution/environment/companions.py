@@ -54,7 +54,7 @@ class Companions:
     @property
     def some(self) -> bool:
         """Whether any extension is known, external or internal."""
-        return bool(self.api.extensions)
+        return self.api.some
 
     async def launch(self, box: Box, commands: Mapping[str, Command]) -> None:
         """Start the external ones and wait until all have registered, or one is broken. commands: by name."""

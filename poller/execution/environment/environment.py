@@ -25,8 +25,8 @@ from poller.execution.logs import Capture
 from poller.execution.runtime_api import RuntimeApi
 from poller.observe.events import Emit, EnvironmentStarted
 
-Busy = Callable[[Watched, bool], None]
-"""Told when an environment begins to run events, and when it runs none any more."""
+Watch = Callable[[Watched], None]
+"""Told when an environment begins to run something: its memory is watched from now on, while it does."""
 Started = Callable[[FunctionSpec], None]
 """Told when an INIT ahead of any event went well."""
 
@@ -51,16 +51,16 @@ class Invocations(Protocol):
 class ProcessEnvironment(Environment):
     """One environment."""
 
-    def __init__(self, parts: Parts, invocations: Invocations, emit: Emit, busy: Busy, started: Started) -> None:
+    def __init__(self, parts: Parts, invocations: Invocations, emit: Emit, watch: Watch, started: Started) -> None:
         self._spec = parts.spec
         self._id = parts.site.premises.name
         self._parts = parts
         self._processes = parts.processes
         self._invocations = invocations
         self._emit = emit
-        self._set_busy = busy
+        self._watch = watch
         self._started = started
-        self._inside = 0  # invocations, those that wait for INIT too
+        self._inside = 0  # invocations, those that wait for INIT too; or INIT
         self._stopped = False
 
     @property
@@ -77,6 +77,11 @@ class ProcessEnvironment(Environment):
     def capacity(self) -> int:
         """What was given up keeps its place."""
         return self._spec.max_concurrency - self._invocations.overdue
+
+    @property
+    def busy(self) -> bool:
+        """Whether INIT or an invocation is under way."""
+        return self._inside > 0
 
     @property
     def warm(self) -> bool:
@@ -103,11 +108,12 @@ class ProcessEnvironment(Environment):
 
     async def start(self) -> None:
         """INIT; a failure is remembered by the runtime not being there, and repeated in the first invocation."""
-        self._set_busy(self, True)  # its memory is watched
+        self._inside += 1
+        self._watch(self)
         try:
             failure, took = await self._parts.init.ahead()
         finally:
-            self._set_busy(self, False)
+            self._inside -= 1
         if not failure:
             self._started(self._spec)
         self._emit(
@@ -118,15 +124,12 @@ class ProcessEnvironment(Environment):
 
     async def invoke(self, invocation: Invocation) -> Result:
         """Run one event; a runtime that is not there is started first, on the invocation's time."""
-        if not self._inside:
-            self._set_busy(self, True)
         self._inside += 1
+        self._watch(self)
         try:
             return await self._invocations.invoke(invocation)
         finally:
             self._inside -= 1
-            if not self._inside:
-                self._set_busy(self, False)
 
     async def stop(self) -> None:
         """SHUTDOWN: extensions are asked to end; without any, SIGKILL at once (Lambda DG, shutdown phase)."""
@@ -143,10 +146,10 @@ class ProcessEnvironment(Environment):
 
 
 def serial(
-    spec: FunctionSpec, premises: Premises, emit: Emit, busy: Busy, started: Started = lambda _: None
+    spec: FunctionSpec, premises: Premises, emit: Emit, watch: Watch, started: Started = lambda _: None
 ) -> ProcessEnvironment:
     """A new environment that runs one invocation at a time; not yet started."""
     site = Site(premises)
     capture = Capture(spec.name, log_stream(spec, premises.name), emit, spec.logging)
     parts = Parts(spec, site, RuntimeApi(site.admits), capture)
-    return ProcessEnvironment(parts, Serial(parts), emit, busy, started)
+    return ProcessEnvironment(parts, Serial(parts), emit, watch, started)

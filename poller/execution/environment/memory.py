@@ -18,6 +18,11 @@ MEGABYTE = 1024 * 1024
 class Watched(Protocol):
     """What is looked at."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs in it."""
+        ...
+
     def check_memory(self) -> None:
         """Act if the limit is passed."""
         ...
@@ -27,12 +32,12 @@ class MemoryWatch:
     """Looks at busy environments as long as there are any; one task for all of them."""
 
     def __init__(self) -> None:
-        self._busy: set[Watched] = set()
+        self._watched: set[Watched] = set()
         self._task: asyncio.Task[None] | None = None
 
-    def busy_now(self, environment: Watched, busy: bool) -> None:
-        """An environment begins or ends to run an event."""
-        (self._busy.add if busy else self._busy.discard)(environment)
+    def watch(self, environment: Watched) -> None:
+        """It begins to run something. It may be known: it is forgotten at the first look that finds it idle."""
+        self._watched.add(environment)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._look(), name="memory watch")
 
@@ -43,10 +48,13 @@ class MemoryWatch:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _look(self) -> None:
-        while self._busy:
+        while self._watched:
             await asyncio.sleep(WATCH_SECONDS)
-            for environment in list(self._busy):
-                environment.check_memory()
+            for environment in list(self._watched):
+                if environment.busy:
+                    environment.check_memory()
+                else:
+                    self._watched.discard(environment)
 
 
 class HighWater:

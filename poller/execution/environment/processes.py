@@ -46,7 +46,7 @@ class Processes:
     @property
     def running(self) -> bool:
         """Whether the runtime's process is there, as far as was heard, and nobody has killed it."""
-        return self.runtime is not None and self.runtime.running and not self._killed
+        return not self._killed and self.runtime is not None and not self.runtime.ended.done()
 
     @property
     def killed(self) -> bool:
@@ -56,7 +56,7 @@ class Processes:
     @property
     def warm(self) -> bool:
         """The runtime is there and has asked for an event."""
-        return self.running and self._api.state not in NOT_READY
+        return self._api.state not in NOT_READY and self.running
 
     @property
     def prepared(self) -> bool:

@@ -51,7 +51,7 @@ class Serial:
                 return await self._init_failed(invocation, failure, took)
         self._parts.log_start(invocation)
         deadline = began + self._spec.timeout_seconds
-        answer = await self._deliver(invocation, deadline)
+        answer = await self._answer(invocation, deadline) or await self._answer_anew(invocation, deadline)
         result = self._result(invocation.request_id, answer, (time.monotonic() - began) * 1000)
         result.init_ms = init_ms
         result.max_memory_mb = self._processes.memory.megabytes()
@@ -75,20 +75,18 @@ class Serial:
         result.log_tail = self._capture.end(result, self._spec.memory_mb)
         return result
 
-    async def _deliver(self, invocation: Invocation, deadline: float) -> Answer | None:
-        """Hand out the event and wait for its answer; None: the runtime ended, or the deadline came, before one.
+    async def _answer_anew(self, invocation: Invocation, deadline: float) -> Answer | None:
+        """The same once more where a runtime ended before it took the event, which may have been on its way down since its last answer.
 
-        A runtime that ends before it took the event (it may have been on its way down since the last answer) is started once
-        more: the function has not run.
+        The function has not run.
         """
-        answer = await self._answer(invocation, deadline)
-        if answer is None and not self._processes.running and self._api.waiting and not self._processes.killed:
-            failure, _ = await self._init.run(deadline - time.monotonic(), "invoke")
-            if not failure:
-                answer = await self._answer(invocation, deadline)
-        return answer
+        if self._processes.running or self._processes.killed or not self._api.waiting:
+            return None
+        failure, _ = await self._init.run(deadline - time.monotonic(), "invoke")
+        return None if failure else await self._answer(invocation, deadline)
 
     async def _answer(self, invocation: Invocation, deadline: float) -> Answer | None:
+        """Hand out the event and wait for its answer; None: the runtime ended, or the deadline came, before one."""
         left = max(0.0, deadline - time.monotonic())
         deadline_ms = int((time.time() + left) * 1000)
         answer = self._api.deliver(invocation, deadline_ms)

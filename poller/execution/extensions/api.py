@@ -74,6 +74,11 @@ class ExtensionsApi:
         self.failed: asyncio.Future[Failure] = loop.create_future()
 
     @property
+    def some(self) -> bool:
+        """Whether any is known."""
+        return bool(self._by_name)
+
+    @property
     def extensions(self) -> Collection[Extension]:
         """All that are known, launched ones first."""
         return self._by_name.values()

@@ -37,13 +37,11 @@ def sampled(trace: str) -> dict[str, str]:
 
 def report(result: Result, memory_mb: int, trace: str = "") -> str:
     """The REPORT line. SegmentId is the segment that the function's own hang under: there is none of the platform's."""
-    parts = [
-        f"REPORT RequestId: {result.request_id}",
-        f"Duration: {result.duration_ms:.2f} ms",
-        f"Billed Duration: {billed(result)} ms",
-        f"Memory Size: {memory_mb} MB",
-        f"Max Memory Used: {result.max_memory_mb or 0} MB",
-    ]
+    line = (
+        f"REPORT RequestId: {result.request_id}\tDuration: {result.duration_ms:.2f} ms\tBilled Duration: {billed(result)} ms"
+        f"\tMemory Size: {memory_mb} MB\tMax Memory Used: {result.max_memory_mb or 0} MB"
+    )
+    parts = [line]
     if result.init_ms is not None:
         parts.append(f"Init Duration: {result.init_ms:.2f} ms")
     if trace and (ids := sampled(trace)):

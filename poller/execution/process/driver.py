@@ -86,7 +86,7 @@ class ProcessDriver(Driver, Stocked, Isolating):
     def _new(self, spec: FunctionSpec) -> ProcessEnvironment:
         made = serial if spec.max_concurrency == 1 else concurrent
         host = Host(spec, self.isolation, self._state)
-        return made(spec, host, self._emit, self._watch.busy_now, self._spares.want)
+        return made(spec, host, self._emit, self._watch.watch, self._spares.want)
 
 
 def _closed(*folders: str | None) -> str:

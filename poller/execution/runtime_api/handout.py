@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 from poller.execution.contract import Invocation
 from poller.wire.http import one_line
@@ -28,12 +29,17 @@ def handout(invocation: Invocation, event_id: bytes, deadline_ms: int) -> bytes:
     return _EVENT % (
         one_line(event_id),
         deadline_ms,
-        one_line(invocation.function_arn.encode()),
-        one_line((invocation.trace_id or _trace()).encode()),
+        _arn(invocation.function_arn),
+        one_line(invocation.trace_id.encode()) if invocation.trace_id else _trace(),
         _optional(invocation),
         len(payload),
         payload,
     )
+
+
+@lru_cache
+def _arn(arn: str) -> bytes:
+    return one_line(arn.encode())
 
 
 def _optional(invocation: Invocation) -> bytes:
@@ -48,7 +54,7 @@ def _optional(invocation: Invocation) -> bytes:
     return b"".join(b"%b: %b\r\n" % (name, one_line(value.encode())) for name, value in given.items() if value)
 
 
-def _trace() -> str:
+def _trace() -> bytes:
     """A trace of our own, not sampled (Lambda DG, X-Amzn-Trace-Id)."""
     now = time.time_ns()
-    return f"Root=1-{now // 1_000_000_000:08x}-{now:024x};Parent={now & (2**64 - 1):016x};Sampled=0"
+    return b"Root=1-%08x-%024x;Parent=%016x;Sampled=0" % (now // 1_000_000_000, now, now & (2**64 - 1))
