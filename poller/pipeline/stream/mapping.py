@@ -69,7 +69,7 @@ class StreamMapping:
         self._clock = clock
         self._emit = emit
         self._prefix = source.capabilities.prefix
-        self._room = Room(Limits.of(plan.batch_size, plan.parallelization_factor))
+        self._room = Room(Limits.of(plan.batch_size, plan.lanes))
         self._settler = Settler(plan.name, self.link, None, clock, emit, at_once=1)
         self._progress = Progress(plan.name, self._settler, checkpoints, clock, emit)
         self._events = Events(plan)
@@ -89,6 +89,7 @@ class StreamMapping:
         )
         self._partitions = Partitions(plan, checkpoints, self._room, tools, prefix=self._prefix)
         self._intake = Intake(plan.name, self._events, self._room, emit)
+        self._stop = Stop()
         self._tasks: asyncio.TaskGroup
         source.read_as(
             Reader(plan.name, plan.starting_position, plan.starting_position_timestamp, checkpoints, self._revoke)
@@ -116,6 +117,7 @@ class StreamMapping:
 
     async def run(self, stop: Stop) -> None:
         """Read until the stop; return when everything that ran is settled. Cancellation cuts what runs, which then comes again."""
+        self._stop = stop
         try:
             identity = await stop.or_stop(self.link.open())
             if identity is None:
@@ -134,7 +136,7 @@ class StreamMapping:
             touched = await self._intake.sort(self._partitions.of)
             self._partitions.wake(touched, self._tasks)
             for partition in touched:
-                if partition.ledger.moved:
+                if partition.ledger.moved and not partition.leaving.soft:
                     partition.start(self._progress.advance(partition), self._tasks)
             if not self.link.trouble:
                 self._partitions.wake_windows(self._tasks)
@@ -162,7 +164,7 @@ class StreamMapping:
     async def _revoke(self, partitions: Collection[str]) -> None:
         """``Reader.revoke``."""
         self._intake.forget(partitions)
-        dropped = await self._partitions.revoke(partitions)
+        dropped = await self._partitions.revoke(partitions, self._stop)
         self._emit(PartitionsRevoked(mapping=self.plan.name, partitions=tuple(sorted(partitions)), dropped=dropped))
 
     def _before_open(self) -> None:

@@ -51,6 +51,11 @@ class Partition:
         """Whether whatever is fetched is to be run; as ever, but for a while after a start and after the source was opened anew."""
         return self.done is None and not self._again
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing would be lost with it: all is told, nobody works, and no window or mark is open."""
+        return not (self.share.records or self.tasks or self.marked or (self.window and self.window.save()))
+
     def expect_again(self) -> None:
         """The source is opened anew, and hands out once more what it was not told of."""
         self._again = {record.position for record in self.ledger.records()}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Iterable
 
 from connectors.contract import Record
+from poller.aio.stop import Stop
 from poller.pipeline.stream import marks
 from poller.pipeline.stream.checkpoints import LaneCheckpoints
 from poller.pipeline.stream.lane import Lane, Tools
@@ -14,6 +15,9 @@ from poller.pipeline.stream.partition import Partition
 from poller.pipeline.stream.plan import StreamPlan
 from poller.pipeline.stream.room import Room
 from poller.pipeline.stream.tumbling import Tumbling
+
+FEW = 64
+"""Partitions that are kept whether they have something to do or not."""
 
 
 class Partitions:
@@ -28,6 +32,7 @@ class Partitions:
         self._tools = tools
         self._prefix = prefix
         self._ours: dict[str, Partition] = {}
+        self._tidy_at = 2 * FEW
 
     def of(self, record: Record) -> Partition:
         """The record's. A new one begins with it, where the marks say that its lanes were."""
@@ -54,10 +59,10 @@ class Partitions:
         for partition in self._ours.values():
             partition.leave()
 
-    async def revoke(self, names: Collection[str]) -> int:
+    async def revoke(self, names: Collection[str], stop: Stop) -> int:
         """Give these up; return when nothing of them is in flight. What ran is settled; returns how many records were forgotten.
 
-        Cancelled: what still runs is cut.
+        Cancelled: what still runs is cut, unless all of it is being stopped and has time to finish.
         """
         gone = [partition for name in names if (partition := self._ours.pop(name, None))]
         dropped = sum(partition.leave() for partition in gone)
@@ -66,7 +71,7 @@ class Partitions:
             if tasks:
                 await asyncio.wait(tasks)
         except asyncio.CancelledError:
-            for task in tasks:
+            for task in tasks if not stop.soft else ():
                 task.cancel()
             raise
         finally:
@@ -86,8 +91,18 @@ class Partitions:
         window = Tumbling(plan.tumbling_window, found.get(marks.WINDOW, "")) if plan.tumbling_window else None
         ledger = InOrder() if self._prefix else AnyOrder()
         partition = Partition(record.partition, ledger, self._room.open(record.partition), window=window)
-        partition.lanes = [Lane(partition, self._tools) for _ in range(plan.parallelization_factor)]
-        partition.done = marks.Done(found, plan.parallelization_factor)
+        partition.lanes = [Lane(partition, self._tools) for _ in range(plan.lanes)]
+        partition.done = marks.Done(found, plan.lanes)
         partition.marked = dict(found)
+        self._tidy()
         self._ours[record.partition] = partition
         return partition
+
+    def _tidy(self) -> None:
+        """Forget those with nothing to do, now and then: shards close, and new ones take their place for as long as a stream lives."""
+        if len(self._ours) >= self._tidy_at:
+            for name, partition in list(self._ours.items()):
+                if partition.at_rest:
+                    partition.share.close()
+                    del self._ours[name]
+            self._tidy_at = 2 * max(len(self._ours), FEW)

@@ -40,3 +40,8 @@ class StreamPlan:
     maximum_retry_attempts: int = INFINITE
     maximum_record_age: float = INFINITE
     tumbling_window: float = 0
+
+    @property
+    def lanes(self) -> int:
+        """Of a partition."""
+        return 1 if self.tumbling_window else self.parallelization_factor

@@ -15,6 +15,8 @@ from poller.dispatch.invoker import MAX_PAYLOAD
 
 BATCHES = 4
 """In hand of a lane: one runs, the others hide how long a fetch takes."""
+LEAST = 200
+"""Records of a partition, at least: batches of one record are not worth a fetch each."""
 UNSETTLED = 10_000
 """Records of a partition with several lanes, at least: how far its other lanes may run ahead of one that is stuck."""
 TOTAL_BYTES = 64 * 1024 * 1024
@@ -38,27 +40,27 @@ class Limits:
     @classmethod
     def of(cls, batch_size: int, lanes: int) -> Limits:
         """For batches of that size in so many lanes a partition."""
-        each = BATCHES * batch_size * lanes
+        each = max(BATCHES * batch_size * lanes, LEAST)
         most = max(each, UNSETTLED) if lanes > 1 else each
         return cls(
             records=max(TOTAL_RECORDS, most),
             size=TOTAL_BYTES,
             partition_records=most,
             partition_size=min(2 * MAX_PAYLOAD * lanes, TOTAL_BYTES),
-            fetch=min(each, most),
+            fetch=each,
         )
 
 
 class Share:
     """One partition's part of the room."""
 
-    __slots__ = ("_room", "held", "records", "size")
+    __slots__ = ("_room", "name", "records", "size")
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, name: str) -> None:
         self._room: Room | None = room
+        self.name = name
         self.records = 0
         self.size = 0
-        self.held = False
 
     def add(self, records: int, size: int) -> None:
         """So much more is in hand; or less, below 0."""
@@ -81,6 +83,7 @@ class Room:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._shares: dict[str, Share] = {}
+        self._held: set[str] = set()
         self._mean = float(FIRST_GUESS)
         self._full = False
         self.records = 0
@@ -90,17 +93,20 @@ class Room:
 
     def open(self, partition: str) -> Share:
         """A share for it."""
-        share = self._shares[partition] = Share(self)
+        share = self._shares[partition] = Share(self, partition)
         return share
 
     def close(self, share: Share) -> None:
         """Called by the share."""
-        self._shares = {name: other for name, other in self._shares.items() if other is not share}
+        del self._shares[share.name]
+        self._held.discard(share.name)
 
     @property
     def held(self) -> AbstractSet[str]:
         """Partitions that are to be put on hold."""
-        return {name for name, share in self._shares.items() if share.held or (self._full and share.records)}
+        if self._full:
+            return self._held | {name for name, share in self._shares.items() if share.records}
+        return frozenset(self._held)
 
     @property
     def stuck(self) -> bool:
@@ -122,11 +128,12 @@ class Room:
         self.records += records
         self.size += size
         most = self._limits
-        held = _over(share.held, share.records / most.partition_records, share.size / most.partition_size)
-        full = _over(self._full, self.records / most.records, self.size / most.size)
-        if (share.held and not held) or (self._full and not full):
+        was_held, was_full = share.name in self._held, self._full
+        held = _over(was_held, share.records / most.partition_records, share.size / most.partition_size)
+        self._full = _over(was_full, self.records / most.records, self.size / most.size)
+        (self._held.add if held else self._held.discard)(share.name)
+        if (was_held and not held) or (was_full and not self._full):
             self.changed.set()
-        share.held, self._full = held, full
 
 
 def _over(before: bool, *used: float) -> bool:

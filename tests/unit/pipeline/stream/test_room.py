@@ -72,5 +72,6 @@ def test_a_partition_that_is_given_up_takes_its_share_along() -> None:
 
 def test_several_lanes_may_run_far_ahead_of_one_that_is_stuck() -> None:
     assert Limits.of(100, 1).partition_records == 400
+    assert Limits.of(1, 1).partition_records == 200
     assert Limits.of(100, 10).partition_records == 10_000
     assert Limits.of(10_000, 10).partition_records == 400_000 <= Limits.of(10_000, 10).records
