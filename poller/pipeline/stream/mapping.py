@@ -123,6 +123,7 @@ class StreamMapping:
             if identity is None:
                 return
             self._events.opened(identity)
+            self._partitions.resume()
             async with asyncio.TaskGroup() as self._tasks:
                 await self._read(stop)
                 self._partitions.leave()

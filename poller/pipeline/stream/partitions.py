@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from connectors.contract import Record
 from poller.aio.stop import Stop
 from poller.pipeline.stream import marks
-from poller.pipeline.stream.checkpoints import LaneCheckpoints
+from poller.pipeline.stream.checkpoints import LaneCheckpoints, Marks
 from poller.pipeline.stream.lane import Lane, Tools
 from poller.pipeline.stream.ledger import AnyOrder, InOrder
 from poller.pipeline.stream.partition import Partition
@@ -34,9 +34,16 @@ class Partitions:
         self._ours: dict[str, Partition] = {}
         self._tidy_at = 2 * FEW
 
+    def resume(self) -> None:
+        """Tumbling windows that were in progress before a restart have to end, even if nothing comes in their partitions any more."""
+        if self._plan.tumbling_window:
+            for name, found in self._checkpoints.marks().items():
+                if marks.WINDOW in found:
+                    self._begin(name, found)
+
     def of(self, record: Record) -> Partition:
         """The record's. A new one begins with it, where the marks say that its lanes were."""
-        return self._ours.get(record.partition) or self._begin(record)
+        return self._ours.get(record.partition) or self._begin(record.partition, self._found(record))
 
     def wake(self, partitions: Iterable[Partition], tasks: asyncio.TaskGroup) -> None:
         """See to it that what waits in them is worked on."""
@@ -83,19 +90,20 @@ class Partitions:
         """All records that the source has not been told of."""
         return [record for partition in self._ours.values() for record in partition.ledger.records()]
 
-    def _begin(self, record: Record) -> Partition:
+    def _found(self, first: Record) -> Marks:
+        found = self._checkpoints.marks().get(first.partition, {})
+        return found if marks.hold(found, first) else {}
+
+    def _begin(self, name: str, found: Marks) -> Partition:
         plan = self._plan
-        found = self._checkpoints.marks().get(record.partition, {})
-        if not marks.hold(found, record):
-            found = {}
         window = Tumbling(plan.tumbling_window, found.get(marks.WINDOW, "")) if plan.tumbling_window else None
         ledger = InOrder() if self._prefix else AnyOrder()
-        partition = Partition(record.partition, ledger, self._room.open(record.partition), window=window)
+        partition = Partition(name, ledger, self._room.open(name), window=window)
         partition.lanes = [Lane(partition, self._tools) for _ in range(plan.lanes)]
         partition.done = marks.Done(found, plan.lanes)
         partition.marked = dict(found)
         self._tidy()
-        self._ours[record.partition] = partition
+        self._ours[name] = partition
         return partition
 
     def _tidy(self) -> None:

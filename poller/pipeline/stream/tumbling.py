@@ -33,27 +33,28 @@ class Tumbling:
         self._seconds = seconds
         restored = orjson.loads(saved) if saved else {}
         self._start: float | None = restored.get("start")
+        self.end: float = restored.get("end", 0.0)
+        """Epoch seconds; of the window in progress. One that began before a restart keeps its length."""
         self._state: Mapping[str, Any] = restored.get("state", {})
         self.early = len(as_json(self._state)) > STATE_AT_MOST
         """Whether its state has grown too big, so that it ends before its time."""
 
-    @property
-    def end(self) -> float:
-        """Epoch seconds; of a window in progress."""
-        return (self._start or 0.0) + self._seconds
-
     def save(self) -> str:
         """What a restart goes on with; "" when no window is in progress."""
-        return "" if self._start is None else as_json({"start": self._start, "state": self._state}).decode()
+        if self._start is None:
+            return ""
+        return as_json({"start": self._start, "end": self.end, "state": self._state}).decode()
 
     def begin(self, record: Record) -> None:
         """The first record in line: a window begins with it, unless one is in progress."""
         if self._start is None:
-            self._start, self._state = self._start_of(record), {}
+            arrived = record.arrived or 0.0
+            self._start, self._state = arrived - arrived % self._seconds, {}
+            self.end = self._start + self._seconds
 
     def fits(self, record: Record) -> bool:
         """Whether the record belongs to the window in progress."""
-        return self._start is not None and self._start_of(record) <= self._start
+        return (record.arrived or 0.0) < self.end
 
     def over(self, head: Record | None, now: float) -> bool:
         """Whether it is time for the last event. head: the first in line. now: epoch seconds; counts when nobody is in line."""
@@ -84,10 +85,6 @@ class Tumbling:
         if not self.early:
             self._start = None
         self._state, self.early = {}, False
-
-    def _start_of(self, record: Record) -> float:
-        arrived = record.arrived or 0.0
-        return arrived - arrived % self._seconds
 
 
 def _moment(seconds: float) -> str:

@@ -595,6 +595,34 @@ async def test_a_tumbling_window_of_an_idle_partition_ends_within_two_minutes() 
         assert scene.checkpoints.marked == {}
 
 
+async def test_a_window_in_progress_ends_after_a_restart_even_if_nothing_comes_any_more() -> None:
+    summing = Summing()
+    async with StreamScene(summing, tumbling_window=60) as scene:
+        scene.send(3)
+        await asyncio.sleep(1)
+    assert summing.finals == []
+    async with StreamScene(summing, tumbling_window=900, before=scene) as later:
+        await asyncio.sleep(180)
+        assert [state for _, state, _ in summing.finals] == [{"n": 3}], "at the end it began with"
+        assert later.checkpoints.marked == {}
+        later.send(1)
+        await asyncio.sleep(1)
+        window = later.functions.calls[-1].event["window"]
+    assert (window["start"][14:19], window["end"][14:19]) in {("30:00", "45:00"), ("45:00", "00:00")}
+
+
+async def test_a_window_is_forgotten_with_the_option() -> None:
+    async with StreamScene(Summing(), tumbling_window=60) as scene:
+        scene.send(3)
+        await asyncio.sleep(1)
+    assert scene.checkpoints.marked
+    async with StreamScene(succeed, before=scene) as later:
+        later.send(1)
+        await later.quiet()
+        assert "window" not in later.functions.calls[0].event
+        assert later.checkpoints.marked == {}
+
+
 async def test_an_answer_without_state_is_tried_again_and_the_last_event_too() -> None:
     summing = Summing()
     summing.failures = [True, False, True, True]
