@@ -1,8 +1,8 @@
 """How far each lane is, for lanes that are ahead of their partition's checkpoint; and what a restart does with it. Pure.
 
 A checkpoint says that everything before it is done. With several lanes some are done with more, and after a crash they would repeat it all;
-the mark of a lane keeps that to the one batch that was under way. Marks need positions that can be compared: decimal numbers, which those
-of Kinesis, DynamoDB Streams and Kafka are. A source with others has no marks, and repeats more.
+the mark of a lane keeps that to the one batch that was under way. Marks need positions that can be compared: decimal numbers, or several
+with ``.`` or ``-`` between them, the first weighing most. A source with others has no marks, and repeats more.
 
 ``from`` is where reading would have gone on when the marks were made. A restart that begins before it was not ours: somebody has moved
 the position back, to have records again, and then no mark says that they are done.
@@ -10,6 +10,7 @@ the position back, to have records again, and then no mark says that they are do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from zlib import crc32
 
@@ -19,9 +20,16 @@ FROM = "from"
 WINDOW = "window"
 
 
-def number(position: str) -> int | None:
-    """A position to compare with, or None."""
-    return int(position) if position.isascii() and position.isdecimal() else None
+Place = tuple[int, ...]
+"""A position, to compare with others."""
+NOWHERE: Place = ()
+"""Before all places."""
+_NUMBERS = re.compile(r"[0-9]+(?:[.-][0-9]+)*")
+
+
+def place_of(position: str) -> Place | None:
+    """None: it is not of the kind that can be compared."""
+    return tuple(map(int, re.split("[.-]", position))) if _NUMBERS.fullmatch(position) else None
 
 
 def lane_of(record: Record, lanes: int) -> int:
@@ -42,14 +50,14 @@ def ahead(first: Record | None, reached: Iterable[str]) -> dict[str, str]:
 
     reached: last finished position of each lane, in their order; "" for none.
     """
-    start = number(first.position) if first else None
+    start = place_of(first.position) if first else None
     if first is None or start is None:
         return {}
     positions = list(reached)
     marks = {
         lane_name(lane, len(positions)): position
         for lane, position in enumerate(positions)
-        if (place := number(position)) is not None and place >= start
+        if (place := place_of(position)) is not None and place >= start
     }
     return {FROM: first.position} | marks if marks else {}
 
@@ -58,17 +66,16 @@ class Done:
     """What a restart finds done already in one partition."""
 
     def __init__(self, marks: Mapping[str, str], lanes: int) -> None:
-        positions = [number(marks.get(lane_name(lane, lanes), "")) for lane in range(lanes)]
-        self._until = [-1 if place is None else place for place in positions]
+        self._until = [place_of(marks.get(lane_name(lane, lanes), "")) or NOWHERE for lane in range(lanes)]
         self._last = max(self._until)
 
     def __contains__(self, record: Record) -> bool:
-        place = number(record.position)
+        place = place_of(record.position)
         return place is not None and place <= self._until[lane_of(record, len(self._until))]
 
     def over(self, record: Record) -> bool:
         """Whether nothing from this record on can be done already."""
-        place = number(record.position)
+        place = place_of(record.position)
         return place is None or place > self._last
 
 
@@ -76,5 +83,5 @@ def hold(marks: Mapping[str, str], first: Record) -> bool:
     """Whether marks are of this reading: the first record of it is not before the one they were made at."""
     if FROM not in marks:
         return True
-    start, place = number(marks[FROM]), number(first.position)
+    start, place = place_of(marks[FROM]), place_of(first.position)
     return start is not None and place is not None and place >= start

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from connectors.contract import Record
 from poller.pipeline.stream.marks import Done, ahead, hold, lane_of
 
@@ -42,9 +44,22 @@ def test_positions_are_compared_as_numbers() -> None:
     assert ahead(record(100), ["99", "1000"]) == {"from": "100", "1/2": "1000"}
 
 
-def test_positions_that_are_no_numbers_have_no_marks() -> None:
-    assert ahead(record("1700000-0"), ["1700001-0"]) == {}
-    assert record("1700000-0") not in Done({"0/1": "1700001-0"}, 1)
+def test_numbers_within_a_position_are_compared_one_after_the_other() -> None:
+    assert ahead(record("99.2"), ["99.10"]) == {"from": "99.2", "0/1": "99.10"}
+    done = Done({"0/1": "99.10"}, 1)
+    assert record("99.9") in done
+    assert record("99") in done
+    assert record("99.11") not in done
+    assert record("100") not in done
+    assert not done.over(record("99.3"))
+
+
+@pytest.mark.parametrize("position", ["abc", "", "1,2", "1..2", "-1", "\uff11"])
+def test_positions_that_cannot_be_compared_have_no_marks(position: str) -> None:
+    assert ahead(record(position), ["5"]) == {}
+    assert ahead(record("5"), [position]) == {}
+    assert record(position) not in Done({"0/1": "7"}, 1)
+    assert Done({"0/1": position}, 1).over(record("0"))
 
 
 def test_a_restart_passes_over_what_a_lane_has_done() -> None:
@@ -73,6 +88,6 @@ def test_marks_hold_unless_reading_was_moved_back() -> None:
     assert hold(marks, record(10))
     assert hold(marks, record(12))
     assert not hold(marks, record(9))
-    assert not hold(marks, record("1-0"))
+    assert not hold(marks, record("abc"))
     assert hold({}, record(1))
-    assert hold({"window": "{}"}, record("1-0"))
+    assert hold({"window": "{}"}, record("abc"))
