@@ -160,7 +160,7 @@ class Scene:
 
         bound: duplicates at most. dead: the only messages that may have come to a dead-letter queue, and must have.
         """
-        sources = [*self.queues, *self.streams]
+        sources: list[Queue | Stream] = [*self.queues, *self.streams]
         for source in sources:
             source.wait_empty()
         found = [number for queue in self.queues for number in queue.dead()]
