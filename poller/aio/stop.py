@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -56,10 +56,11 @@ class Stop:
         """Return once there is a hurry."""
         await self._hurry.wait()
 
-    async def or_stop(self, work: Coroutine[Any, Any, T]) -> T | None:
+    async def or_stop(self, work: Coroutine[Any, Any, T], *, lost: Callable[[T], object] | None = None) -> T | None:
         """Result of the work, or None when the stop came first; the work is cancelled then, and has ended on return.
 
-        A result that is there together with the stop is returned: nothing that was done is thrown away.
+        A result that is there together with the stop is returned: nothing that was done is thrown away. lost: called with a result that
+        is there together with the caller's cancellation, and so reaches nobody.
         """
         if self.soft:
             work.close()
@@ -68,6 +69,10 @@ class Stop:
         stopped = asyncio.ensure_future(self._event.wait())
         try:
             await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if lost is not None and task.done() and not task.cancelled() and task.exception() is None:
+                lost(task.result())
+            raise
         finally:
             stopped.cancel()
             if not task.done():

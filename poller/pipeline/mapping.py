@@ -128,7 +128,9 @@ class Mapping:
         """A permit to poll with, or None when this poller shall end."""
         if stop.soft or self.scale.surplus(self.running):
             return None
-        return self.claim.try_reserve() or await stop.or_stop(self.claim.reserve())
+        if permit := self.claim.try_reserve():
+            return permit
+        return await stop.or_stop(self.claim.reserve(), lost=Permit.release)
 
     async def _deliver_all(self, batches: Sequence[Batch], permit: Permit) -> None:
         """Batches of one poll side by side; the first runs on the permit, each further one takes a slot of its own."""

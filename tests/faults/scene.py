@@ -14,6 +14,7 @@ from poller.execution.sandbox.isolation import unavailable
 from tests.faults.daemon import MARKER, Daemon
 from tests.faults.oracle import Journal, Note, Row, Verdict, ends
 from tests.faults.queues import Queue, sqs_client
+from tests.faults.stream import Stream
 from tests.faults.until import until
 
 FUNCTION = Path(__file__).parent / "function"
@@ -31,6 +32,7 @@ class Scene:
         self.journal.path.touch()
         self.journal.path.chmod(0o666)
         self.queues: list[Queue] = []
+        self.streams: list[Stream] = []
         self._folder = folder
         self._server = server
         self._record = record
@@ -65,6 +67,12 @@ class Scene:
             queue.create()
         self.queues.append(queue)
         return queue
+
+    def stream(self, shards: int) -> Stream:
+        """A Kinesis stream."""
+        stream = Stream(self._server, self._numbers, shards, self.handled_ones)
+        self.streams.append(stream)
+        return stream
 
     def variables(self) -> dict[str, str]:
         """What function/app.py needs in its environment."""
@@ -126,7 +134,11 @@ class Scene:
 
     def handled(self) -> int:
         """Messages handled at least once."""
-        return len(ends(self.notes()))
+        return len(self.handled_ones())
+
+    def handled_ones(self) -> set[int]:
+        """Their numbers."""
+        return set(ends(self.notes()))
 
     def wait_handled(self, count: int, seconds: float = 90.0) -> None:
         until(lambda: self.handled() >= count, f"{count} messages are handled", seconds)
@@ -144,14 +156,15 @@ class Scene:
         return {note.n for note in self.notes() if note.what == "start"}
 
     def judge(self, fault: str, *, bound: int, why: str, dead: Sequence[int] = ()) -> Verdict:
-        """Wait until the queues are empty, write the table's row, and hold the verdict to its promises.
+        """Wait until the queues are empty and of streams all is handled, write the table's row, and hold the verdict to its promises.
 
         bound: duplicates at most. dead: the only messages that may have come to a dead-letter queue, and must have.
         """
-        for queue in self.queues:
-            queue.wait_empty()
+        sources: list[Queue | Stream] = [*self.queues, *self.streams]
+        for source in sources:
+            source.wait_empty()
         found = [number for queue in self.queues for number in queue.dead()]
-        sent = [number for queue in self.queues for number in queue.sent]
+        sent = [number for source in sources for number in source.sent]
         verdict = Verdict(sent, ends(self.notes()), found)
         seconds = time.monotonic() - self._began
         lost, duplicates = len(verdict.lost), verdict.duplicates

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from poller.aio.clock import Clock
 from poller.dispatch.invoker import new_request_id
-from poller.dispatch.slots import Claim
+from poller.dispatch.slots import Claim, Permit
 from poller.envelope.failure import UNHANDLED
 from poller.observe.events import BatchJudged, Emit, IteratorAged
 from poller.pipeline.invoke import Invoke
@@ -44,7 +44,7 @@ class Attempts:
         """Run a batch once; what follows. None: the partition was left before a slot was free."""
         if self._events.too_big(work, partition):
             return oversized(work, self._rules)
-        permit = self._claim.try_acquire() or await partition.leaving.or_stop(self._claim.acquire())
+        permit = self._claim.try_acquire() or await self._slot(partition)
         if permit is None:
             return None
         self.running += 1
@@ -55,6 +55,10 @@ class Attempts:
             permit.release()
         self._tell(work, partition, answer)
         return after(work, answer, self._rules)
+
+    async def _slot(self, partition: Partition) -> Permit | None:
+        """Wait for one, as long as the partition is ours."""
+        return await partition.leaving.or_stop(self._claim.acquire(), lost=Permit.release)
 
     async def _invoke(self, work: Work, partition: Partition) -> Answer:
         work.request_id = work.request_id or new_request_id()

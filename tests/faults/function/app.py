@@ -3,26 +3,35 @@
 Plain: it imports the standard library only and knows nothing of who runs it. A note is one line, written by one system call to a
 file open for appending, so lines of several processes never mix, and a line that was written outlives a SIGKILL of its writer.
 
-A message is a JSON object. n: its number. seconds: how long it takes. gate: a file to wait for. fail: how many of its receives
-fail, -1 for all. Variables: JOURNAL, the file for the notes; PARTIAL, anything: failed records are named instead of raised.
+A message is a JSON object. n: its number. seconds: how long it takes. gate: a file to wait for. fail: how many of its receives fail, of a
+stream's record how many of its attempts in each process; -1 for all. Variables: JOURNAL, the file for the notes; PARTIAL, anything:
+failed records are named instead of raised.
 """
 
+import base64
 import json
 import os
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 JOURNAL = os.open(os.environ["JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
+TRIES: Counter[int] = Counter()
+"""How often this process has begun with a record of a stream, which does not say how often it came."""
+
+
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     failed: list[str] = []
     for record in event["Records"]:
-        if failed and "MessageGroupId" in record["attributes"]:
-            failed.append(record["messageId"])  # what follows a failed record of a group must not overtake it
-        elif not _run(record):
-            failed.append(record["messageId"])
+        name, order, run = _of_stream(record) if "kinesis" in record else _of_queue(record)
+        if failed and order:
+            failed.append(name)  # what follows a failed record must not overtake it
+        elif not run():
+            failed.append(name)
     if failed and "PARTIAL" not in os.environ:
         raise RuntimeError(f"{len(failed)} of {len(event['Records'])} records asked for it")
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
@@ -36,10 +45,26 @@ def streamed(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return handler({"Records": records}, context)
 
 
-def _run(record: dict[str, Any]) -> bool:
-    message = json.loads(record["body"])
-    receives = int(record["attributes"]["ApproximateReceiveCount"])
-    group = record["attributes"].get("MessageGroupId", "")
+def _of_queue(record: dict[str, Any]) -> tuple[str, bool, Callable[[], bool]]:
+    """Its name, whether order matters, and what to do with it."""
+    attributes = record["attributes"]
+    message, receives = json.loads(record["body"]), int(attributes["ApproximateReceiveCount"])
+    group = attributes.get("MessageGroupId", "")
+    return record["messageId"], "MessageGroupId" in attributes, lambda: _run(message, receives, group)
+
+
+def _of_stream(record: dict[str, Any]) -> tuple[str, bool, Callable[[], bool]]:
+    data = record["kinesis"]
+    message = json.loads(base64.b64decode(data["data"]))
+
+    def run() -> bool:
+        TRIES[message["n"]] += 1
+        return _run(message, TRIES[message["n"]], data["partitionKey"])
+
+    return data["sequenceNumber"], True, run
+
+
+def _run(message: dict[str, Any], receives: int, group: str) -> bool:
     _note("start", message["n"], receives, group)
     while "gate" in message and not Path(message["gate"]).exists():
         time.sleep(0.02)
