@@ -34,7 +34,7 @@ from connectors.contract import (
 )
 from connectors.redis.course import STARTS, Course
 from connectors.redis.entries import Shape
-from connectors.redis.group import Group, groupless
+from connectors.redis.group import Group, groupless, order
 from connectors.redis.holdings import Holdings
 from connectors.redis.options import RedisOptions, resolve
 from connectors.redis.seat import Seat
@@ -181,12 +181,15 @@ class RedisStreamSource:
         return []
 
     async def backlog(self) -> int:
-        """Entries that the group was not given; where the server cannot tell, since some were deleted, all that the stream has."""
+        """Entries that the group was not given; where the server cannot tell (before 7, or some were deleted), all that the stream has."""
         group = self._read().group
         standing = await group.standing()
         if standing is None:
             raise Missing(f"{self._server.name} has no such group of stream {self._options.stream}")
-        return (await group.extent()).length if standing.lag is None else standing.lag
+        extent = await group.extent()
+        if order(standing.delivered) >= order(extent.generated):
+            return 0  # whatever it counts: 7.0.15 counts what was deleted or trimmed unread for ever
+        return extent.length if standing.lag is None else standing.lag
 
     async def close(self) -> None:
         """What is in hand stays ours for what is left of its lease."""

@@ -369,6 +369,18 @@ async def test_backlog_is_what_the_group_was_not_given(stream: Stream) -> None:
     await source.close()
 
 
+async def test_backlog_where_the_server_cannot_tell(stream: Stream) -> None:
+    """Entries were deleted from what is still to be read: all that the stream has, or nothing once all was given out."""
+    _, b, _ = await stream.add("a", "b", "c")
+    source = stream.consumer()
+    await source.open()
+    await source.fetch(1, 0)
+    await stream.plain.xdel(stream.key, b)
+    assert await source.backlog() == 2
+    await receive(source, 1, PATIENCE)
+    assert await source.backlog() == 0
+
+
 async def test_a_fetch_that_waits_is_told_when_the_hold_is_over(stream: Stream) -> None:
     await stream.add("a")
     source = stream.consumer()
