@@ -103,6 +103,40 @@ def test_a_stopped_daemon_leaves_the_rest_to_others(redis: Server, scene_on: Cal
     assert ends(scene.notes()).total() == 20, "nothing was handled twice"
 
 
+@pytest.mark.parametrize("kind", ["stream", "list"])
+def test_a_server_that_is_killed_under_a_handler_repeats_nothing(
+    kind: str, private_redis: Callable[..., Server], scene_on: Callable[[Server], Scene]
+) -> None:
+    """What is in hand stays in hand over the outage, is settled after it, and does not run again."""
+    server = private_redis("--appendonly", "yes", "--appendfsync", "always")
+    scene = scene_on(server)
+    gate, seen_as = scene.gate()
+    scene.function(handler="app.streamed" if kind == "stream" else "app.handler")
+    options = {
+        "type": f"redis-{kind}",
+        kind: "orders",
+        "port": server.port,
+        "lease_seconds": 12,
+    }  # noticed at a quarter
+    scene.source("work", {**options, **({"data_field": "message"} if kind == "stream" else {})}, batch_size=2)
+    feed(server, "XADD orders * message" if kind == "stream" else "LPUSH orders", 10, gate=seen_as)
+    daemon = scene.daemon()
+    daemon.start()
+    scene.wait_started(0)
+    server.kill()
+    until(lambda: daemon.readiness("work").get("ready") is False, "the outage is told")
+    server.start()
+    daemon.wait_ready()
+    gate.touch()
+    scene.wait_handled(10)
+    daemon.stop()
+    assert ends(scene.notes()).total() == 10
+    if kind == "stream":
+        assert cli(server, "XPENDING", "orders", "work").splitlines()[0] == "0"
+    else:
+        assert cli(server, "KEYS", "*") == "{orders}:pollerd:counter"
+
+
 def test_subscribers_hear_what_is_published_and_a_paused_server_is_found_again(
     private_redis: Callable[..., Server], scene_on: Callable[[Server], Scene]
 ) -> None:
