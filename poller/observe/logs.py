@@ -100,7 +100,7 @@ class Log:
         """What is gathered leaves now."""
         if self._facts:
             facts, self._facts, self._size = self._facts, [], 0
-            lines = [self._render(at, _NAMES[severity], *_words(fact)) for at, severity, fact in facts]
+            lines = [self._render(_line(at, _NAMES[severity], fact)) for at, severity, fact in facts]
             self._stream.buffer.write(b"".join(lines))
             self._stream.buffer.flush()
 
@@ -111,8 +111,8 @@ class Log:
             self.flush()
 
 
-Render = Callable[[int, str, str, dict[str, Any]], bytes]
-"""When (nanoseconds since the epoch), level, event and fields -> a line with its end."""
+Render = Callable[[dict[str, Any]], bytes]
+"""What a line says, by key -> the line, with its end."""
 
 
 def _text(*, colors: bool) -> Render:
@@ -120,15 +120,13 @@ def _text(*, colors: bool) -> Render:
 
     console = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)
 
-    def render(at: int, severity: str, event: str, fields: dict[str, Any]) -> bytes:
-        line = console(None, severity, {"event": event, "level": severity, "timestamp": _timestamp(at), **fields})
-        return line.encode(errors="replace") + b"\n"
+    def render(line: dict[str, Any]) -> bytes:
+        return console(None, line["level"], line).encode(errors="replace") + b"\n"
 
     return render
 
 
-def _json(at: int, severity: str, event: str, fields: dict[str, Any]) -> bytes:
-    line = {"timestamp": _timestamp(at), "level": severity, "event": event, **fields}
+def _json(line: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # half of a surrogate pair, in a file's name say
@@ -146,16 +144,21 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def _words(fact: Fact) -> tuple[str, dict[str, Any]]:
+def _line(at: int, severity: str, fact: Fact) -> dict[str, Any]:
+    """at: nanoseconds since the epoch."""
     if type(fact) is FunctionLogged:
-        return fact.line, {
+        return {
+            "timestamp": _timestamp(at),
+            "level": severity,
+            "event": fact.line,
             "function": fact.function,
             "log_stream": fact.log_stream,
             "request_id": fact.request_id,
             "platform": fact.platform,
         }
     name, fields = _SHAPES[type(fact)]
-    return name, {field: getattr(fact, field) for field in fields}
+    line = {"timestamp": _timestamp(at), "level": severity, "event": name}
+    return line | {field: getattr(fact, field) for field in fields}
 
 
 def _shape(kind: type[Fact]) -> tuple[str, tuple[str, ...]]:
