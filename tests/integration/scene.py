@@ -102,6 +102,11 @@ KINDS = {
 }
 
 
+MAIN = ["beside each other", "sandbox with its own network"]
+"""Where the network makes no difference: a sandbox in the host's differs in who may call the Runtime API only, and in how that is found."""
+everywhere = pytest.mark.parametrize("scene", KINDS, indirect=True)
+
+
 @contextlib.asynccontextmanager
 async def opened(folder: Path, kind: str) -> AsyncIterator[Scene]:
     """A scene of one of KINDS, closed at the end. Where that kind cannot be had the test is skipped."""

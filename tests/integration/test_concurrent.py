@@ -12,7 +12,7 @@ from poller.execution.contract import CONCURRENT, Logging, Result, Status
 from poller.execution.pool import Pool, PoolClosedError
 from poller.observe.events import EnvironmentStopped, FunctionLogged
 from tests.integration import test_environment
-from tests.integration.scene import Scene, error, invoke
+from tests.integration.scene import Scene, error, everywhere, invoke
 
 scene = test_environment.scene
 
@@ -56,6 +56,7 @@ def environments(pool: Pool) -> int:
     return sum(pool.counts().values())
 
 
+@everywhere
 async def test_as_many_run_at_once_in_one_environment_as_it_may(scene: Scene) -> None:
     """Four that wait for each other end only if all of them run beside each other, with one /tmp between them."""
     of_four = pool(scene)
@@ -114,6 +115,7 @@ async def test_one_that_ran_beside_a_timeout_ends_well_and_what_hangs_ends_with_
     assert (await invoke(of_three)).ok
 
 
+@everywhere
 async def test_the_end_of_the_process_is_the_answer_of_all_that_it_had(scene: Scene) -> None:
     of_four = pool(scene)
     calls = [invoke(of_four, "wait", gate=f"never{n}") for n in range(3)]

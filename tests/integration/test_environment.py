@@ -24,10 +24,10 @@ from poller.execution.sandbox.box import Beside, Sandbox
 from poller.execution.sandbox.isolation import unavailable
 from poller.observe.events import EnvironmentStopped, FunctionLogged
 from poller.settings.package import PackageError
-from tests.integration.scene import CODE, KINDS, Scene, error, invoke, opened
+from tests.integration.scene import CODE, MAIN, Scene, error, everywhere, invoke, opened
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=MAIN)
 async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
     before, children = set(os.listdir("/proc/self/fd")), set(psutil.Process().children())
     async with opened(tmp_path, request.param) as scene:
@@ -41,6 +41,7 @@ async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
     assert len(set(os.listdir("/proc/self/fd")) - before) <= 1, "descriptors are left"
 
 
+@everywhere
 async def test_a_warm_environment_is_used_again(scene: Scene) -> None:
     pool = scene.pool()
     first, second = await invoke(pool), await invoke(pool)
@@ -152,12 +153,14 @@ async def test_megabytes_of_output_and_junk_do_no_harm(scene: Scene) -> None:
     assert (await invoke(pool)).ok
 
 
+@everywhere
 async def test_children_that_left_their_session_die_with_the_environment(scene: Scene) -> None:
     pool = scene.pool()
     assert (await invoke(pool, "orphan")).ok
     assert (await invoke(pool)).ok  # the fixture looks for what is left
 
 
+@everywhere
 async def test_an_environment_killed_while_idle_is_started_anew(scene: Scene) -> None:
     pool = scene.pool()
     await invoke(pool)
@@ -170,6 +173,7 @@ async def test_an_environment_killed_while_idle_is_started_anew(scene: Scene) ->
     assert error(await invoke(pool))["calls"] == 1
 
 
+@everywhere
 async def test_the_function_sees_its_package_its_runtime_and_the_standard_library_only(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +200,7 @@ async def test_the_context_is_that_of_the_invocation(scene: Scene) -> None:
     assert 5_000 < remaining <= 10_000
 
 
+@everywhere
 async def test_a_stranger_cannot_talk_to_the_runtime_api(scene: Scene) -> None:
     pool = scene.pool()
     address = error(await invoke(pool, "seen"))["env"]["AWS_LAMBDA_RUNTIME_API"]
@@ -213,6 +218,7 @@ async def test_a_stranger_cannot_talk_to_the_runtime_api(scene: Scene) -> None:
     assert (await invoke(pool)).ok
 
 
+@everywhere
 async def test_a_cancelled_invocation_ends_its_environment(scene: Scene) -> None:
     pool = scene.pool()
     await invoke(pool)

@@ -15,7 +15,7 @@ import pytest
 from poller.execution.contract import Result, Status
 from poller.execution.pool import Pool
 from poller.observe.events import FunctionLogged
-from tests.integration.scene import Scene, error, invoke, opened
+from tests.integration.scene import MAIN, Scene, error, invoke, opened
 
 HANDLER = """
 import os, sys, time
@@ -67,7 +67,7 @@ def extension(*, events: str = '["INVOKE", "SHUTDOWN"]', early: float = 0, work:
     return EXTENSION.format(events=events, early=early, work=work)
 
 
-@pytest.fixture(params=["beside each other", "sandbox with its own network"])
+@pytest.fixture(params=MAIN)
 async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
     async with opened(tmp_path, request.param) as scene:
         yield scene

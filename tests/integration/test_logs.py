@@ -12,7 +12,7 @@ import pytest
 from poller.execution.contract import Logging, Result, Status
 from poller.execution.pool import Pool
 from poller.observe.events import FunctionLogged
-from tests.integration.scene import Scene, invoke, opened
+from tests.integration.scene import MAIN, Scene, invoke, opened
 from tests.integration.test_extensions import layer
 
 HANDLER = """
@@ -69,7 +69,7 @@ while True:
 JSON = Logging(json=True, application_level="INFO", system_level="INFO")
 
 
-@pytest.fixture(params=["beside each other", "sandbox with its own network"])
+@pytest.fixture(params=MAIN)
 async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
     async with opened(tmp_path, request.param) as scene:
         yield scene

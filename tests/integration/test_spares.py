@@ -10,7 +10,7 @@ import psutil
 
 from poller.execution.contract import Status
 from poller.observe.events import EnvironmentStarted, FunctionLogged
-from tests.integration.scene import CODE, Scene, error, invoke
+from tests.integration.scene import CODE, Scene, error, everywhere, invoke
 from tests.integration.test_environment import scene
 
 __all__ = ["scene"]  # the fixture
@@ -34,6 +34,7 @@ def waiting() -> list[psutil.Process]:
     return found
 
 
+@everywhere
 async def test_a_cold_start_takes_the_spare_and_imports_the_function_only_then(scene: Scene) -> None:
     pool = scene.pool(NOISY, prefork=1)
     results = [await invoke(pool)]
