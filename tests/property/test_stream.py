@@ -223,7 +223,7 @@ def look_at_the_end(world: World, scene: StreamScene) -> None:
     assert retries < 0 or max(world.failed.values(), default=0) <= retries + 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(plans, st.booleans(), st.booleans(), st.lists(answers, max_size=25), st.lists(steps, min_size=3, max_size=20))
 def test_no_record_is_lost_skipped_or_overtaken(
     plan: dict[str, Any],

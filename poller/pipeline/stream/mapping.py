@@ -169,6 +169,8 @@ class StreamMapping:
         self._emit(PartitionsRevoked(mapping=self.plan.name, partitions=tuple(sorted(partitions)), dropped=dropped))
 
     def _before_open(self) -> None:
+        """The source is going to hand out once more what it was not told of; what has not been sorted yet may come again as if new."""
+        self._intake.clear()
         self._partitions.expect_again()
 
     async def _hand_back(self) -> None:

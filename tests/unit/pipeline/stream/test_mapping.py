@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+from uuid import uuid4
 from zlib import crc32
 
 import pytest
 
-from connectors.contract import Refused, Throttled
-from connectors.memory_stream import MemoryStreamOptions, MemoryStreamSource
+from connectors.contract import Capabilities, Refused, Throttled
+from connectors.memory_stream import MemoryStreamOptions, MemoryStreamSource, stream
 from poller.execution.contract import Status
 from poller.observe.events import (
     BatchBisected,
@@ -260,6 +262,27 @@ async def test_a_record_past_six_megabytes_is_given_up_without_an_attempt() -> N
     assert "responseContext" not in discard.record
 
 
+class LikeKafka(MemoryStreamSource):
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, envelope="kafka")
+
+
+@pytest.mark.parametrize(("destination", "attempts"), [(True, 11), (False, 15)])
+async def test_kafka_with_a_destination_gives_up_after_ten_retries(destination: bool, attempts: int) -> None:
+    answers = iter([Status.ERROR] * 14)
+
+    async def handler(call: Call) -> Status | None:
+        return next(answers, None)
+
+    name = str(uuid4())
+    source = LikeKafka(MemoryStreamOptions(stream=name))
+    async with StreamScene(handler, source=source, destination=destination) as scene:
+        stream(name).send("{}", arrived=now())
+        await scene.quiet(1000)
+        assert len(scene.functions.calls) == attempts
+
+
 async def test_filtered_records_are_settled_in_their_place_and_never_seen() -> None:
     criteria = compile_criteria([{"kinesis": {"partitionKey": ["a"]}}])
     async with StreamScene(succeed, criteria=criteria) as scene:
@@ -486,6 +509,19 @@ async def test_a_connection_that_breaks_repeats_nothing_that_is_in_hand() -> Non
         await scene.quiet(100)
     assert numbers_of(scene.functions.calls) == numbers
     assert scene.source.outcomes() == dict.fromkeys(numbers, "delivered")
+
+
+async def test_a_source_that_is_opened_anew_amid_sorting_repeats_nothing_and_keeps_the_order() -> None:
+    async with StreamScene(succeed, batch_size=1000) as scene:
+        await asyncio.sleep(1)
+        numbers = scene.send(4000)
+        while not scene.mapping.in_hand:
+            await asyncio.sleep(0)
+        assert scene.mapping.in_hand < 1000, "sorting goes on"
+        await scene.mapping.link.close()
+        await scene.mapping.link.open()
+        await scene.quiet()
+    assert numbers_of(scene.functions.calls) == numbers
 
 
 @pytest.mark.parametrize("prefix", [True, False])
