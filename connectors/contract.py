@@ -225,7 +225,8 @@ class Reader:
     start: one of the source's starting_positions, for partitions of which nobody knows how far reading has come.
     timestamp: epoch seconds, with AT_TIMESTAMP. checkpoints: how far it has come, where the server does not keep it.
     revoke: to be awaited before partitions are given up while open (a consumer group's rebalance): returns when nothing of them is in
-        flight any more, what was settled has been told, and the rest is forgotten. May be cancelled; then the rest is cut.
+        flight any more, what was settled has been told, and the rest is forgotten. Meanwhile ``fetch`` returns nothing of them. May be
+        cancelled; then the rest is cut.
     """
 
     name: str

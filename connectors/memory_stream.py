@@ -271,8 +271,8 @@ class MemoryStreamSource:
 
     async def give_up(self, *partitions: str) -> None:
         """As when a group of readers is rebalanced: others read these from now on."""
-        await self._reader.revoke(partitions)
         self._away.update(partitions)
+        await self._reader.revoke(partitions)
         for name in partitions:
             self._read.pop(name, None)
 

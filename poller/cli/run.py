@@ -20,6 +20,9 @@ from poller.settings.model import Settings
 
 NO_PORT = 69
 """Exit code (sysexits.h: EX_UNAVAILABLE)."""
+TURN_SECONDS = 0.001
+"""What the event loop waits at most, after each of its calls to the kernel, for a thread that is busy: the client of a Kafka mapping,
+say. With Python's own 5 ms a round trip on a socket beside one took up to 13 ms, one in a hundred; with this 0.06 ms (measured)."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def call(given: argparse.Namespace) -> int:
     """Run until stopped."""
     settings = configuration.read(given.config)
+    sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings))
 

@@ -89,7 +89,6 @@ def stream(name: str, around: Around, checkpoints: StoredCheckpoints) -> StreamM
         function_arn=function_arn(reference.target, around),
         batch_size=batch_size(settings, able),
         window=settings.maximum_batching_window_seconds,
-        timeout=timeout(settings, around.settings, around.pools),
         criteria=_criteria(settings, able),
         item_failures="ReportBatchItemFailures" in settings.function_response_types,
         envelope=lambda identity: _envelope(settings, able, identity),

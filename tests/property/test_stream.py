@@ -1,4 +1,5 @@
-"""A stream mapping against the rules of the service, whatever happens: failures, partial answers, halves, ages, crashes, stops, outages.
+"""A stream mapping against the rules of the service, whatever happens: failures, partial answers, halves, ages, crashes, stops, outages,
+rebalances.
 
 The model is what the function saw and what it answered. No record may be lost, skipped or overtaken by a later one of its key; after a
 crash at most one batch of each lane comes again, and after a stop none.
@@ -36,6 +37,7 @@ steps = st.one_of(
     st.tuples(st.just("stop")),
     st.tuples(st.just("outage"), st.sampled_from([0.1, 5.0])),
     st.tuples(st.just("deaf")),
+    st.tuples(st.just("rebalance"), st.integers(0, 2), st.sampled_from([0.0, 0.1, 5.0])),
 )
 plans = st.fixed_dictionaries(
     {
@@ -171,6 +173,12 @@ async def follow(world: World, scene: StreamScene, step: tuple[Any, ...]) -> Str
             scene.stream.cut()
             await asyncio.sleep(seconds)
             scene.stream.mend()
+        case ("rebalance", partition, seconds):
+            name = scene.stream.partitions[partition]
+            await scene.source.give_up(name)
+            assert not any(count for (home, _), count in world.running.items() if home == name)
+            await asyncio.sleep(seconds)
+            scene.source.take_back(name)
         case ("deaf",):
             scene.checkpoints.faults += [Throttled("busy")]
         case ("crash", turns):
@@ -215,7 +223,7 @@ def look_at_the_end(world: World, scene: StreamScene) -> None:
     assert retries < 0 or max(world.failed.values(), default=0) <= retries + 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(plans, st.booleans(), st.booleans(), st.lists(answers, max_size=25), st.lists(steps, min_size=3, max_size=20))
 def test_no_record_is_lost_skipped_or_overtaken(
     plan: dict[str, Any],

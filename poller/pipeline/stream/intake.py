@@ -43,6 +43,10 @@ class Intake:
         """What has not been sorted yet of these is nobody's business any more."""
         self._arriving = [record for record in self._arriving if record.partition not in partitions]
 
+    def clear(self) -> None:
+        """What has not been sorted yet comes again."""
+        self._arriving = []
+
     async def sort(self, partition: Open) -> list[Partition]:
         """All that arrived into their lanes; returns partitions that have got something. Others run between portions."""
         touched: dict[Partition, None] = {}

@@ -39,15 +39,15 @@ class Tools:
 
 
 class Lane:
-    """Some or all records of a partition, in order. reached: position of the last one that is done; "" for none yet."""
+    """Some or all records of a partition, in order. reached: position of the last one that is done, before a restart maybe; "" for none."""
 
-    def __init__(self, partition: Partition, tools: Tools) -> None:
+    def __init__(self, partition: Partition, tools: Tools, *, reached: str) -> None:
         self._partition = partition
         self._tools = tools
         self._line = Line(tools.events.limits)
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.reached = ""
+        self.reached = reached
 
     def wake(self, tasks: asyncio.TaskGroup) -> None:
         """See to it that somebody works here, if there is anything to do."""

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 from collections.abc import Collection
 
-from connectors.contract import Destination, Reader, Record, Source, Stream
+from connectors.contract import Destination, Reader, Source, Stream
 from poller.aio.clock import Clock
 from poller.aio.stop import Stop
 from poller.dispatch.slots import Claim
@@ -133,7 +133,7 @@ class StreamMapping:
     async def _read(self, stop: Stop) -> None:
         while not stop.soft:
             await stop.or_stop(self._wait_while_stuck())
-            self._intake.arrived(await stop.or_stop(self._fetch()) or [])
+            await stop.or_stop(self._fetch())
             touched = await self._intake.sort(self._partitions.of)
             self._partitions.wake(touched, self._tasks)
             for partition in touched:
@@ -142,16 +142,16 @@ class StreamMapping:
             if not self.link.trouble:
                 self._partitions.wake_windows(self._tasks)
 
-    async def _fetch(self) -> list[Record]:
-        """What there is room for."""
+    async def _fetch(self) -> None:
+        """What there is room for. It arrives in the same moment as the source lets go of it: its partition may be revoked in the next."""
         held = self._room.held
         self._stream.hold(held)
         began, wait = self._clock.now(), SHORT_POLL if held else LONG_POLL
         records = await self.link.fetch(self._room.asking, wait)
+        self._intake.arrived(records)
         waited = self._clock.now() - began
         if not records and waited < wait:
             await self._clock.sleep(min(NAP, wait - waited))
-        return records
 
     async def _wait_while_stuck(self) -> None:
         if self._room.stuck:
@@ -169,6 +169,8 @@ class StreamMapping:
         self._emit(PartitionsRevoked(mapping=self.plan.name, partitions=tuple(sorted(partitions)), dropped=dropped))
 
     def _before_open(self) -> None:
+        """The source is going to hand out once more what it was not told of; what has not been sorted yet may come again as if new."""
+        self._intake.clear()
         self._partitions.expect_again()
 
     async def _hand_back(self) -> None:

@@ -99,7 +99,8 @@ class Partitions:
         window = Tumbling(plan.tumbling_window, found.get(marks.WINDOW, "")) if plan.tumbling_window else None
         ledger = InOrder() if self._prefix else AnyOrder()
         partition = Partition(name, ledger, self._room.open(name), window=window)
-        partition.lanes = [Lane(partition, self._tools) for _ in range(plan.lanes)]
+        names = [marks.lane_name(lane, plan.lanes) for lane in range(plan.lanes)]
+        partition.lanes = [Lane(partition, self._tools, reached=found.get(lane, "")) for lane in names]
         partition.done = marks.Done(found, plan.lanes)
         partition.marked = dict(found)
         self._tidy()

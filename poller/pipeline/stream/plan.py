@@ -17,7 +17,7 @@ INFINITE = -1
 class StreamPlan:
     """One mapping. Times are seconds.
 
-    function: as invoked, ``name`` or ``name:qualifier``. function_arn: the same as an ARN, for failure records. timeout: its own.
+    function: as invoked, ``name`` or ``name:qualifier``. function_arn: the same as an ARN, for failure records.
     criteria: None lets everything through. item_failures: ReportBatchItemFailures is on. starting_position: for partitions of which
     nobody knows how far reading has come; starting_position_timestamp: epoch seconds, with AT_TIMESTAMP. parallelization_factor: lanes
     a partition.
@@ -29,7 +29,6 @@ class StreamPlan:
     function_arn: str
     batch_size: int
     window: float
-    timeout: float
     criteria: Criteria | None
     item_failures: bool
     envelope: Callable[[Identity], Envelope]

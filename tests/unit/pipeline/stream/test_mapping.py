@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+from uuid import uuid4
 from zlib import crc32
 
 import pytest
 
-from connectors.contract import Refused, Throttled
-from connectors.memory_stream import MemoryStreamOptions, MemoryStreamSource
+from connectors.contract import Capabilities, Refused, Throttled
+from connectors.memory_stream import MemoryStreamOptions, MemoryStreamSource, stream
 from poller.execution.contract import Status
 from poller.observe.events import (
     BatchBisected,
@@ -27,7 +29,7 @@ from poller.observe.events import (
 from poller.pipeline.filter import compile_criteria
 from poller.pipeline.stream.partitions import FEW
 from tests.fakes.source import FakeSource
-from tests.fakes.stream_scene import Call, StreamScene, succeed
+from tests.fakes.stream_scene import Call, Handler, StreamScene, succeed
 
 
 def now() -> float:
@@ -260,6 +262,27 @@ async def test_a_record_past_six_megabytes_is_given_up_without_an_attempt() -> N
     assert "responseContext" not in discard.record
 
 
+class LikeKafka(MemoryStreamSource):
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, envelope="kafka")
+
+
+@pytest.mark.parametrize(("destination", "attempts"), [(True, 11), (False, 15)])
+async def test_kafka_with_a_destination_gives_up_after_ten_retries(destination: bool, attempts: int) -> None:
+    answers = iter([Status.ERROR] * 14)
+
+    async def handler(call: Call) -> Status | None:
+        return next(answers, None)
+
+    name = str(uuid4())
+    source = LikeKafka(MemoryStreamOptions(stream=name))
+    async with StreamScene(handler, source=source, destination=destination) as scene:
+        stream(name).send("{}", arrived=now())
+        await scene.quiet(1000)
+        assert len(scene.functions.calls) == attempts
+
+
 async def test_filtered_records_are_settled_in_their_place_and_never_seen() -> None:
     criteria = compile_criteria([{"kinesis": {"partitionKey": ["a"]}}])
     async with StreamScene(succeed, criteria=criteria) as scene:
@@ -419,6 +442,28 @@ async def test_after_a_crash_lanes_that_were_ahead_do_not_repeat_what_they_did()
     assert later.checkpoints.marked == {}
 
 
+async def test_a_second_crash_repeats_no_more_than_the_first() -> None:
+    def hanging_at(number: int) -> Handler:
+        async def handler(call: Call) -> None:
+            await asyncio.sleep(1000 if number in call.numbers else 0.1)
+
+        return handler
+
+    options: dict[str, Any] = {"parallelization_factor": 2, "batch_size": 1}
+    async with StreamScene(hanging_at(2), **options) as scene:
+        scene.send(3, key=ONE)
+        scene.send(30, key=OTHER)
+        await scene.quiet(50)
+        await scene.kill()
+    async with StreamScene(hanging_at(3), before=scene, **options) as again:
+        await again.quiet(50)
+        assert again.functions.batches == [[2], [3]]
+        await again.kill()
+    async with StreamScene(succeed, before=again, **options) as later:
+        await later.quiet(50)
+        assert later.functions.batches == [[3]]
+
+
 async def test_a_position_moved_back_has_everything_run_again() -> None:
     async def handler(call: Call) -> None:
         await asyncio.sleep(1000 if 11 in call.numbers else 0.1)
@@ -466,6 +511,19 @@ async def test_a_connection_that_breaks_repeats_nothing_that_is_in_hand() -> Non
     assert scene.source.outcomes() == dict.fromkeys(numbers, "delivered")
 
 
+async def test_a_source_that_is_opened_anew_amid_sorting_repeats_nothing_and_keeps_the_order() -> None:
+    async with StreamScene(succeed, batch_size=1000) as scene:
+        await asyncio.sleep(1)
+        numbers = scene.send(4000)
+        while not scene.mapping.in_hand:
+            await asyncio.sleep(0)
+        assert scene.mapping.in_hand < 1000, "sorting goes on"
+        await scene.mapping.link.close()
+        await scene.mapping.link.open()
+        await scene.quiet()
+    assert numbers_of(scene.functions.calls) == numbers
+
+
 @pytest.mark.parametrize("prefix", [True, False])
 async def test_a_partition_that_is_given_up_finishes_what_runs_and_forgets_the_rest(prefix: bool) -> None:
     async with StreamScene(succeed, partitions=2, batch_size=3, prefix=prefix) as scene:
@@ -487,6 +545,20 @@ async def test_a_partition_that_is_given_up_finishes_what_runs_and_forgets_the_r
     ]  # fmt: skip
     [fact] = scene.facts_of(PartitionsRevoked)
     assert (fact.partitions, fact.dropped) == ((gone,), 7)
+
+
+@pytest.mark.parametrize("turns", range(8))
+@pytest.mark.parametrize("prefix", [True, False])
+async def test_what_is_just_being_fetched_is_given_up_too(turns: int, prefix: bool) -> None:
+    async with StreamScene(succeed, partitions=2, batch_size=3, prefix=prefix) as scene:
+        await asyncio.sleep(1)
+        numbers = scene.send(5, partition=0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await scene.source.give_up(scene.stream.partitions[0])
+        scene.source.take_back(scene.stream.partitions[0])
+        await scene.quiet(10)
+    assert numbers_of(scene.functions.calls) == numbers
 
 
 async def test_a_stop_while_a_partition_is_given_up_lets_it_finish() -> None:
