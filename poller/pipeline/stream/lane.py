@@ -19,9 +19,10 @@ from poller.pipeline.stream.attempts import Attempts
 from poller.pipeline.stream.discards import Discards
 from poller.pipeline.stream.events import Events
 from poller.pipeline.stream.line import Line
+from poller.pipeline.stream.marks import precedes
 from poller.pipeline.stream.partition import Partition
 from poller.pipeline.stream.progress import Progress
-from poller.pipeline.stream.retry import DELAYS, GivenUp, Rules, Step, Work, sift
+from poller.pipeline.stream.retry import DELAYS, GivenUp, Rules, Step, Work, readable, sift
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,13 @@ class Lane:
         return self._tools.clock.now()
 
     async def _deal_with(self, batch: Work) -> None:
-        """All that becomes of a batch, its halves and its rest included, in order."""
+        """All that becomes of a batch, in order."""
+        for part in readable(batch):
+            if not await (self._give_up(part) if isinstance(part, GivenUp) else self._run(part)):
+                return
+
+    async def _run(self, batch: Work) -> bool:
+        """All that becomes of what can be run, its halves and its rest included, in order; False: the partition was left before."""
         works, delay = deque([batch]), 0.0
         while works:
             if delay:
@@ -116,17 +123,18 @@ class Lane:
             work = works.popleft()
             step = await self._step(work)
             if step is None:
-                return
+                return False
             works.extendleft(reversed(step.again))
             delay = DELAYS.delay(step.failures) if step.failures else 0.0
             self._tell(work, step, delay)
+        return True
 
     async def _step(self, work: Work) -> Step | None:
         """One attempt, and what follows from it done; None: the partition was left, and the rest of the batch stays unsettled."""
         if self._partition.leaving.soft:
             return None
         gone, rest = sift(work, self._tools.rules, self._tools.clock.epoch())
-        if gone and not await self._give_up(gone):
+        if gone and not await self._give_up(gone, rest.items if rest else ()):
             return None
         step = await self._tools.attempts.make(rest, self._partition) if rest else Step()
         if step is None or (step.given_up and not await self._give_up(step.given_up)):
@@ -138,15 +146,17 @@ class Lane:
             await self._end_window()
         return step
 
-    async def _give_up(self, gone: GivenUp) -> bool:
+    async def _give_up(self, gone: GivenUp, rest: Sequence[Item] = ()) -> bool:
         if not await self._tools.discards.give_up(gone, self._partition):
             return False
-        await self._finish(gone.items, Outcome.REJECTED)
+        await self._finish(gone.items, Outcome.REJECTED, rest)
         return True
 
-    async def _finish(self, items: Sequence[Item], outcome: Outcome) -> None:
+    async def _finish(self, items: Sequence[Item], outcome: Outcome, rest: Sequence[Item] = ()) -> None:
+        """These are done. rest: of the same batch, still to be run. It may stand before these, and no mark passes what is not done."""
         if items:
-            self.reached = items[-1].record.position
+            done = [item for item in items if not rest or precedes(item.record, rest[0].record)]
+            self.reached = done[-1].record.position if done else self.reached
             await self._tools.progress.finish(self._partition, items, outcome)
 
     async def _end_window(self) -> None:
