@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from kafka import AsyncConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, OffsetSpec, TopicPartition
+from kafka import AsyncConsumerRebalanceListener, KafkaConsumer, OffsetSpec, TopicPartition
 from kafka import errors as client
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.future import Future
@@ -26,33 +25,14 @@ from kafka.net.wakeup_notifier import WakeupNotifier
 
 from connectors.contract import SourceError
 from connectors.kafka.loop import ClientLoop
+from connectors.kafka.positions import REQUEST_SECONDS, Begin, Offsets, Positions, name_of
 
 TICK_SECONDS = 0.5  # how often membership is looked after; a rebalance is learnt of by the heartbeat, every 3 s at most
 HEARTBEAT_SECONDS = 3.0  # Kafka's own default
-REQUEST_SECONDS = 10.0  # for what is asked of the brokers besides reading
 BUSY_WAIT_SECONDS, IDLE_WAIT_SECONDS = 0.1, 1.0  # how long a broker keeps a fetch that has nothing to bring
 QUIET_SECONDS = 2.0  # without a record until it is idle
 RETRY_SECONDS = 0.1  # while a partition has no leader that can be reached
 LEAVE_SECONDS = 3.0
-
-Offsets = dict[TopicPartition, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """Where a partition begins that the group has no offset of. timestamp: epoch milliseconds, with AT_TIMESTAMP."""
-
-    position: str
-    timestamp: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Reading goes on elsewhere than it would have."""
-
-    partition: TopicPartition
-    offset: int
-    why: str
 
 
 class Member:
@@ -81,7 +61,6 @@ class Member:
             **config,
         )
         self._topic = topic
-        self._begin = begin
         self._consumer = consumer
         self._loop = loop
         self._manager = loop.manager
@@ -96,10 +75,9 @@ class Member:
         self._busy_until = 0.0
         self._leaving = False
         self._failure: Exception | None = None
-        self._placing = Future().success(None)
         self._going: set[TopicPartition] = set()
-        self._done: Offsets = {}  # offsets that the group has, of what is ours
-        self.moves: list[Move] = []
+        self._positions = Positions(self._group, self._fetcher, self._state, begin)
+        self.moves = self._positions.moves
         if known_as:
             self._group.reset_generation(known_as)
 
@@ -116,7 +94,7 @@ class Member:
         limit = time.monotonic() + REQUEST_SECONDS
         while time.monotonic() < limit and not (self._group.stable() and self._state.has_all_fetch_positions()):
             self._check()
-            await self._place()
+            await self._positions.place()
             await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
 
     async def read_there(self, room: int, seconds: float, held: Collection[str]) -> dict[TopicPartition, list[Any]]:
@@ -126,16 +104,18 @@ class Member:
             self._check()
             self._pause(held)
             try:
-                await self._place()
+                await self._positions.place()
                 self._fetcher.maybe_validate_positions()
                 self._fetcher.validate_offsets_if_needed()
                 records, partial = self._drain(room)
             except client.OffsetOutOfRangeError as error:
-                await self._go_back(dict.fromkeys(error.args[0]))
+                await self._positions.go_back(dict.fromkeys(error.args[0]))
                 continue
             except client.LogTruncationError as error:
                 known = error.divergent_offsets.items()
-                await self._go_back({partition: offset.offset if offset else None for partition, offset in known})
+                await self._positions.go_back(
+                    {partition: offset.offset if offset else None for partition, offset in known}
+                )
                 continue
             if not partial:
                 await self._ask(records)
@@ -164,12 +144,14 @@ class Member:
                 await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
                 continue
             try:
-                await self._place()
+                await self._positions.place()
                 mine = {partition: offset for partition, offset in offsets.items() if self._is_ours(partition)}
                 ahead = {
-                    partition: offset for partition, offset in mine.items() if offset > self._done.get(partition, -1)
+                    partition: offset
+                    for partition, offset in mine.items()
+                    if offset > self._positions.done.get(partition, -1)
                 }
-                await self._tell_group(ahead)
+                await self._positions.commit(ahead)
             except client.RebalanceInProgressError:
                 continue
             except client.CommitFailedError as error:
@@ -181,11 +163,11 @@ class Member:
     async def lag_there(self) -> int:
         """Records of our partitions that have not been read."""
         self._check()
-        await self._place()
+        await self._positions.place()
         positions = {
-            p: self._position(p) for p in self._state.assigned_partitions() if self._state.has_valid_position(p)
+            p: self._positions.of(p) for p in self._state.assigned_partitions() if self._state.has_valid_position(p)
         }
-        ends = await self._offsets(dict.fromkeys(positions, OffsetSpec.LATEST))
+        ends = await self._positions.find(dict.fromkeys(positions, OffsetSpec.LATEST))
         return sum(max(0, ends.get(partition, 0) - position) for partition, position in positions.items())
 
     async def leave_there(self) -> str:
@@ -221,72 +203,6 @@ class Member:
         except Exception as error:  # noqa: BLE001 - whatever it is, who reads is told
             self.fail_there(error)
 
-    async def _place(self) -> None:
-        """Find where to read partitions that are new to us. One at a time: two might find two ends of the same partition."""
-        while not self._placing.is_done:
-            await self._placing
-        missing = self._state.missing_fetch_positions()
-        if not missing:
-            return
-        self._placing = Future()
-        try:
-            places = await self._places(missing)
-        finally:
-            self._placing.success(None)
-        for partition in places.keys() & self._state.missing_fetch_positions():  # some may have gone meanwhile
-            self._state.seek(partition, places[partition])
-            self._done[partition] = places[partition]
-
-    async def _places(self, partitions: set[TopicPartition]) -> Offsets:
-        """What the group knows, else where the mapping begins."""
-        found = await self._group.fetch_committed_offsets_async(partitions, timeout_ms=REQUEST_SECONDS * 1000)
-        known = {partition: int(offset.offset) for partition, offset in found.items()}
-        fresh = partitions - known.keys()
-        return known | await self._begun(fresh) if fresh else known
-
-    async def _begun(self, partitions: Collection[TopicPartition]) -> Offsets:
-        """Where partitions begin that the group knows nothing of; the end, once the group knows. {} while it is changing."""
-        begun = await self._beginning(partitions)
-        if self._begin.position != "TRIM_HORIZON":
-            try:
-                await self._tell_group(begun)
-            except (client.RebalanceInProgressError, client.CommitFailedError):
-                return {}
-        return begun
-
-    async def _beginning(self, partitions: Collection[TopicPartition]) -> Offsets:
-        match self._begin.position:
-            case "AT_TIMESTAMP":
-                begun = await self._offsets(dict.fromkeys(partitions, self._begin.timestamp))
-                rest = set(partitions) - begun.keys()  # nothing so late is there yet
-                return begun | await self._offsets(dict.fromkeys(rest, OffsetSpec.LATEST))
-            case "LATEST":
-                return await self._offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-        return await self._offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-
-    async def _go_back(self, lost: Mapping[TopicPartition, int | None]) -> None:
-        """Go on where the log was cut, or at the oldest record there is: what was there is gone, what is there may never have been seen."""
-        oldest = await self._offsets({partition: OffsetSpec.EARLIEST for partition, end in lost.items() if end is None})
-        for partition, offset in ({p: end for p, end in lost.items() if end is not None} | oldest).items():
-            if self._state.has_valid_position(partition):
-                why = f"offset {self._position(partition)} is not there any more: reading goes on at {offset}"
-                self._state.seek(partition, offset)
-                self._done[partition] = -1
-                self.moves.append(Move(partition, offset, why))
-
-    async def _offsets(self, wanted: Mapping[TopicPartition, int]) -> Offsets:
-        if not wanted:
-            return {}
-        found = await self._fetcher._fetch_offsets_by_times_async(dict(wanted), REQUEST_SECONDS * 1000)  # noqa: SLF001
-        return {partition: offset.offset for partition, offset in found.items() if offset is not None}
-
-    async def _tell_group(self, offsets: Offsets) -> None:
-        if not offsets:
-            return
-        wanted = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
-        await self._group._commit_offsets_sync_async(wanted, timeout_ms=REQUEST_SECONDS * 1000)  # noqa: SLF001
-        self._done.update(offsets)
-
     def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Any]], bool]:
         """Take what has come. What was put aside for a paused partition comes back only into an empty place (as of 3.0.12)."""
         if self._fetcher._next_partition_records is not None and not self._fetcher._next_partition_records:  # noqa: SLF001
@@ -304,9 +220,6 @@ class Member:
 
     def _is_ours(self, partition: TopicPartition) -> bool:
         return self._state.is_assigned(partition) or partition in self._going
-
-    def _position(self, partition: TopicPartition) -> int:
-        return int(self._state.position(partition).offset)
 
     def _pause(self, held: Collection[str]) -> None:
         if not held and not self._state.paused_partitions():
@@ -369,12 +282,7 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc] # the cli
         finally:
             member._going -= set(partitions)  # noqa: SLF001
             for partition in partitions:
-                member._done.pop(partition, None)  # noqa: SLF001
-
-
-def name_of(partition: TopicPartition) -> str:
-    """What the contract and AWS call it: topic-number."""
-    return f"{partition.topic}-{partition.partition}"
+                member._positions.done.pop(partition, None)  # noqa: SLF001
 
 
 def _resolve(future: Future) -> None:

@@ -13,7 +13,7 @@ from kafka import errors as client
 
 from connectors.contract import Missing, Refused, SourceError
 from connectors.kafka.loop import new_client
-from connectors.kafka.member import name_of
+from connectors.kafka.positions import name_of
 
 PATIENCE_MS = 30_000
 """For each question to the brokers."""

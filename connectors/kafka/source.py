@@ -16,11 +16,11 @@ schema registry also what ``schemas/decoder.py`` adds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.future import Future
 
 from connectors.contract import (
     Capabilities,
@@ -38,9 +38,12 @@ from connectors.contract import (
 from connectors.kafka import places
 from connectors.kafka.destination import TopicDestination
 from connectors.kafka.errors import Place, translate
+from connectors.kafka.handovers import Handovers
 from connectors.kafka.loop import ClientLoop, look_for
-from connectors.kafka.member import Begin, Member, Offsets, name_of
+from connectors.kafka.member import Member
 from connectors.kafka.options import KafkaOptions, check, is_topic_name
+from connectors.kafka.positions import Begin, Offsets, name_of
+from connectors.kafka.records import records_of
 from connectors.kafka.schemas.decoder import Decoder
 from connectors.kafka.security import Tokens, check_oauth, client_config
 from connectors.kafka.shelf import Shelf
@@ -50,7 +53,6 @@ LOST_SECONDS = 1.0  # for the engine to drop what it has of partitions that are 
 SLACK_SECONDS = 10.0  # a handover ends so long before the group would expel us for it
 CLOSE_SECONDS = 5.0  # for leaving the group
 GONE = frozenset({Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED})
-TIMESTAMP_TYPES = {0: "CREATE_TIME", 1: "LOG_APPEND_TIME"}
 
 CAPABILITIES = Capabilities(
     envelope="kafka",
@@ -82,7 +84,7 @@ class KafkaSource:
         self._shelf = Shelf()
         self._held: frozenset[str] = frozenset()
         self._reading: asyncio.Future[Any] | None = None
-        self._handovers: set[asyncio.Task[None]] = set()
+        self._handovers = Handovers()
         self._settling = asyncio.Lock()
         self._wanted: Offsets = {}
         self._known_as = ""
@@ -191,9 +193,7 @@ class KafkaSource:
         """Leave the group and disconnect."""
         loop, member = self._loop, self._member
         self._loop = self._member = None
-        for handover in list(self._handovers):
-            handover.cancel()
-        await asyncio.gather(*self._handovers, return_exceptions=True)
+        await self._handovers.cut()
         if loop is not None and member is not None:
             self._known_as = await self._leave(loop, member)
         if loop is not None:
@@ -214,7 +214,7 @@ class KafkaSource:
             loop,
             self._options.topic,
             Begin(reader.start, int((reader.timestamp or 0) * 1000)),
-            self._released_there,
+            self._handovers.asked_there(loop, self._let_go),
             self._known_as,
             bootstrap_servers=list(self._options.bootstrap_servers),
             group_id=self._group(),
@@ -258,7 +258,7 @@ class KafkaSource:
     async def _read_there(self, member: Member, room: int, seconds: float, held: Collection[str]) -> None:
         """On the client's loop. What comes is put on the shelf at once: partitions that go are taken off it in the order of events."""
         found = await member.read_there(room, seconds, held)
-        records = [each for partition, messages in found.items() for each in _records(partition, messages)]
+        records = [each for partition, messages in found.items() for each in records_of(partition, messages)]
         if records and self._loop is not None:
             self._loop.tell(self._put, self._loop, records)
 
@@ -282,33 +282,12 @@ class KafkaSource:
             strangers: set[TopicPartition] = await self._asked(loop.call(lambda: member.commit_there(wanted)))
             return strangers & offsets.keys()
 
-    async def _released_there(self, partitions: Collection[TopicPartition], lost: bool) -> None:
-        """On the client's loop: have the engine let go of partitions."""
-        loop, done = self._loop, Future()
-        if loop is None:
-            return
-        loop.tell(
-            self._let_go,
-            [name_of(partition) for partition in partitions],
-            lost,
-            lambda: loop.do(lambda: _resolve(done)),
-        )
-        await done
-
-    def _let_go(self, partitions: Collection[str], lost: bool, done: Any) -> None:
+    async def _let_go(self, partitions: Collection[str], lost: bool) -> None:
         self._shelf.forget(partitions)
-        handover = asyncio.create_task(self._hand_over(partitions, lost), name=f"hand over {', '.join(partitions)}")
-        self._handovers.add(handover)
-        handover.add_done_callback(self._handovers.discard)
-        handover.add_done_callback(lambda _: done())
-
-    async def _hand_over(self, partitions: Collection[str], lost: bool) -> None:
         limit = LOST_SECONDS if lost else self._options.rebalance_timeout_seconds - SLACK_SECONDS
-        try:
+        with contextlib.suppress(TimeoutError):  # what still runs is done again by the next owner
             async with asyncio.timeout(limit):
                 await self._given_reader().revoke(partitions)
-        except TimeoutError:
-            pass  # what still runs is done again by the next owner
 
     def _lost(self, error: Exception) -> None:
         """On the client's loop: no connection is left."""
@@ -355,42 +334,9 @@ class KafkaSource:
         return Place(", ".join(options.bootstrap_servers), topic or options.topic, self._group(), login)
 
 
-def _records(partition: TopicPartition, messages: Sequence[Any]) -> Iterator[Record]:
-    name = name_of(partition)
-    for message in messages:
-        metadata = {
-            "topic": message.topic,
-            "partition": message.partition,
-            "offset": message.offset,
-            "timestamp": message.timestamp,
-            "timestampType": TIMESTAMP_TYPES.get(message.timestamp_type, "CREATE_TIME"),
-            "key": message.key,
-            "headers": message.headers,
-        }
-        if message.value is None:
-            metadata["tombstone"] = True
-        position = str(message.offset)
-        yield Record(
-            id=f"{name}:{position}",
-            body=message.value or b"",
-            lane=name,
-            metadata=metadata,
-            handle=(partition, message.offset),
-            partition=name,
-            position=position,
-            key=message.key,
-            arrived=message.timestamp / 1000 if message.timestamp >= 0 else None,
-        )
-
-
 def _raise_to(offsets: Offsets, more: Offsets) -> None:
     for partition, offset in more.items():
         offsets[partition] = max(offset, offsets.get(partition, 0))
-
-
-def _resolve(future: Future) -> None:
-    if not future.is_done:
-        future.success(None)
 
 
 def _now() -> float:
