@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -105,8 +106,9 @@ class ClientLoop:
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:
-        self.manager.close()
-        self._net.close()
+        with contextlib.suppress(Exception):  # a loop that has crashed closes nothing any more
+            self._net.run(self.manager.close)
+        self.client.close()
 
     async def _connect_there(self) -> None:
         errors: list[Exception] = []
@@ -144,7 +146,16 @@ def new_client(config: Mapping[str, Any], outage: Callable[[Exception], None]) -
     name = f"pollerd-{next(_numbers)}"
     net = NetworkSelector(client_id=name, slow_task_threshold_secs=0)
     manager = _Connections(net, outage, client_id=name, receive_message_max_bytes=LONGEST_ANSWER, **config)
-    return KafkaNetClient(net=net, manager=manager)
+    return _Client(net=net, manager=manager)
+
+
+class _Client(KafkaNetClient):  # type: ignore[misc] # the client has no types
+    """The client; what it leaves to its loop to close, though that has ended, is closed all the same."""
+
+    def close(self, node_id: Any = None) -> None:
+        super().close(node_id)
+        if node_id is None:
+            self._manager.drop()
 
 
 class _Direct(KafkaNetSocket):  # type: ignore[misc] # the client has no types
@@ -182,6 +193,7 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc] # the client h
     def __init__(self, net: NetworkSelector, outage: Callable[[Exception], None], **config: Any) -> None:
         super().__init__(net, **config)
         self._outage = outage
+        self._transports: weakref.WeakSet[Any] = weakref.WeakSet()
         self.cluster.config["allow_auto_create_topics"] = (
             False  # the manager passes no option on, and its default makes topics
         )
@@ -200,12 +212,19 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc] # the client h
         kind = _Tls if self.ssl_enabled else _Tcp
         context = {"ssl_context": self.config["ssl_context"]} if self.ssl_enabled else {}
         transport = kind(self._net, sock, host=node.host, **context)
+        self._transports.add(transport)
         try:
             await self.wait_for(self.call_soon(transport.handshake), CONNECT_SECONDS * 1000)
         except BaseException as error:
             transport.abort(error)
             raise
         return transport
+
+    def drop(self) -> None:
+        """Close what is open, once the loop has ended."""
+        for transport in self._transports:
+            if transport._sock is not None:  # noqa: SLF001 - the client has no public way to it
+                transport._sock.close()  # noqa: SLF001
 
     def _lost(self, error: Exception) -> None:
         left = any(connection.connected for connection in self._conns.values())
