@@ -31,6 +31,10 @@ class Outcome(enum.Enum):
     RELEASED = "released"  # never started: give it back at once; streams: it comes again when opened anew
 
 
+UNDECODABLE = "undecodable"
+"""Key in ``Record.metadata``."""
+
+
 @dataclass(slots=True, eq=False)
 class Record:
     """One message of a source, as fetched.
@@ -40,7 +44,8 @@ class Record:
     body: the payload exactly as stored; str where the source stores text, bytes where it stores bytes.
     lane: order is kept among records of one lane (message group, shard, partition); None: no order.
     metadata: the source's own description of the message; its shape is documented by the connector and read by
-        the envelope of that source.
+        the envelope of that source. Streams: ``UNDECODABLE`` in it says why the source could not decode the record; nothing but its
+        failure record becomes of it.
     handle: the connector's token for settling; opaque to the engine.
     receive_count: how often the source has handed this record out, this time included; 1 where it does not count.
     partition: streams: shard, ``topic-partition``, or name of the stream. position: streams: its place there, as the source writes it.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 
-from connectors.contract import Record
+from connectors.contract import UNDECODABLE, Record
 from connectors.kafka.options import SchemaRegistryOptions
 from connectors.kafka.schemas.codecs import Codec, codec_of
 from connectors.kafka.schemas.registry import Registry
@@ -56,7 +56,7 @@ class Decoder:
                 source, text = (codec or _undecodable)(data[FRAMING:])
             except Exception:  # noqa: BLE001 - of any library, about bytes from anywhere
                 absent = number is not None and not kind
-                record.metadata = {**record.metadata, "undecodable": NOT_FOUND if absent else WRONG}
+                record.metadata = {**record.metadata, UNDECODABLE: NOT_FOUND if absent else WRONG}
                 return
             decoded = text if self._options.event_record_format == "JSON" else source
             found[f"{name}SchemaMetadata"] = {"dataFormat": kind, "schemaId": str(number)}

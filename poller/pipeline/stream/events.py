@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.contract import Identity, Record
+from connectors.contract import UNDECODABLE, Identity, Record
 from poller.dispatch.invoker import MAX_PAYLOAD
 from poller.envelope import Envelope
 from poller.envelope.contract import About, window_bytes
@@ -41,10 +41,11 @@ class Events:
         return Limits(size, plan.window, MAX_PAYLOAD - reserved, self._envelope.overhead)
 
     def part(self, record: Record) -> bytes | None:
-        """The record's share of an event, or None when no filter lets it through."""
+        """The record's share of an event, or None when no filter lets it through. Filters do not judge what could not be decoded."""
         shape = self._envelope.shape(record)
         criteria = self._plan.criteria
-        return self._envelope.encode(shape) if criteria is None or criteria.admits(shape) else None
+        through = criteria is None or UNDECODABLE in record.metadata or criteria.admits(shape)
+        return self._envelope.encode(shape) if through else None
 
     def window(self, work: Work, partition: Partition) -> dict[str, Any] | None:
         """What the event says of its tumbling window; None without one."""

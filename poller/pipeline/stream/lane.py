@@ -21,7 +21,7 @@ from poller.pipeline.stream.events import Events
 from poller.pipeline.stream.line import Line
 from poller.pipeline.stream.partition import Partition
 from poller.pipeline.stream.progress import Progress
-from poller.pipeline.stream.retry import DELAYS, GivenUp, Rules, Step, Work, sift
+from poller.pipeline.stream.retry import DELAYS, GivenUp, Rules, Step, Work, readable, sift
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,13 @@ class Lane:
         return self._tools.clock.now()
 
     async def _deal_with(self, batch: Work) -> None:
-        """All that becomes of a batch, its halves and its rest included, in order."""
+        """All that becomes of a batch, in order."""
+        for part in readable(batch):
+            if not await (self._give_up(part) if isinstance(part, GivenUp) else self._run(part)):
+                return
+
+    async def _run(self, batch: Work) -> bool:
+        """All that becomes of what can be run, its halves and its rest included, in order; False: the partition was left before."""
         works, delay = deque([batch]), 0.0
         while works:
             if delay:
@@ -116,10 +122,11 @@ class Lane:
             work = works.popleft()
             step = await self._step(work)
             if step is None:
-                return
+                return False
             works.extendleft(reversed(step.again))
             delay = DELAYS.delay(step.failures) if step.failures else 0.0
             self._tell(work, step, delay)
+        return True
 
     async def _step(self, work: Work) -> Step | None:
         """One attempt, and what follows from it done; None: the partition was left, and the rest of the batch stays unsettled."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
+from connectors.contract import UNDECODABLE
 from poller.aio.backoff import Backoff
 from poller.envelope.failure import PAYLOAD_TOO_LARGE, RECORD_TOO_OLD, RETRIES_EXHAUSTED
 from poller.pipeline.batch import Item
@@ -88,6 +90,17 @@ class Step:
     again: list[Work] = field(default_factory=list)
     failures: int = 0
     bisected: bool = False
+
+
+def readable(batch: Work) -> list[Work | GivenUp]:
+    """Before the first attempt, in order: what can be run, and between it what its source could not decode, by the source's words.
+
+    AWS sends that to the destination before a function or a filter sees it (Lambda DG, Using schema registries with Kafka event sources).
+    """
+    if not any(UNDECODABLE in item.record.metadata for item in batch.items):
+        return [batch]
+    runs = groupby(batch.items, key=lambda item: item.record.metadata.get(UNDECODABLE))
+    return [GivenUp(list(run), str(why), 1, batch) if why else Work(list(run)) for why, run in runs]
 
 
 def sift(work: Work, rules: Rules, now: float) -> tuple[GivenUp | None, Work | None]:

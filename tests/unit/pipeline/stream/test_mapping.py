@@ -11,7 +11,7 @@ from zlib import crc32
 
 import pytest
 
-from connectors.contract import Capabilities, Refused, Throttled
+from connectors.contract import UNDECODABLE, Capabilities, Record, Refused, Throttled
 from connectors.memory_stream import MemoryStreamOptions, MemoryStreamSource, stream
 from poller.execution.contract import Status
 from poller.observe.events import (
@@ -759,3 +759,33 @@ async def test_after_a_crash_a_window_goes_on_with_its_state_and_no_record_is_co
 
 async def test_options_of_the_source_are_its_own() -> None:
     assert MemoryStreamSource(MemoryStreamOptions(stream="x")).capabilities.stream
+
+
+@pytest.mark.parametrize("admitted", [True, False])
+async def test_what_its_source_could_not_decode_goes_to_the_destination_past_function_and_filters(
+    monkeypatch: pytest.MonkeyPatch, admitted: bool
+) -> None:
+    """Every third. A filter that lets nothing through judges only what can be read."""
+    criteria = None if admitted else compile_criteria([{"kinesis": {"partitionKey": ["nobody"]}}])
+    scene = StreamScene(succeed, destination=True, criteria=criteria)
+    fetch = scene.source.fetch
+
+    async def garbled(room: int, wait_seconds: float) -> list[Record]:
+        records = await fetch(room, wait_seconds)
+        for record in records:
+            if int(record.position) % 3 == 0:
+                record.metadata = {**record.metadata, UNDECODABLE: "DESERIALIZATION_ERROR"}
+        return records
+
+    monkeypatch.setattr(scene.source, "fetch", garbled)
+    async with scene:
+        numbers = scene.send(7)
+        await scene.quiet()
+    assert scene.destination is not None
+    discards = scene.destination.discards
+    assert [record.position for each in discards for record in each.records] == ["3", "6"]
+    assert {each.record["requestContext"]["condition"] for each in discards} == {"DESERIALIZATION_ERROR"}
+    assert all("responseContext" not in each.record for each in discards)
+    assert scene.functions.batches == ([[1, 2], [4, 5], [7]] if admitted else [])
+    settled = "delivered" if admitted else "filtered"
+    assert scene.source.outcomes() == {n: "rejected" if n % 3 == 0 else settled for n in numbers}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.contract import Record
+from connectors.contract import UNDECODABLE, Record
 from poller.pipeline.batch import Item
 from poller.pipeline.stream.answer import Answer
 from poller.pipeline.stream.plan import INFINITE, StreamPlan
-from poller.pipeline.stream.retry import Rules, Step, Work, after, oversized, sift
+from poller.pipeline.stream.retry import GivenUp, Rules, Step, Work, after, oversized, readable, sift
 
 FAILED = Answer(0, failed=True, why="boom")
 
@@ -171,3 +171,17 @@ def test_infinitely_many_retries_are_ten_for_kafka_with_a_destination(
     kafka: bool, destination: bool, given: int, retries: int
 ) -> None:
     assert Rules.of(plan(maximum_retry_attempts=given), kafka=kafka, destination=destination).retries == retries
+
+
+def test_what_its_source_could_not_decode_stands_between_what_can_be_run() -> None:
+    batch = work(6, attempts=0)
+    for n, why in ((1, "SCHEMA_NOT_FOUND"), (2, "DESERIALIZATION_ERROR"), (3, "DESERIALIZATION_ERROR")):
+        batch.items[n].record.metadata = {UNDECODABLE: why}
+    parts = readable(batch)
+    shown = [(getattr(part, "condition", ""), "".join(item.record.id for item in part.items)) for part in parts]
+    assert shown == [("", "0"), ("SCHEMA_NOT_FOUND", "1"), ("DESERIALIZATION_ERROR", "23"), ("", "45")]
+    assert [part.invoke_count for part in parts if isinstance(part, GivenUp)] == [1, 1]
+    whole = work(3)
+    assert readable(whole) == [whole]
+    final = Work([], since=1.0)
+    assert readable(final) == [final]
