@@ -19,6 +19,7 @@ from poller.pipeline.stream.attempts import Attempts
 from poller.pipeline.stream.discards import Discards
 from poller.pipeline.stream.events import Events
 from poller.pipeline.stream.line import Line
+from poller.pipeline.stream.marks import precedes
 from poller.pipeline.stream.partition import Partition
 from poller.pipeline.stream.progress import Progress
 from poller.pipeline.stream.retry import DELAYS, GivenUp, Rules, Step, Work, readable, sift
@@ -133,7 +134,7 @@ class Lane:
         if self._partition.leaving.soft:
             return None
         gone, rest = sift(work, self._tools.rules, self._tools.clock.epoch())
-        if gone and not await self._give_up(gone):
+        if gone and not await self._give_up(gone, rest.items if rest else ()):
             return None
         step = await self._tools.attempts.make(rest, self._partition) if rest else Step()
         if step is None or (step.given_up and not await self._give_up(step.given_up)):
@@ -145,15 +146,17 @@ class Lane:
             await self._end_window()
         return step
 
-    async def _give_up(self, gone: GivenUp) -> bool:
+    async def _give_up(self, gone: GivenUp, rest: Sequence[Item] = ()) -> bool:
         if not await self._tools.discards.give_up(gone, self._partition):
             return False
-        await self._finish(gone.items, Outcome.REJECTED)
+        await self._finish(gone.items, Outcome.REJECTED, rest)
         return True
 
-    async def _finish(self, items: Sequence[Item], outcome: Outcome) -> None:
+    async def _finish(self, items: Sequence[Item], outcome: Outcome, rest: Sequence[Item] = ()) -> None:
+        """These are done. rest: of the same batch, still to be run. It may stand before these, and no mark passes what is not done."""
         if items:
-            self.reached = items[-1].record.position
+            done = [item for item in items if not rest or precedes(item.record, rest[0].record)]
+            self.reached = done[-1].record.position if done else self.reached
             await self._tools.progress.finish(self._partition, items, outcome)
 
     async def _end_window(self) -> None:

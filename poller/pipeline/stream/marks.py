@@ -32,6 +32,12 @@ def place_of(position: str) -> Place | None:
     return tuple(map(int, re.split("[.-]", position))) if _NUMBERS.fullmatch(position) else None
 
 
+def precedes(record: Record, other: Record) -> bool:
+    """Whether a record stands before another of its partition; never, as far as their positions do not tell."""
+    place, limit = place_of(record.position), place_of(other.position)
+    return place is not None and limit is not None and place < limit
+
+
 def lane_of(record: Record, lanes: int) -> int:
     """Which of so many lanes a record belongs to, the same after every restart: by its key; without one by its position."""
     if lanes == 1:

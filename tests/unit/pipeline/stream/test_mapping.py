@@ -789,3 +789,20 @@ async def test_what_its_source_could_not_decode_goes_to_the_destination_past_fun
     assert scene.functions.batches == ([[1, 2], [4, 5], [7]] if admitted else [])
     settled = "delivered" if admitted else "filtered"
     assert scene.source.outcomes() == {n: "rejected" if n % 3 == 0 else settled for n in numbers}
+
+
+async def test_a_record_that_is_old_by_its_producers_clock_takes_none_before_it_along_in_a_crash() -> None:
+    """Kafka's timestamps need not rise: what is given up for its age may stand behind what is still to be run."""
+
+    async def hang(call: Call) -> None:
+        await asyncio.Event().wait()
+
+    async with StreamScene(hang, maximum_record_age=60) as scene:
+        numbers = scene.send(1)
+        scene.stream.send("{}", arrived=now() - 61)
+        numbers += scene.send(1)
+        await scene.quiet(10)
+        await scene.kill()
+    async with StreamScene(succeed, maximum_record_age=60, before=scene) as after:
+        await after.quiet(20)
+    assert numbers_of(after.functions.calls) == numbers
