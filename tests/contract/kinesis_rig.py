@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from connectors.kinesis import KinesisOptions, KinesisSource
+from connectors.kinesis.source import KinesisOptions, KinesisSource
 from connectors.testing import Breakable, Message, Relay, StreamRig
 from tests.servers import Server
 from tests.streams import KinesisStream, client_of, make_stream

@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Sequence
 
-from connectors.sqs import SqsOptions, SqsSource
+from connectors.sqs.source import SqsOptions, SqsSource
 from connectors.testing import Breakable, Message, QueueRig, Relay
 from tests.queues import Queue, make_queue, sqs
 from tests.servers import Server

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiobotocore.session import AioSession
 
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from connectors.contract import Destination, Missing, SourceError, Unreachable
 from connectors.destinations import destination
 from tests.fakes import discards

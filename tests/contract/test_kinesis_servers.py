@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from connectors import aws_client
+from connectors.aws import client as aws_client
 from connectors.contract import Missing, Record, Source, Unreachable
-from connectors.kinesis import KinesisOptions, KinesisSource
-from connectors.shards import END
+from connectors.kinesis.source import KinesisOptions, KinesisSource
+from connectors.shards.positions import END
 from connectors.testing import Relay, opened, receive, unsettled
 from connectors.testing.steps import settled
 from tests.aggregates import pack

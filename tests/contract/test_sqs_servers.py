@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from connectors import aws_client
+from connectors.aws import client as aws_client
 from connectors.contract import Missing, Outcome, Record, Settlement, Unreachable
-from connectors.sqs import SqsOptions, SqsSource
+from connectors.sqs.source import SqsOptions, SqsSource
 from connectors.testing import opened, receive
 from tests.contract.sqs_rig import sqs_rig
 from tests.queues import make_queue, sqs

@@ -72,7 +72,7 @@ def test_a_source_without_its_client_names_the_extra(name: str, client: str, ext
 
 def test_no_client_library_is_imported_before_it_is_needed() -> None:
     script = (
-        "import sys, connectors.registry, connectors.memory, connectors.aws, connectors.testing\n"
+        "import sys, connectors.registry, connectors.memory, connectors.aws.options, connectors.testing\n"
         "connectors.registry.names(); connectors.registry.load('memory')\n"
         "print([name for name in ('aiobotocore', 'botocore', 'aiohttp', 'redis') if name in sys.modules])"
     )

@@ -7,8 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import shards
-from connectors.shards import END, Shard
+from connectors.shards import lineage
+from connectors.shards.lineage import Shard
+from connectors.shards.positions import END, since
 
 
 class History:
@@ -52,7 +53,7 @@ def histories() -> st.SearchStrategy[History]:
 def read_on(history: History, positions: dict[str, str], picks: list[int]) -> list[str]:
     """Read one shard after the other to its end, of those that may be read the picked one; return the order."""
     order: list[str] = []
-    while closed := [shard for shard in shards.readable(history.shards, positions) if is_closed(history, shard)]:
+    while closed := [shard for shard in lineage.readable(history.shards, positions) if is_closed(history, shard)]:
         pick = closed[picks[len(order) % len(picks)] % len(closed)]
         positions[pick] = END
         order.append(pick)
@@ -75,7 +76,7 @@ def test_from_the_oldest_on_every_shard_is_read_once_after_all_its_ancestors(
     assert sorted(order) == sorted(shard.id for shard in history.shards if shard.closed)
     for at, shard in enumerate(order):
         assert history.ancestors(shard) <= set(order[:at])
-    assert shards.readable(history.shards, positions) == [shard.id for shard in history.open]
+    assert lineage.readable(history.shards, positions) == [shard.id for shard in history.open]
 
 
 @given(histories(), st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20)), max_size=6), PICKS)
@@ -83,13 +84,13 @@ def test_from_latest_on_exactly_what_was_open_and_what_comes_after_is_read(
     history: History, changes: list[tuple[int, int]], picks: list[int]
 ) -> None:
     before = {shard.id for shard in history.shards}
-    begun = shards.beginning(history.shards, {}, "LATEST")
+    begun = lineage.beginning(history.shards, {}, "LATEST")
     assert begun == [shard.id for shard in history.open]
-    positions = dict.fromkeys(begun, shards.since(0.0))
+    positions = dict.fromkeys(begun, since(0.0))
     for kind, which in changes:
         history.change(kind, which)
     order = read_on(history, positions, picks)
-    reached = {*order, *shards.readable(history.shards, positions)}
+    reached = {*order, *lineage.readable(history.shards, positions)}
     assert reached == {shard.id for shard in history.shards if shard.id not in before or shard.id in begun}
 
 
@@ -100,7 +101,7 @@ def test_from_latest_on_exactly_what_was_open_and_what_comes_after_is_read(
 def test_whatever_the_positions_no_shard_is_read_together_with_an_ancestor(
     history: History, positions: dict[str, str]
 ) -> None:
-    ready = set(shards.readable(history.shards, positions))
+    ready = set(lineage.readable(history.shards, positions))
     for shard in ready:
         assert positions.get(shard) != END
         assert not history.ancestors(shard) & ready
@@ -112,8 +113,8 @@ def test_shards_that_expire_once_read_change_nothing_for_the_rest(
 ) -> None:
     positions: dict[str, str] = {}
     order = read_on(history, positions, picks)
-    ready = shards.readable(history.shards, positions)
+    ready = lineage.readable(history.shards, positions)
     listed = [shard for shard in history.shards if shard.id not in order[:gone]]
     kept = {shard: position for shard, position in positions.items() if shard not in order[:gone]}
-    assert shards.forgotten(listed, positions) == sorted(order[:gone])
-    assert shards.readable(listed, kept) == ready
+    assert lineage.forgotten(listed, positions) == sorted(order[:gone])
+    assert lineage.readable(listed, kept) == ready

@@ -1,4 +1,4 @@
-"""Reading a stream of shards: all of them at once, children after their parents, each from its own iterator. Not a connector.
+"""Reading a stream of shards: all of them at once, children after their parents, each from its own iterator.
 
 Kinesis and DynamoDB Streams give the requests (``Shards``), this gives ``fetch`` and ``settle``. Three rules hold here:
 
@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from connectors import shards
 from connectors.contract import Missing, Outcome, Reader, Record, Settlement, Throttled, Unreachable
-from connectors.shard_reading import Pace, ShardReading, Shards, TrimmedError
+from connectors.shards import lineage
+from connectors.shards.positions import AT_TIMESTAMP, END, LATEST, TRIM_HORIZON, furthest, is_later, since
+from connectors.shards.reading import Pace, ShardReading, Shards, TrimmedError
 
 T = TypeVar("T")
 
@@ -87,18 +88,16 @@ class ShardWalk:
             known = record.partition in self._positions or record.partition in self._reading
             if known and record.handle and settlement.outcome is not Outcome.RELEASED:
                 done.setdefault(record.partition, []).append(record.handle)
-        await self._save({shard: shards.furthest(positions) for shard, positions in done.items()})
+        await self._save({shard: furthest(positions) for shard, positions in done.items()})
 
     async def _save(self, reached: Mapping[str, str]) -> None:
         """Save positions, forward only, and the end of shards that have come to it."""
         async with self._saving:  # one after the other, or an earlier position could be saved last
             forward = {
-                shard: position
-                for shard, position in reached.items()
-                if shards.is_later(position, self._positions.get(shard))
+                shard: position for shard, position in reached.items() if is_later(position, self._positions.get(shard))
             }
             known = self._positions | forward
-            ends = {shard.id: shards.END for shard in self._reading.values() if shard.is_done(known.get(shard.id))}
+            ends = {shard.id: END for shard in self._reading.values() if shard.is_done(known.get(shard.id))}
             if forward or ends:
                 await self._reader.checkpoints.save(forward | ends)
                 self._positions |= forward | ends
@@ -122,10 +121,10 @@ class ShardWalk:
     async def _look(self, start: str = "") -> None:
         """List shards, begin what may be read now, and forget what is gone. start: of the reader, when nothing has been read yet."""
         listed, moment = await self._service.listed()
-        iterators = await self._fix_latest(shards.beginning(listed, self._positions, start), moment)
-        for gone in shards.forgotten(listed, self._positions):
+        iterators = await self._fix_latest(lineage.beginning(listed, self._positions, start), moment)
+        for gone in lineage.forgotten(listed, self._positions):
             await self._forget(gone)
-        for shard in shards.readable(listed, self._positions):
+        for shard in lineage.readable(listed, self._positions):
             if shard not in self._reading:
                 self._reading[shard] = ShardReading(
                     shard,
@@ -134,27 +133,27 @@ class ShardWalk:
                     pace=self._pace,
                     trimmed=partial(self._trimmed, shard),
                 )
-        soon = shards.expects_children(listed, self._positions)
+        soon = lineage.expects_children(listed, self._positions)
         self._look_at = _now() + (LOOK_SOON_SECONDS if soon else LOOK_SECONDS)
 
     def _first_position(self) -> str:
         """Where a shard begins of which nobody knows better: its whole content is new unless a moment was named."""
-        if self._reader.start == shards.AT_TIMESTAMP and self._reader.timestamp is not None:
-            return shards.since(self._reader.timestamp)
-        return shards.TRIM_HORIZON
+        if self._reader.start == AT_TIMESTAMP and self._reader.timestamp is not None:
+            return since(self._reader.timestamp)
+        return TRIM_HORIZON
 
     async def _fix_latest(self, first: Sequence[str], moment: float) -> dict[str, str]:
         """Iterators of the shards that begin at LATEST. Their moment is saved too, for when an iterator is lost before a record came."""
-        found = await _together([partial(self._service.iterator, shard, shards.LATEST) for shard in first])
+        found = await _together([partial(self._service.iterator, shard, LATEST) for shard in first])
         if first:
-            fixed = dict.fromkeys(first, shards.since(moment))
+            fixed = dict.fromkeys(first, since(moment))
             await self._reader.checkpoints.save(fixed)
             self._positions |= fixed
         return dict(zip(first, found, strict=True))
 
     async def _forget(self, shard: str) -> None:
         """A shard that is no longer listed has outlived its records."""
-        if self._positions[shard] == shards.END:
+        if self._positions[shard] == END:
             why = "the shard was read to its end, and the stream no longer lists it"
         else:
             why = "the stream no longer lists the shard: what was not read of it by then is gone"
@@ -199,9 +198,9 @@ class ShardWalk:
 
     async def _trimmed(self, shard: str, position: str, error: TrimmedError) -> str:
         why = f"the records behind {position} are gone ({error}): reading goes on with the oldest there are"
-        await self._reader.checkpoints.move(shard, shards.TRIM_HORIZON, why)
-        self._positions[shard] = shards.TRIM_HORIZON
-        return shards.TRIM_HORIZON
+        await self._reader.checkpoints.move(shard, TRIM_HORIZON, why)
+        self._positions[shard] = TRIM_HORIZON
+        return TRIM_HORIZON
 
     def _free(self) -> list[ShardReading]:
         """Shards that may be read as soon as they are due."""

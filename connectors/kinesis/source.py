@@ -2,7 +2,7 @@
 
 Each shard is asked once a second, and again without a pause while it has more, five times a second at most (Kinesis quotas); the limit
 is the shard's, other consumers of the stream share it. Children of a split or merge are read when all that their parents held is
-settled. Checkpoints are the engine's; shards.py has the words.
+settled. Checkpoints are the engine's; shards/positions.py has the words.
 
 ``Record.metadata`` is the record as GetRecords returns it, without Data: SequenceNumber, PartitionKey, ApproximateArrivalTimestamp (as
 the client gives it, a datetime), and EncryptionType where the server tells. The body is the bytes of Data, the partition the shard's id,
@@ -19,14 +19,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors import aws_client, kinesis_aggregate, shards
-from connectors.aws import AwsOptions, parse_arn
-from connectors.aws_service import AwsService, said, time_of
+from connectors.aws import client as aws_client
+from connectors.aws.arn import parse_arn
+from connectors.aws.options import AwsOptions
+from connectors.aws.service import AwsService, said, time_of
 from connectors.contract import Capabilities, Identity, Missing, OptionsError, Record, SourceError
-from connectors.kinesis_aggregate import Inner, KeyRange
-from connectors.shard_reading import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
-from connectors.shard_source import ShardSource
-from connectors.shards import Shard
+from connectors.kinesis.aggregate import Inner, KeyRange, lies_in, unpack
+from connectors.shards.lineage import Shard
+from connectors.shards.positions import AT_TIMESTAMP, LATEST, TRIM_HORIZON, is_sequence_number, moment_of
+from connectors.shards.reading import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
+from connectors.shards.source import ShardSource
 
 LARGEST_PAGE = 10_000  # records of one GetRecords (Kinesis API, GetRecords)
 READ_SECONDS = 0.2  # five reads a second and shard (Kinesis quotas)
@@ -42,7 +44,7 @@ CAPABILITIES = Capabilities(
     max_fetch=LARGEST_PAGE,
     default_batch_size=100,
     stream=True,
-    starting_positions=(shards.TRIM_HORIZON, shards.LATEST, shards.AT_TIMESTAMP),
+    starting_positions=(TRIM_HORIZON, LATEST, AT_TIMESTAMP),
     keyed=True,
     timed=True,
 )
@@ -180,18 +182,18 @@ class _StreamShards:
         if not isinstance(error, Missing):
             return said(error) in UNKNOWN_NUMBER
         try:
-            await self.iterator(shard, shards.TRIM_HORIZON)
+            await self.iterator(shard, TRIM_HORIZON)
         except Missing:
             return False
         return True
 
     def _records(self, shard: str, found: Mapping[str, Any]) -> list[Record]:
         """One record, or those packed into it."""
-        inner = kinesis_aggregate.unpack(found["Data"]) if self._unpacks else None
+        inner = unpack(found["Data"]) if self._unpacks else None
         if inner is None:
             return [_record(shard, found)]
         keys = self._keys.get(shard, ALL_KEYS)
-        ours = [(number, one) for number, one in enumerate(inner) if kinesis_aggregate.lies_in(one, keys)]
+        ours = [(number, one) for number, one in enumerate(inner) if lies_in(one, keys)]
         return [_packed(shard, found, number, one, last=number == ours[-1][0]) for number, one in ours]
 
 
@@ -211,10 +213,10 @@ def _keys_of(found: Mapping[str, Any]) -> KeyRange:
 
 def _iterator_kind(position: str) -> dict[str, Any]:
     """How GetShardIterator says where to begin."""
-    moment = shards.moment_of(position)
+    moment = moment_of(position)
     if moment is not None:
         return {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": moment}
-    if shards.is_sequence_number(position):
+    if is_sequence_number(position):
         return {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
     return {"ShardIteratorType": position}
 

@@ -22,9 +22,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors import aws_client
-from connectors.aws import AwsOptions
-from connectors.aws_errors import THROTTLES, code_of, translate
+from connectors.aws import client as aws_client
+from connectors.aws.errors import THROTTLES, code_of, translate
+from connectors.aws.options import AwsOptions
 from connectors.contract import (
     Capabilities,
     Identity,
@@ -36,7 +36,7 @@ from connectors.contract import (
     Unreachable,
     Unsettled,
 )
-from connectors.sqs_queue import parse_queue
+from connectors.sqs.queue import parse_queue
 
 BATCH = 10  # messages of one receive, entries of one batch request (SQS quotas)
 LONGEST_WAIT = 20  # seconds of one long poll (SQS quotas)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors.kinesis_aggregate import Inner, hash_of, lies_in, unpack
+from connectors.kinesis.aggregate import Inner, hash_of, lies_in, unpack
 from tests.aggregates import pack, seal
 
 RECORDED = bytes.fromhex(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.contract import OptionsError
-from connectors.sqs_queue import QueueName, parse_queue
+from connectors.sqs.queue import QueueName, parse_queue
 
 URL = "http://127.0.0.1:4566/000000000000/orders"
 

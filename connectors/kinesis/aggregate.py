@@ -1,4 +1,4 @@
-"""Aggregated records of the Kinesis Producer Library: many user records in the data of one. Pure; no I/O. Not a connector.
+"""Aggregated records of the Kinesis Producer Library: many user records in the data of one. Pure; no I/O.
 
 The format is the library's own (awslabs, amazon-kinesis-producer, aggregation-format.md): four magic bytes, a protobuf message, and the
 MD5 of that message. Data that begins like one and is none is a record like any other.

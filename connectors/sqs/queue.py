@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from connectors.aws import parse_arn
+from connectors.aws.arn import parse_arn
 from connectors.contract import OptionsError
 
 

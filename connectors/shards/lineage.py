@@ -1,22 +1,15 @@
-"""Which shards of a stream may be read now, and what is remembered of each. Pure; no I/O. Not a connector.
+"""Which shards of a stream may be read now, from their parents and positions. Pure.
 
 A shard ends when it is split, merged or rolled over; its children hold what came after. So that order by key outlives that, a child is
 read only when all that its parents held is settled.
-
-Of each shard one position is kept, in these words: the sequence number of the last settled record, ``SHARD_END`` when that was the
-last of all, or where to begin: ``TRIM_HORIZON``, ``LATEST``, ``AT_TIMESTAMP <epoch seconds>``. A shard without one is either still to
-come, or older than reading itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-END = "SHARD_END"
-TRIM_HORIZON = "TRIM_HORIZON"
-LATEST = "LATEST"
-AT_TIMESTAMP = "AT_TIMESTAMP"
+from connectors.shards.positions import END, LATEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,40 +56,6 @@ def expects_children(shards: Sequence[Shard], positions: Mapping[str, str]) -> b
     """Whether a shard was read to its end whose children the server does not list yet; it may never have any."""
     parents = {parent for shard in shards for parent in shard.parents}
     return any(positions.get(shard.id) == END and shard.id not in parents for shard in shards)
-
-
-def since(moment: float) -> str:
-    """Return the position of the first record at a moment or later. moment: epoch seconds."""
-    return f"{AT_TIMESTAMP} {moment!r}"
-
-
-def moment_of(position: str) -> float | None:
-    """Return the moment of an ``AT_TIMESTAMP`` position; None for any other."""
-    word, _, moment = position.partition(" ")
-    return float(moment) if word == AT_TIMESTAMP else None
-
-
-def is_sequence_number(position: str) -> bool:
-    """Whether a position names a record."""
-    return position.isdecimal()
-
-
-def is_later(position: str, than: str | None) -> bool:
-    """Whether a shard's reading has come further at one position than at another. None: not begun."""
-    return _order(position) > _order(than)
-
-
-def furthest(positions: Iterable[str]) -> str:
-    """Return the last of at least one position."""
-    return max(positions, key=_order)
-
-
-def _order(position: str | None) -> tuple[int, int]:
-    if position is None:
-        return (0, 0)
-    if position == END:
-        return (3, 0)
-    return (2, int(position)) if is_sequence_number(position) else (1, 0)  # numbers of up to 56 digits
 
 
 def _ancestors(shard: Shard, listed: Mapping[str, Shard]) -> set[str]:

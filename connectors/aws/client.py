@@ -1,4 +1,4 @@
-"""Clients of AWS-compatible servers: where requests go and as whom, and one client for all who ask the same. Not a connector.
+"""Clients of AWS-compatible servers: where requests go and as whom, and one client for all who ask the same.
 
 Three rules hold here:
 
@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from connectors.aws import AwsOptions, check_endpoint, is_aws
+from connectors.aws.options import AwsOptions, check_endpoint, is_aws
 from connectors.contract import OptionsError
 
 DEFAULT_REGION = "us-east-1"

@@ -1,4 +1,4 @@
-"""One user's hold on the client of an AWS service: taken, asked, given back; errors are the contract's. Not a connector."""
+"""One user's hold on the client of an AWS service: taken, asked, given back; errors are the contract's."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from connectors import aws_client
-from connectors.aws_client import Target
-from connectors.aws_errors import code_of, translate
+from connectors.aws import client as aws_client
+from connectors.aws.client import Target
+from connectors.aws.errors import code_of, translate
 from connectors.contract import SourceError, Unreachable
 
 

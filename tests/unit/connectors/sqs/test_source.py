@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from connectors import aws_client
-from connectors.aws_client import ANSWER_SECONDS, OPENING_AT_ONCE
+from connectors.aws import client as aws_client
+from connectors.aws.client import ANSWER_SECONDS, OPENING_AT_ONCE
 from connectors.contract import (
     Identity,
     Missing,
@@ -21,7 +21,7 @@ from connectors.contract import (
     Throttled,
     Unreachable,
 )
-from connectors.sqs import SqsOptions, SqsSource
+from connectors.sqs.source import SqsOptions, SqsSource
 
 URL = "http://of-the-server:1/000000000000/orders"
 

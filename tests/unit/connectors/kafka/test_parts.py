@@ -16,7 +16,7 @@ from poller.envelope.failure import RETRIES_EXHAUSTED, UNHANDLED, Failure, failu
 from poller.envelope.kafka import KafkaEnvelope
 from tests.fakes import stream_records
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "events"
+GOLDEN = Path(__file__).parents[3] / "golden" / "events"
 
 
 def record(partition: str, position: int) -> Record:

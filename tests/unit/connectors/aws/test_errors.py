@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore import exceptions as client
 
-from connectors.aws_errors import translate
+from connectors.aws.errors import translate
 from connectors.contract import Missing, Refused, SourceError, Throttled, Unreachable
 
 URL = "http://127.0.0.1:4566"

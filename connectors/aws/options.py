@@ -1,12 +1,11 @@
-"""What every AWS connector shares: the options that say which AWS, and what counts as real AWS. Not a connector.
+"""Which AWS, and as whom: the options of every AWS connector, and what counts as real AWS.
 
-No client library here, since the configuration imports this module: clients are made in aws_client.py.
+No client library here, since the configuration imports this module: clients are made in ``client.py``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from connectors.contract import OptionsError
@@ -74,26 +73,3 @@ def check_endpoint(url: str) -> None:
         is_server = False
     if not is_server:
         raise OptionsError("endpoint_url", f"{url!r} is not the URL of a server, such as http://127.0.0.1:4566")
-
-
-class Arn(NamedTuple):
-    """arn:partition:service:region:account:resource, where the resource may have colons of its own."""
-
-    partition: str
-    service: str
-    region: str
-    account: str
-    resource: str
-
-
-def parse_arn(text: str, service: str, *, option: str, what: str, form: str) -> Arn:
-    """Read the ARN of something of one service. what: as in "an SQS queue". form: how such an ARN looks.
-
-    Raises ``OptionsError`` that blames ``option``.
-    """
-    parts = text.split(":", 5)
-    if len(parts) > 2 and parts[2] != service:  # noqa: PLR2004 - as in Arn
-        raise OptionsError(option, f"{text!r} is the ARN of something else ({parts[2] or 'no service'}), not of {what}")
-    if len(parts) != 6 or not all(parts):  # noqa: PLR2004 - as in Arn
-        raise OptionsError(option, f"{text!r} is not the ARN of {what}: {form}")
-    return Arn(*parts[1:])

@@ -10,9 +10,9 @@ import botocore
 import pytest
 from aiobotocore.session import AioSession
 
-from connectors import aws_client
-from connectors.aws import AwsOptions, check_endpoint, is_aws
-from connectors.aws_client import OPENING_AT_ONCE, Target, acquire, opening, release, resolve
+from connectors.aws import client as aws_client
+from connectors.aws.client import OPENING_AT_ONCE, Target, acquire, opening, release, resolve
+from connectors.aws.options import AwsOptions, check_endpoint, is_aws
 from connectors.contract import OptionsError
 
 LOCAL = "http://127.0.0.1:4566"

@@ -1,4 +1,4 @@
-"""Errors of the AWS client -> ``SourceError``: one table, and one sentence for each, for every AWS connector. Not a connector.
+"""Errors of the AWS client -> ``SourceError``: one table, and one sentence for each, for every AWS connector.
 
 Nothing secret gets into a sentence: where AWS may repeat signed headers or a token in its own message (errors of signature and
 token), only the error's code is told.

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connectors.contract import Identity, Missing, OptionsError, Outcome, Reader, Refused, Settlement, SourceError
-from connectors.kinesis import KinesisOptions, KinesisSource, StreamName, parse_stream
+from connectors.kinesis.source import KinesisOptions, KinesisSource, StreamName, parse_stream
 from connectors.testing import MemoryCheckpoints
 from tests.aggregates import pack
 from tests.fakes.aws import FakeAws, at

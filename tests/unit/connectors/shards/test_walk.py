@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Sequence
 import pytest
 
 from connectors.contract import Missing, Outcome, Reader, Record, Settlement, SourceError, Throttled, Unreachable
-from connectors.shard_reading import ExpiredIteratorError, Pace, Page, TrimmedError
-from connectors.shard_walk import LOOK_SECONDS, LOOK_SOON_SECONDS, READS_AT_ONCE, ShardWalk
-from connectors.shards import END, Shard
+from connectors.shards.lineage import Shard
+from connectors.shards.positions import END
+from connectors.shards.reading import ExpiredIteratorError, Pace, Page, TrimmedError
+from connectors.shards.walk import LOOK_SECONDS, LOOK_SOON_SECONDS, READS_AT_ONCE, ShardWalk
 from connectors.testing import MemoryCheckpoints
 
 PACE = Pace(idle=1.0, busy=0.2)

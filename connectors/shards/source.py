@@ -1,14 +1,14 @@
-"""What sources made of shards have in common: who reads, and the verbs that the walk over the shards answers. Not a connector."""
+"""What sources made of shards have in common: who reads, and the verbs that the walk over the shards answers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 
-from connectors.aws_service import AwsService
+from connectors.aws.service import AwsService
 from connectors.contract import Identity, Reader, Record, Settlement, Unreachable, Unsettled
-from connectors.shard_reading import Pace, Shards
-from connectors.shard_walk import ShardWalk
+from connectors.shards.reading import Pace, Shards
+from connectors.shards.walk import ShardWalk
 
 
 class ShardSource(ABC):

@@ -1,4 +1,4 @@
-"""Reading one shard of a stream, page by page. Not a connector.
+"""Reading one shard of a stream, page by page.
 
 The iterator moves on only together with the records it brought, so a read that is cancelled loses none. What was read and not handed
 out waits in memory, one page at most.
@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from connectors import shards
 from connectors.contract import Record, SourceError, Throttled
-from connectors.shards import Shard
+from connectors.shards.lineage import Shard
+from connectors.shards.positions import is_later
 
 
 class ExpiredIteratorError(SourceError):
@@ -94,7 +94,7 @@ class ShardReading:
         """Whether it has ended and all that was read of it is settled. position: how far it is."""
         if not self.ended or self.ahead:
             return False
-        return not self._last or not shards.is_later(self._last, position)
+        return not self._last or not is_later(self._last, position)
 
     def postpone(self) -> None:
         """Read it later, from a new iterator."""
