@@ -19,7 +19,8 @@ from poller.envelope import Envelope, content, envelope
 from poller.execution.pool import Pool
 from poller.observe.events import Emit
 from poller.pipeline.filter import Criteria, compile_criteria
-from poller.pipeline.mapping import Mapping, Plan
+from poller.pipeline.mapping import Mapping
+from poller.pipeline.plan import Plan
 from poller.pipeline.stream import StreamMapping, StreamPlan
 from poller.settings import destinations
 from poller.settings.mappings import source

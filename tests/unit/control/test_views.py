@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connectors.memory_stream import stream
+from connectors.memory.stream import stream
 from poller.aio.stop import Stop
 from poller.control import assemble, mappings
 from poller.control.checkpoints import CheckpointStore, StoredCheckpoints

@@ -16,7 +16,8 @@ from poller.envelope import envelope
 from poller.execution.contract import Result, Status
 from poller.observe.events import BatchCut, Fact, LeaseFoundShort
 from poller.pipeline.filter import compile_criteria
-from poller.pipeline.mapping import Mapping, Plan
+from poller.pipeline.mapping import Mapping
+from poller.pipeline.plan import Plan
 from tests.fakes.source import FakeSource
 from tests.fakes.virtual_time import LoopClock
 

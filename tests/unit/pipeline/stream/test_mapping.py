@@ -10,7 +10,7 @@ from zlib import crc32
 import pytest
 
 from connectors.contract import Refused, Throttled
-from connectors.memory_stream import MemoryStreamOptions, MemoryStreamSource
+from connectors.memory.stream import MemoryStreamOptions, MemoryStreamSource
 from poller.execution.contract import Status
 from poller.observe.events import (
     BatchBisected,

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 import pytest
 
-from connectors import memory_stream
 from connectors.contract import Outcome, Reader, Record, Settlement
-from connectors.memory_stream import MemoryStream, MemoryStreamOptions, MemoryStreamSource
+from connectors.memory.stream import MemoryStream, MemoryStreamOptions, MemoryStreamSource, stream
 from connectors.testing import Breakable, MemoryCheckpoints, Message, OutageContract, StreamContract, StreamRig
 
 
@@ -16,7 +15,7 @@ class MemoryStreamRig(StreamRig, Breakable):
     def __init__(self, *, prefix: bool) -> None:
         super().__init__()
         self.options = MemoryStreamOptions(stream=str(uuid.uuid4()), prefix=prefix)
-        self.server = memory_stream.stream(self.options.stream, self.partitions)
+        self.server = stream(self.options.stream, self.partitions)
 
     def stream(self) -> MemoryStreamSource:
         return MemoryStreamSource(self.options)
@@ -60,7 +59,7 @@ async def opened(stream: str, *, prefix: bool, checkpoints: MemoryCheckpoints) -
 
 def made(partitions: int = 1) -> tuple[str, MemoryStream]:
     name = str(uuid.uuid4())
-    return name, memory_stream.stream(name, partitions)
+    return name, stream(name, partitions)
 
 
 async def bodies(source: MemoryStreamSource) -> tuple[list[str], list[Record]]:
@@ -162,7 +161,7 @@ async def test_partitions_that_others_read_come_back_where_they_were_left() -> N
 )
 async def test_a_partition_that_an_operator_has_sent_elsewhere_begins_there(position: str, bodies: list[bytes]) -> None:
     name = uuid.uuid4().hex
-    there = memory_stream.stream(name)
+    there = stream(name)
     for at, body in enumerate(("a", "b", "c"), start=1):
         there.send(body, arrived=at * 10.0)
     checkpoints = MemoryCheckpoints()

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from connectors.contract import Capabilities, Identity, Outcome, Reader, Record, Settlement, Unreachable, Unsettled
+from connectors.memory.server import MemoryServer
 
 MAX_FETCH = 10_000
 STARTS = ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")
@@ -79,17 +80,16 @@ class _Group:
     pending: dict[str, dict[int, _Entry]] = field(default_factory=dict)
 
 
-class MemoryStream:
+class MemoryStream(MemoryServer):
     """The partitions of one name."""
 
     def __init__(self, partitions: int = 1) -> None:
+        super().__init__()
         self._numbers = itertools.count(1)
         self._names = itertools.count()
         self._partitions: dict[str, _Partition] = {}
-        self._watchers: set[asyncio.Future[None]] = set()
         self.groups: dict[str, _Group] = {}
         """Reader's name -> what it has taken."""
-        self.reachable = True
         for _ in range(partitions):
             self._add()
 
@@ -100,15 +100,6 @@ class MemoryStream:
 
     def __getitem__(self, name: str) -> _Partition:
         return self._partitions[name]
-
-    def cut(self) -> None:
-        """Begin an outage: every verb of every source fails. Records can still be sent."""
-        self.reachable = False
-        self.wake()
-
-    def mend(self) -> None:
-        """End the outage."""
-        self.reachable = True
 
     def send(
         self, body: str | bytes, key: str | None = None, *, partition: str = "", arrived: float | None = None
@@ -138,25 +129,6 @@ class MemoryStream:
         """One partition takes the records of two."""
         self._partitions[one].open = self._partitions[other].open = False
         return self._add(one, other)
-
-    def wake(self) -> None:
-        """Let every fetch that waits look again."""
-        for watcher in self._watchers:
-            if not watcher.done():
-                watcher.set_result(None)
-
-    async def changed(self, until: float) -> bool:
-        """Wait until something changes, or until a loop time; whether something did."""
-        watcher = asyncio.get_running_loop().create_future()
-        self._watchers.add(watcher)
-        try:
-            async with asyncio.timeout_at(until):
-                await watcher
-        except TimeoutError:
-            return False
-        finally:
-            self._watchers.discard(watcher)
-        return True
 
     def _add(self, *parents: str) -> str:
         name = f"partition-{next(self._names):04}"

@@ -31,6 +31,7 @@ from connectors.contract import (
     Unreachable,
     Unsettled,
 )
+from connectors.memory.server import MemoryServer
 
 MAX_FETCH = 10
 
@@ -67,28 +68,18 @@ class _Message:
         return self.number < other.number
 
 
-class MemoryQueue:
+class MemoryQueue(MemoryServer):
     """The messages of one name, oldest first."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._numbers = itertools.count(1)
         self._waiting: list[_Message] = []  # a heap: what comes back takes its old place
         self._leased: dict[object, _Message] = {}  # by the handle of the last receive
-        self._watchers: set[asyncio.Future[None]] = set()
-        self.reachable = True
 
     def __len__(self) -> int:
         """Messages waiting and leased."""
         return len(self._waiting) + len(self._leased)
-
-    def cut(self) -> None:
-        """Begin an outage: every verb of every source fails. Messages can still be sent and counted."""
-        self.reachable = False
-        self.wake()
-
-    def mend(self) -> None:
-        """End the outage."""
-        self.reachable = True
 
     def send(self, body: str, lane: str | None = None) -> str:
         """Append a message; returns its id."""
@@ -147,24 +138,6 @@ class MemoryQueue:
     def next_due(self) -> float:
         """Loop time when the next lease ends; infinity without leases."""
         return min((message.due for message in self._leased.values()), default=float("inf"))
-
-    def wake(self) -> None:
-        """Let every fetch that waits look again."""
-        for watcher in self._watchers:
-            if not watcher.done():
-                watcher.set_result(None)
-
-    async def changed(self, until: float) -> None:
-        """Wait until something changes, or until a loop time."""
-        watcher = asyncio.get_running_loop().create_future()
-        self._watchers.add(watcher)
-        try:
-            async with asyncio.timeout_at(until):
-                await watcher
-        except TimeoutError:
-            pass
-        finally:
-            self._watchers.discard(watcher)
 
     def _append(self, message: _Message) -> None:
         message.number = next(self._numbers)

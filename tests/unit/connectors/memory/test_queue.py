@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from connectors import memory
 from connectors.contract import OptionsError, Outcome, Settlement, Unreachable
-from connectors.memory import MemoryOptions, MemorySource
+from connectors.memory.queue import MemoryOptions, MemorySource, queue
 from connectors.testing import (
     Breakable,
     LaneContract,
@@ -25,7 +24,7 @@ from connectors.testing import (
 class MemoryRig(QueueRig, Breakable):
     def __init__(self, **options: object) -> None:
         self.options = MemoryOptions(queue=str(uuid.uuid4()), **options)  # type: ignore[arg-type] # whatever a test wants
-        self.queue = memory.queue(self.options.queue)
+        self.queue = queue(self.options.queue)
 
     def source(self) -> MemorySource:
         return MemorySource(self.options)
@@ -96,7 +95,7 @@ async def test_a_record_received_too_often_moves_to_the_dead_letter_queue() -> N
     async with opened(rig) as source:
         counts = [record.receive_count for _ in range(4) for record in await source.fetch(1, 5)]
     assert counts == [1, 2]
-    assert (len(rig.queue), len(memory.queue(dead))) == (0, 1)
+    assert (len(rig.queue), len(queue(dead))) == (0, 1)
 
 
 async def test_a_record_looks_like_a_message_of_sqs() -> None:
