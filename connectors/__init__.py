@@ -1,1 +1,1 @@
-"""Sources that pollerd can poll. One module per source; none of them knows the engine or another source."""
+"""Sources that pollerd can poll, a module or a folder each; none of them knows the engine or another source."""

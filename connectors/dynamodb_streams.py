@@ -2,7 +2,7 @@
 
 Each shard is asked four times a second, as often as Lambda does, or less often while it has nothing. Shards end every few hours even
 when nobody resizes the table; their children are read when all that they held is settled. A stream keeps records for 24 hours: what is
-not read by then is gone. Checkpoints are the engine's; shards.py has the words. More than two readers of a shard get throttled
+not read by then is gone. Checkpoints are the engine's; shards/positions.py has the words. More than two readers of a shard get throttled
 (DynamoDB DG, Change data capture).
 
 A table's stream that was switched off and on again is another stream: a source that was given the table goes on with the new one when
@@ -24,13 +24,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors import aws_client, shards
-from connectors.aws import AwsOptions, parse_arn
-from connectors.aws_service import AwsService, said, time_of
+from connectors.aws import client as aws_client
+from connectors.aws.arn import parse_arn
+from connectors.aws.options import AwsOptions
+from connectors.aws.service import AwsService, said, time_of
 from connectors.contract import Capabilities, Identity, Missing, OptionsError, Record, SourceError, Unreachable
-from connectors.shard_reading import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
-from connectors.shard_source import ShardSource
-from connectors.shards import Shard
+from connectors.shards.lineage import Shard
+from connectors.shards.positions import LATEST, TRIM_HORIZON, is_sequence_number, moment_of
+from connectors.shards.reading import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
+from connectors.shards.source import ShardSource
 
 SPEECH = "DynamoDB Streams"
 LARGEST_PAGE = 1000  # records of one GetRecords (DynamoDB Streams API, GetRecords)
@@ -43,7 +45,7 @@ CAPABILITIES = Capabilities(
     max_fetch=LARGEST_PAGE,
     default_batch_size=100,
     stream=True,
-    starting_positions=(shards.TRIM_HORIZON, shards.LATEST),
+    starting_positions=(TRIM_HORIZON, LATEST),
     keyed=True,
     timed=True,
 )
@@ -174,12 +176,12 @@ class _StreamShards:
 
     async def iterator(self, shard: str, position: str) -> str:
         """GetShardIterator."""
-        moment = shards.moment_of(position)
+        moment = moment_of(position)
         if moment is not None:
             self._since[shard] = moment
-            position = shards.TRIM_HORIZON
+            position = TRIM_HORIZON
         where = {"ShardIteratorType": position}
-        if shards.is_sequence_number(position):
+        if is_sequence_number(position):
             where = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": position}
         try:
             answer = await self._service.ask("get_shard_iterator", StreamArn=self._arn, ShardId=shard, **where)

@@ -14,14 +14,14 @@ from connectors.contract import Source
 
 BUILT_IN = {
     "dynamodb-streams": "connectors.dynamodb_streams:DynamodbStreamsSource",
-    "kinesis": "connectors.kinesis:KinesisSource",
+    "kinesis": "connectors.kinesis.source:KinesisSource",
     "kafka": "connectors.kafka.source:KafkaSource",
-    "memory": "connectors.memory:MemorySource",
-    "memory-stream": "connectors.memory_stream:MemoryStreamSource",
+    "memory": "connectors.memory.queue:MemorySource",
+    "memory-stream": "connectors.memory.stream:MemoryStreamSource",
     "redis-list": "connectors.redis.lists:RedisListSource",
     "redis-pubsub": "connectors.redis.pubsub:RedisPubsubSource",
     "redis-stream": "connectors.redis.stream:RedisStreamSource",
-    "sqs": "connectors.sqs:SqsSource",
+    "sqs": "connectors.sqs.source:SqsSource",
 }
 
 _EXTRAS = dict.fromkeys(("redis-list", "redis-pubsub", "redis-stream"), "redis")

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from aiobotocore.session import AioSession
-from botocore.loaders import Loader
-
-_loader = Loader()  # reading the description of SQS takes longer than most tests
 
 
 class Queue:
@@ -53,21 +47,6 @@ class Queue:
 
     async def delete(self) -> None:
         await self.client.delete_queue(QueueUrl=self.url)
-
-
-@contextlib.asynccontextmanager
-async def sqs(endpoint_url: str) -> AsyncIterator[Any]:
-    """A plain client of an SQS server."""
-    session = AioSession()
-    session.register_component("data_loader", _loader)
-    async with session.create_client(
-        "sqs",
-        region_name="us-east-1",
-        endpoint_url=endpoint_url,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    ) as client:
-        yield client
 
 
 async def make_queue(client: Any, *, fifo: bool = False, attributes: Mapping[str, str] | None = None) -> Queue:

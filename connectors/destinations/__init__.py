@@ -11,7 +11,7 @@ that is written twice is the same one.
 
 from __future__ import annotations
 
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from connectors.contract import Destination, OptionsError
 from connectors.destinations.arn import parse
 

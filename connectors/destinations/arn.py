@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from connectors.aws import Arn
+from connectors.aws.arn import Arn
 from connectors.contract import OptionsError
 
 _FORMS = {

@@ -7,9 +7,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from connectors import aws_client
-from connectors.aws import Arn, AwsOptions
-from connectors.aws_service import AwsService
+from connectors.aws import client as aws_client
+from connectors.aws.arn import Arn
+from connectors.aws.options import AwsOptions
+from connectors.aws.service import AwsService
 
 
 class Connection:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from connectors.aws import Arn, AwsOptions
+from connectors.aws.arn import Arn
+from connectors.aws.options import AwsOptions
 from connectors.contract import Destination, Discard
 from connectors.destinations import written
 from connectors.destinations.aws import Connection

@@ -5,7 +5,8 @@ Permission needed: sns:Publish. A message may have 256 KB (SNS quotas); a failur
 
 from __future__ import annotations
 
-from connectors.aws import Arn, AwsOptions
+from connectors.aws.arn import Arn
+from connectors.aws.options import AwsOptions
 from connectors.contract import Destination, Discard
 from connectors.destinations import written
 from connectors.destinations.aws import Connection

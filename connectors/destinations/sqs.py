@@ -5,7 +5,8 @@ Permissions needed: sqs:SendMessage, sqs:GetQueueUrl. A failure record has no pa
 
 from __future__ import annotations
 
-from connectors.aws import Arn, AwsOptions
+from connectors.aws.arn import Arn
+from connectors.aws.options import AwsOptions
 from connectors.contract import Destination, Discard, Missing
 from connectors.destinations import written
 from connectors.destinations.aws import Connection

@@ -19,7 +19,8 @@ from poller.envelope import Envelope, content, envelope
 from poller.execution.pool import Pool
 from poller.observe.events import Emit
 from poller.pipeline.filter import Criteria, compile_criteria
-from poller.pipeline.mapping import Mapping, Plan
+from poller.pipeline.mapping import Mapping
+from poller.pipeline.plan import QueuePlan
 from poller.pipeline.stream import StreamMapping, StreamPlan
 from poller.settings import destinations
 from poller.settings.mappings import source
@@ -53,7 +54,7 @@ def queue(name: str, around: Around) -> Mapping:
     settings = around.settings.event_source_mappings[name]
     found = source(settings)
     able = found.capabilities
-    plan = Plan(
+    plan = QueuePlan(
         name=name,
         function=loaded_reference(settings.function).target,
         batch_size=batch_size(settings, able),

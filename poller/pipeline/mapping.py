@@ -11,10 +11,9 @@ What holds here:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
-from connectors.contract import Capabilities, Identity, Outcome, Record, Settlement, Source
+from connectors.contract import Capabilities, Outcome, Record, Settlement, Source
 from poller.aio.clock import Clock
 from poller.aio.stop import Stop
 from poller.dispatch.invoker import MAX_PAYLOAD
@@ -22,40 +21,22 @@ from poller.dispatch.slots import Claim, Permit
 from poller.envelope import Envelope
 from poller.observe.events import BatchCut, BatchJudged, Emit, LeaseFoundShort, PollersChanged, RecordsFiltered
 from poller.pipeline.batch import Batch, Batcher, Item, Limits
-from poller.pipeline.filter import Criteria
 from poller.pipeline.invoke import Invoke
 from poller.pipeline.judge import Verdict, judge, released
 from poller.pipeline.lanes import Lanes
 from poller.pipeline.lease import LeaseKeeper, shortfall
 from poller.pipeline.link import Link
+from poller.pipeline.plan import QueuePlan
 from poller.pipeline.poller import Poller
 from poller.pipeline.pollers import Pollers
 from poller.pipeline.settle import Settler
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A mapping's settings, resolved and checked.
-
-    function: as invoked, ``name`` or ``name:qualifier``. criteria: None lets everything through. window, timeout (the
-    function's): seconds.
-    """
-
-    name: str
-    function: str
-    batch_size: int
-    window: float
-    timeout: float
-    criteria: Criteria | None
-    item_failures: bool
-    envelope: Callable[[Identity], Envelope]
 
 
 class Mapping:
     """Runs one mapping from open to close. Made for one run."""
 
     def __init__(
-        self, plan: Plan, source: Source, *, claim: Claim, ceiling: int, invoker: Invoke, clock: Clock, emit: Emit
+        self, plan: QueuePlan, source: Source, *, claim: Claim, ceiling: int, invoker: Invoke, clock: Clock, emit: Emit
     ) -> None:
         self.plan = plan
         self.claim = claim

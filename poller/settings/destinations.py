@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from connectors.contract import Destination, OptionsError, Producing, Source
 from connectors.destinations import destination as connector
 from poller.settings.model import MappingSettings

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from poller.settings.hints import Shape, shape
 from poller.settings.model import Settings, SourceSettings
 from poller.settings.options import REQUIRED, Option, options_of

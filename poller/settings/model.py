@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.aws import SECRET, AwsOptions
+from connectors.aws.options import SECRET, AwsOptions
 
 NAME = {
     "keys": r"[a-zA-Z0-9_-]{1,64}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from connectors.aws import check_endpoint, is_aws
+from connectors.aws.options import check_endpoint, is_aws
 from connectors.contract import OptionsError
 from poller.settings.model import FunctionSettings, RemoteSettings
 from poller.settings.nodes import Keys

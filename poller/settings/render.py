@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors import registry
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from poller.settings.example import example
 from poller.settings.hints import Shape, shape
 from poller.settings.model import (

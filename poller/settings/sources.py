@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors import registry
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from connectors.contract import OptionsError
 from poller.settings.decode import BAD, Decoder
 from poller.settings.model import AccountSettings, SourceSettings

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from connectors.contract import Record
 from connectors.dynamodb_streams import DynamodbStreamsOptions, DynamodbStreamsSource
 from connectors.testing import Breakable, Message, Relay, StreamRig
+from tests.aws_clients import client_of
 from tests.servers import Server
-from tests.streams import Table, client_of, make_table
+from tests.streams import Table, make_table
 
 
 class DynamodbRig(StreamRig, Breakable):

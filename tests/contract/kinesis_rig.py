@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from connectors.kinesis import KinesisOptions, KinesisSource
+from connectors.kinesis.source import KinesisOptions, KinesisSource
 from connectors.testing import Breakable, Message, Relay, StreamRig
+from tests.aws_clients import client_of
 from tests.servers import Server
-from tests.streams import KinesisStream, client_of, make_stream
+from tests.streams import KinesisStream, make_stream
 
 
 class KinesisRig(StreamRig, Breakable):

@@ -6,9 +6,10 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Sequence
 
-from connectors.sqs import SqsOptions, SqsSource
+from connectors.sqs.source import SqsOptions, SqsSource
 from connectors.testing import Breakable, Message, QueueRig, Relay
-from tests.queues import Queue, make_queue, sqs
+from tests.aws_clients import client_of
+from tests.queues import Queue, make_queue
 from tests.servers import Server
 
 
@@ -36,7 +37,7 @@ class SqsRig(QueueRig, Breakable):
 @contextlib.asynccontextmanager
 async def sqs_rig(server: Server, lease_seconds: float, *, fifo: bool) -> AsyncIterator[SqsRig]:
     attributes = {"VisibilityTimeout": str(math.ceil(lease_seconds))}
-    async with sqs(server.url) as client, Relay(server.port) as relay:
+    async with client_of("sqs", server.url) as client, Relay(server.port) as relay:
         queue = await make_queue(client, fifo=fifo, attributes=attributes)
         yield SqsRig(queue, relay)
         await queue.delete()

@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from aiobotocore.session import AioSession
 
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from connectors.contract import Destination, Missing, SourceError, Unreachable
 from connectors.destinations import destination
+from tests.aws_clients import client_of
 from tests.fakes import discards
-from tests.queues import make_queue, sqs
+from tests.queues import make_queue
 from tests.servers import Server, free_port
 
 pytestmark = pytest.mark.server
@@ -30,15 +30,6 @@ NAMES = [
 WITH_PAYLOAD = ["recorded-kinesis-s3", "recorded-dynamodb-s3", "kafka-s3"]
 KEY = r"aws/lambda/orders/%s/2025/11/25/2025-11-25T16\.35\.32-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ACCOUNT = "000000000000"
-
-
-@contextlib.asynccontextmanager
-async def client(service: str, server: Server) -> AsyncIterator[Any]:
-    """A plain client, seen from the reader's side."""
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    made = AioSession().create_client(service, region_name="us-east-1", endpoint_url=server.url, **keys)
-    async with made as found:
-        yield found
 
 
 @contextlib.asynccontextmanager
@@ -59,7 +50,7 @@ async def messages(found: Any, url: str, count: int) -> list[str]:
 
 
 async def test_the_body_of_a_message_is_the_failure_record(ministack: Server) -> None:
-    async with sqs(ministack.url) as reader:
+    async with client_of("sqs", ministack.url) as reader:
         queue = await make_queue(reader)
         async with connected(await queue.arn(), ministack) as found:
             await asyncio.gather(*(found.deliver(discards.discard(name)) for name in NAMES))  # lanes fail together
@@ -71,7 +62,7 @@ async def test_the_body_of_a_message_is_the_failure_record(ministack: Server) ->
 
 
 async def test_the_message_of_a_notification_is_the_failure_record(ministack: Server) -> None:
-    async with sqs(ministack.url) as reader, client("sns", ministack) as sns:
+    async with client_of("sqs", ministack.url) as reader, client_of("sns", ministack.url) as sns:
         queue = await make_queue(reader)
         arn = (await sns.create_topic(Name=f"test-{uuid.uuid4().hex}"))["TopicArn"]
         await sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=await queue.arn())
@@ -88,7 +79,7 @@ async def test_the_message_of_a_notification_is_the_failure_record(ministack: Se
 async def test_an_object_is_the_failure_record_with_the_event_as_a_text(ministack: Server, name: str) -> None:
     discard = discards.discard(name)
     bucket = f"test-{uuid.uuid4().hex}"
-    async with client("s3", ministack) as s3:
+    async with client_of("s3", ministack.url) as s3:
         await s3.create_bucket(Bucket=bucket)
         async with connected(f"arn:aws:s3:::{bucket}", ministack) as found:
             await found.deliver(discard)
@@ -116,7 +107,11 @@ async def test_a_destination_that_is_not_there_yet_is_missing_until_it_is(minist
         ):
             with pytest.raises(Missing, match=f"{ministack.url} has no {what}"):
                 await found.deliver(discard)
-        async with client("sqs", ministack) as reader, client("sns", ministack) as sns, client("s3", ministack) as s3:
+        async with (
+            client_of("sqs", ministack.url) as reader,
+            client_of("sns", ministack.url) as sns,
+            client_of("s3", ministack.url) as s3,
+        ):
             url = (await reader.create_queue(QueueName=name))["QueueUrl"]
             await sns.create_topic(Name=name)
             await s3.create_bucket(Bucket=name)
@@ -140,7 +135,7 @@ async def test_no_server_is_unreachable(arn: str) -> None:
 
 async def test_a_server_that_hangs_is_unreachable_and_found_again(private_ministack: Callable[[], Server]) -> None:
     server = private_ministack()
-    async with sqs(server.url) as reader:
+    async with client_of("sqs", server.url) as reader:
         queue = await make_queue(reader)
         async with connected(await queue.arn(), server) as found:
             await found.deliver(discards.discard(NAMES[0]))

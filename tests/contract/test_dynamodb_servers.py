@@ -15,9 +15,10 @@ from connectors.contract import Missing, Source, Unreachable
 from connectors.dynamodb_streams import DynamodbStreamsOptions, DynamodbStreamsSource
 from connectors.testing import Message, opened, receive, unsettled
 from connectors.testing.steps import settled
+from tests.aws_clients import client_of
 from tests.contract.dynamodb_rig import DynamodbRig, dynamodb_rig
 from tests.servers import Server
-from tests.streams import client_of, make_table
+from tests.streams import make_table
 
 pytestmark = pytest.mark.server
 

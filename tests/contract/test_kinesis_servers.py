@@ -14,16 +14,17 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from connectors import aws_client
+from connectors.aws import client as aws_client
 from connectors.contract import Missing, Record, Source, Unreachable
-from connectors.kinesis import KinesisOptions, KinesisSource
-from connectors.shards import END
+from connectors.kinesis.source import KinesisOptions, KinesisSource
+from connectors.shards.positions import END
 from connectors.testing import Relay, opened, receive, unsettled
 from connectors.testing.steps import settled
 from tests.aggregates import pack
+from tests.aws_clients import client_of
 from tests.contract.kinesis_rig import KinesisRig, kinesis_rig
 from tests.servers import Server
-from tests.streams import client_of, make_stream
+from tests.streams import make_stream
 
 pytestmark = pytest.mark.server
 

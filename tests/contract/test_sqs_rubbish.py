@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from connectors.contract import Refused, SourceError, Throttled, Unreachable
-from connectors.sqs import SqsOptions, SqsSource
+from connectors.sqs.source import SqsOptions, SqsSource
 from tests.contract.rubbish import PROTOCOL, said, server
 
 

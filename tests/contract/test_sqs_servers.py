@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from connectors import aws_client
+from connectors.aws import client as aws_client
 from connectors.contract import Missing, Outcome, Record, Settlement, Unreachable
-from connectors.sqs import SqsOptions, SqsSource
+from connectors.sqs.source import SqsOptions, SqsSource
 from connectors.testing import opened, receive
+from tests.aws_clients import client_of
 from tests.contract.sqs_rig import sqs_rig
-from tests.queues import make_queue, sqs
+from tests.queues import make_queue
 from tests.servers import Server
 
 pytestmark = pytest.mark.server
@@ -24,7 +25,7 @@ PATIENCE = 30.0
 
 @pytest.fixture
 async def client(ministack: Server) -> AsyncIterator[Any]:
-    async with sqs(ministack.url) as client:
+    async with client_of("sqs", ministack.url) as client:
         yield client
 
 
@@ -136,7 +137,7 @@ async def test_a_frozen_server_counts_as_unreachable_and_is_used_again_when_it_t
     private_ministack: Callable[..., Server], impatient: None
 ) -> None:
     server = private_ministack()
-    async with sqs(server.url) as client:
+    async with client_of("sqs", server.url) as client:
         queue = await make_queue(client)
         reader = source(server, queue.name)
         await reader.open()
@@ -157,7 +158,7 @@ async def test_a_server_that_restarts_is_found_again_with_its_messages(
     private_ministack: Callable[..., Server],
 ) -> None:
     server = private_ministack(persistent=True)
-    async with sqs(server.url) as client:
+    async with client_of("sqs", server.url) as client:
         queue = await make_queue(client)
         await queue.send([str(n) for n in range(5)])
     reader = source(server, queue.name)
@@ -221,7 +222,7 @@ async def test_many_sources_share_one_client_and_little_memory(ministack: Server
 
 def test_a_source_works_in_one_event_loop_after_another(ministack: Server) -> None:
     async def fill() -> str:
-        async with sqs(ministack.url) as client:
+        async with client_of("sqs", ministack.url) as client:
             queue = await make_queue(client)
             await queue.send(["1", "2"])
             return queue.name

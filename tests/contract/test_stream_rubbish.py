@@ -9,7 +9,7 @@ from aiohttp import web
 
 from connectors.contract import Missing, Reader, Refused, Source, SourceError, Throttled, Unreachable
 from connectors.dynamodb_streams import DynamodbStreamsOptions, DynamodbStreamsSource
-from connectors.kinesis import KinesisOptions, KinesisSource
+from connectors.kinesis.source import KinesisOptions, KinesisSource
 from connectors.testing import MemoryCheckpoints
 from tests.contract.rubbish import PROTOCOL, said, server
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from connectors import aws_client
+from connectors.aws import client as aws_client
 
 
 class FakeAws:

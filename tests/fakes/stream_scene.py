@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
 from connectors.contract import Settlement, Source, Unsettled
-from connectors.memory_stream import MemoryStream, MemoryStreamOptions, MemoryStreamSource, stream
+from connectors.memory.stream import MemoryStream, MemoryStreamOptions, MemoryStreamSource, stream
 from poller.aio.stop import Stop
 from poller.dispatch.slots import Slots
 from poller.envelope import envelope

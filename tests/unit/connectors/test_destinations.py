@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from connectors.contract import Destination, Discard, OptionsError, Record, SourceError
 from connectors.destinations import destination
 from connectors.destinations.s3 import key
@@ -69,7 +69,7 @@ def test_a_folder_needs_no_client_of_aws() -> None:
     program = """
 import sys
 sys.modules["aiobotocore"] = sys.modules["botocore"] = None
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from connectors.destinations import destination
 destination("file:./failures", AwsOptions())
 """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors import registry
-from connectors.memory import MemorySource
+from connectors.memory.queue import MemorySource
 from connectors.registry import GROUP, MissingClientError, UnknownConnectorError, load, names
 
 
@@ -30,7 +30,7 @@ def test_every_built_in_name_leads_to_a_connector(name: str) -> None:
 
 
 def test_an_outsider_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    outsiders(monkeypatch, ("theirs", "connectors.memory:MemorySource"))
+    outsiders(monkeypatch, ("theirs", "connectors.memory.queue:MemorySource"))
     loaded: Any = load("theirs")
     assert loaded is MemorySource
     assert names() == sorted([*registry.BUILT_IN, "theirs"])
@@ -72,7 +72,7 @@ def test_a_source_without_its_client_names_the_extra(name: str, client: str, ext
 
 def test_no_client_library_is_imported_before_it_is_needed() -> None:
     script = (
-        "import sys, connectors.registry, connectors.memory, connectors.aws, connectors.testing\n"
+        "import sys, connectors.registry, connectors.memory.queue, connectors.aws.options, connectors.testing\n"
         "connectors.registry.names(); connectors.registry.load('memory')\n"
         "print([name for name in ('aiobotocore', 'botocore', 'aiohttp', 'redis') if name in sys.modules])"
     )

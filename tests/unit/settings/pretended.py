@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from connectors.contract import Capabilities, OptionsError
 from poller.settings.load import load
 from poller.settings.problems import SettingsError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.aws import AwsOptions
+from connectors.aws.options import AwsOptions
 from poller.settings.model import (
     AccountSettings,
     AliasSettings,

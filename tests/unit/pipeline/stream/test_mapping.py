@@ -12,7 +12,7 @@ from zlib import crc32
 import pytest
 
 from connectors.contract import UNDECODABLE, Capabilities, Record, Refused, Throttled
-from connectors.memory_stream import MemoryStreamOptions, MemoryStreamSource, stream
+from connectors.memory.stream import MemoryStreamOptions, MemoryStreamSource, stream
 from poller.execution.contract import Status
 from poller.observe.events import (
     BatchBisected,

@@ -1,0 +1,1 @@
+"""Amazon SQS, and servers that speak like it. Start with ``source.py``."""
