@@ -146,6 +146,14 @@ class Cluster:
         for broker in self.brokers:
             broker.kill()
 
+    def freeze(self) -> None:
+        for broker in self.brokers:
+            broker.freeze()
+
+    def thaw(self) -> None:
+        for broker in self.brokers:
+            broker.thaw()
+
 
 def kafka(folder: Path, cache: Path, *, brokers: int = 1, secured: bool = False) -> Cluster:
     """A cluster with nothing in it, not yet started. secured: with TLS and SASL listeners. Raises ``Unavailable``."""

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from tests.faults.queues import Queue
+from tests.faults.scene import Producer
 
 INTERVAL = 0.2
 """Seconds between two sends of ten messages."""
 
 
 @contextlib.contextmanager
-def flowing(queue: Queue, **message: Any) -> Iterator[None]:
+def flowing(queue: Producer, **message: Any) -> Iterator[None]:
     """Send about fifty messages a second to the queue until the block ends. A send that fails fails the block."""
     stop = threading.Event()
     failures: list[Exception] = []
@@ -28,15 +28,15 @@ def flowing(queue: Queue, **message: Any) -> Iterator[None]:
         except Exception as error:  # noqa: BLE001  # raised anew in the test's own thread
             failures.append(error)
 
-    thread = threading.Thread(target=send, name=f"producer of {queue.name}")
+    thread = threading.Thread(target=send, name=f"producer of {queue}")
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join()
-    if failures:
-        raise failures[0]
+        if failures:
+            raise failures[0]
 
 
 def seeded() -> tuple[random.Random, int]:

@@ -8,17 +8,34 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from poller.execution.sandbox.isolation import unavailable
 from tests.faults.daemon import MARKER, Daemon
 from tests.faults.oracle import Journal, Note, Row, Verdict, ends
 from tests.faults.queues import Queue, sqs_client
-from tests.faults.stream import Stream
 from tests.faults.until import until
 
 FUNCTION = Path(__file__).parent / "function"
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+class Producer(Protocol):
+    """What was sent to a source of the scene, and what has become of it there."""
+
+    sent: list[int]
+
+    def send(self, count: int, **message: Any) -> list[int]:
+        """Send so many messages alike; returns their numbers."""
+        ...
+
+    def wait_empty(self) -> None:
+        """Return when nothing is left in it to be handled."""
+        ...
+
+    def dead(self) -> list[int]:
+        """Numbers that were given up, and are where such records go."""
+        ...
 
 
 class Scene:
@@ -31,12 +48,11 @@ class Scene:
         self.journal = Journal(self._shared / "journal.jsonl")
         self.journal.path.touch()
         self.journal.path.chmod(0o666)
-        self.queues: list[Queue] = []
-        self.streams: list[Stream] = []
+        self.sources: list[Producer] = []
         self._folder = folder
         self._server = server
         self._record = record
-        self._numbers = itertools.count()
+        self.numbers = itertools.count()
         self._began = time.monotonic()
         self._functions: dict[str, Any] = {}
         self._mappings: dict[str, Any] = {}
@@ -62,17 +78,11 @@ class Scene:
     def queue(self, *, create: bool = True, **options: Any) -> Queue:
         """A queue, which exists unless create is False; options as of ``Queue``."""
         self._sqs = self._sqs or sqs_client(self._server)
-        queue = Queue(self._sqs, self._numbers, **options)
+        queue = Queue(self._sqs, self.numbers, **options)
         if create:
             queue.create()
-        self.queues.append(queue)
+        self.sources.append(queue)
         return queue
-
-    def stream(self, shards: int) -> Stream:
-        """A Kinesis stream."""
-        stream = Stream(self._server, self._numbers, shards, self.handled_ones)
-        self.streams.append(stream)
-        return stream
 
     def variables(self) -> dict[str, str]:
         """What function/app.py needs in its environment."""
@@ -160,11 +170,10 @@ class Scene:
 
         bound: duplicates at most. dead: the only messages that may have come to a dead-letter queue, and must have.
         """
-        sources: list[Queue | Stream] = [*self.queues, *self.streams]
-        for source in sources:
+        for source in self.sources:
             source.wait_empty()
-        found = [number for queue in self.queues for number in queue.dead()]
-        sent = [number for source in sources for number in source.sent]
+        found = [number for source in self.sources for number in source.dead()]
+        sent = [number for source in self.sources for number in source.sent]
         verdict = Verdict(sent, ends(self.notes()), found)
         seconds = time.monotonic() - self._began
         lost, duplicates = len(verdict.lost), verdict.duplicates

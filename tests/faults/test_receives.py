@@ -41,15 +41,15 @@ def test_one_slot_and_a_thousand_waiting_messages_burn_no_receive(scene: Scene, 
     """Nothing more is ever in flight than one batch a mapping: what cannot run is not fetched in the first place."""
     batch_size = 10
     scene.function(reserved_concurrency=1)
-    for n in range(mappings):
-        queue = scene.queue(visibility=2, max_receives=1)
+    queues = [scene.queue(visibility=2, max_receives=1) for _ in range(mappings)]
+    for n, queue in enumerate(queues):
         scene.mapping(f"work-{n}", queue.name, batch_size=batch_size)
         queue.send(1000 // mappings, seconds=0.005)
     daemon = scene.daemon()
     daemon.start()
     in_flight = set()
     while scene.handled() < 1000:
-        in_flight |= {queue.counts()[1] for queue in scene.queues}
+        in_flight |= {queue.counts()[1] for queue in queues}
         assert daemon.running, daemon.tail()
         time.sleep(INTERVAL)
     assert max(in_flight) <= batch_size

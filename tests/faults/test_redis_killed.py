@@ -1,4 +1,4 @@
-"""The daemon is killed with records of a Redis stream or list in hand: whoever comes next handles all of them, and few twice."""
+"""The daemon is killed with records of a Redis list in hand: whoever comes next handles all of them, and few twice."""
 
 from __future__ import annotations
 
@@ -48,23 +48,6 @@ def killed_and_started_again(scene: Scene) -> Verdict:
     return Verdict(range(COUNT), ends(scene.notes()), [])
 
 
-def test_a_killed_daemon_loses_no_entry_of_a_stream(redis: Server, scene_on: Callable[[Server], Scene]) -> None:
-    """One lane has one batch in flight, and each is acknowledged when it is done: no kill repeats more than that."""
-    key = f"stream-{uuid.uuid4().hex}"
-    scene = scene_on(redis)
-    scene.function(handler="app.streamed")
-    options = {"type": "redis-stream", "stream": key, "port": redis.port, "data_field": "message", "group": "workers"}
-    scene.source("work", options, batch_size=BATCH)
-    feed(redis, f"XADD {key} * message", COUNT, seconds=0.01)
-    verdict = killed_and_started_again(scene)
-    assert verdict.lost == []
-    assert verdict.strangers == []
-    assert verdict.duplicates <= KILLS * BATCH
-    assert cli(redis, "XPENDING", key, "workers").splitlines()[0] == "0"
-    first = list(dict.fromkeys(note.n for note in scene.notes() if note.what == "end"))
-    assert first == sorted(first), "each entry was first handled in its turn"
-
-
 def test_a_killed_daemon_loses_no_element_of_a_list(redis: Server, scene_on: Callable[[Server], Scene]) -> None:
     """Two batches run at a time, so each kill repeats what two hold at most."""
     key = f"list-{uuid.uuid4().hex}"
@@ -85,7 +68,7 @@ def test_a_stopped_daemon_leaves_the_rest_to_others(redis: Server, scene_on: Cal
     key = f"stream-{uuid.uuid4().hex}"
     scene = scene_on(redis)
     gate, seen_as = scene.gate()
-    scene.function(handler="app.streamed")
+    scene.function(handler="streams.handler")
     options = {"type": "redis-stream", "stream": key, "port": redis.port, "data_field": "message", "group": "workers"}
     scene.source("work", {**options, "consumer": "first"}, batch_size=1)
     first = scene.daemon()
