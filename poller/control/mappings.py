@@ -20,7 +20,7 @@ from poller.execution.pool import Pool
 from poller.observe.events import Emit
 from poller.pipeline.filter import Criteria, compile_criteria
 from poller.pipeline.mapping import Mapping
-from poller.pipeline.plan import Plan
+from poller.pipeline.plan import QueuePlan
 from poller.pipeline.stream import StreamMapping, StreamPlan
 from poller.settings import destinations
 from poller.settings.mappings import source
@@ -54,7 +54,7 @@ def queue(name: str, around: Around) -> Mapping:
     settings = around.settings.event_source_mappings[name]
     found = source(settings)
     able = found.capabilities
-    plan = Plan(
+    plan = QueuePlan(
         name=name,
         function=loaded_reference(settings.function).target,
         batch_size=batch_size(settings, able),
@@ -90,7 +90,6 @@ def stream(name: str, around: Around, checkpoints: StoredCheckpoints) -> StreamM
         function_arn=function_arn(reference.target, around),
         batch_size=batch_size(settings, able),
         window=settings.maximum_batching_window_seconds,
-        timeout=timeout(settings, around.settings, around.pools),
         criteria=_criteria(settings, able),
         item_failures="ReportBatchItemFailures" in settings.function_response_types,
         envelope=lambda identity: _envelope(settings, able, identity),

@@ -26,7 +26,7 @@ from poller.pipeline.judge import Verdict, judge, released
 from poller.pipeline.lanes import Lanes
 from poller.pipeline.lease import LeaseKeeper, shortfall
 from poller.pipeline.link import Link
-from poller.pipeline.plan import Plan
+from poller.pipeline.plan import QueuePlan
 from poller.pipeline.poller import Poller
 from poller.pipeline.pollers import Pollers
 from poller.pipeline.settle import Settler
@@ -36,7 +36,7 @@ class Mapping:
     """Runs one mapping from open to close. Made for one run."""
 
     def __init__(
-        self, plan: Plan, source: Source, *, claim: Claim, ceiling: int, invoker: Invoke, clock: Clock, emit: Emit
+        self, plan: QueuePlan, source: Source, *, claim: Claim, ceiling: int, invoker: Invoke, clock: Clock, emit: Emit
     ) -> None:
         self.plan = plan
         self.claim = claim

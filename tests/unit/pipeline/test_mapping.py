@@ -17,7 +17,7 @@ from poller.execution.contract import Result, Status
 from poller.observe.events import BatchCut, Fact, LeaseFoundShort
 from poller.pipeline.filter import compile_criteria
 from poller.pipeline.mapping import Mapping
-from poller.pipeline.plan import Plan
+from poller.pipeline.plan import QueuePlan
 from tests.fakes.source import FakeSource
 from tests.fakes.virtual_time import LoopClock
 
@@ -59,7 +59,7 @@ class Scene:
         limit = self.slots.limit("f")
         plan = {"batch_size": 10, "window": 0.0, "timeout": 3.0, "criteria": None, "item_failures": False} | options
         self.mapping = Mapping(
-            Plan(
+            QueuePlan(
                 name="m",
                 function="f",
                 envelope=lambda identity: envelope("sqs", identity, window=False),

@@ -36,7 +36,6 @@ def plan(**options: object) -> StreamPlan:
         "function_arn": "",
         "batch_size": 1,
         "window": 0,
-        "timeout": 3,
     }
     given |= {
         "criteria": None,
