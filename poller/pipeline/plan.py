@@ -14,8 +14,8 @@ from poller.pipeline.filter import Criteria
 class Plan:
     """What mappings of queues and streams have in common. Times are seconds.
 
-    function: as invoked, ``name`` or ``name:qualifier``. criteria: None lets everything through. item_failures:
-    ReportBatchItemFailures is on.
+    function: as invoked, ``name`` or ``name:qualifier``. criteria: None lets everything through. item_failures: ReportBatchItemFailures
+    is on.
     """
 
     name: str
@@ -29,6 +29,6 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePlan(Plan):
-    """A queue's mapping. timeout: of the function, seconds; leases are weighed against it."""
+    """One mapping of a queue. timeout: the function's, for which the lease has to last; seconds."""
 
     timeout: float
