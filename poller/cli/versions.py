@@ -9,11 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from poller.cli import configuration
+from poller.cli.table import show
 from poller.control import versions
 from poller.control.store import StoreError
 from poller.settings.model import Settings
@@ -81,10 +78,9 @@ def _share(to: dict[str, float | None], version: str) -> float:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in ("version", "published", "code", "aliases", "description"):
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        aliases = ", ".join(f"{name} {share:.0%}" if share < 1 else name for name, share in row["aliases"].items())
-        table.add_row(row["version"], row["created"], row["code_sha256"][:SHOWN_DIGITS], aliases, row["description"])
-    Console(markup=False, highlight=False).print(table)
+    show(("version", "published", "code", "aliases", "description"), map(_cells, rows))
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    aliases = ", ".join(f"{name} {share:.0%}" if share < 1 else name for name, share in row["aliases"].items())
+    return row["version"], row["created"], row["code_sha256"][:SHOWN_DIGITS], aliases, row["description"]

@@ -1,7 +1,8 @@
-"""A Kinesis stream, a real daemon: kill and restart, rewinds with and without it, a second daemon, a poisoned record."""
+"""Streams of Kinesis and Redis, a real daemon: kill and restart, rewinds with and without it, a second daemon, a poisoned record."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import uuid
@@ -26,25 +27,69 @@ def handler(event, context):
     data = [base64.b64decode(record["kinesis"]["data"]).decode() for record in event["Records"]]
     with open(os.environ["JOURNAL"], "a") as journal:  # a line is one write
         journal.write(json.dumps([os.environ["DAEMON"], data]) + "\\n")
-    if "poison" in data:
+    if any("poison" in text for text in data):
         raise ValueError("poison")
 """
 SHARDS = 2
 BATCH = 10
 
 
-class Clicks:
-    """A stream with two shards, a function that tells what it is given, and a mapping between them."""
+class Told:
+    """A function that tells what it is given, and a mapping from a stream to it."""
 
-    def __init__(self, scene: Scene, client: Any, folder: Path) -> None:
+    source: dict[str, Any]
+
+    def __init__(self, scene: Scene, folder: Path) -> None:
         self.scene = scene
-        self._client = client
-        self._folder = folder
         self.name = f"clicks-{uuid.uuid4().hex[:8]}"
-        client.create_stream(StreamName=self.name, ShardCount=SHARDS)
-        until(lambda: self._status() == "ACTIVE", "the stream is there")
+        self._folder = folder
         (folder / "function").mkdir()
         (folder / "function" / "app.py").write_text(HANDLER)
+
+    def put(self, *data: str) -> None:
+        """Records, in that order."""
+        raise NotImplementedError
+
+    def daemon(self, name: str = "", **mapping: Any) -> Daemon:
+        """One for all this, not started. name: for the journal."""
+        function = self.scene.noting() | {"code": str(self._folder / "function"), "handler": "app.handler"}
+        function["environment"] = {**function["environment"], "DAEMON": name}
+        whole = {
+            "source": self.source,
+            "function": "tell",
+            "starting_position": "TRIM_HORIZON",
+            "batch_size": BATCH,
+            "envelope": "kinesis",
+            **mapping,
+        }
+        return self.scene.daemon(
+            functions={"tell": function | {"timeout_seconds": 30}}, event_source_mappings={"clicks": whole}
+        )
+
+    def batches(self, name: str = "") -> list[list[str]]:
+        """What the function was given by a daemon of that name."""
+        lines = [json.loads(line) for line in self.scene.journal.path.read_text().splitlines()]
+        return [data for daemon, data in lines if daemon == name]
+
+    def handled(self, name: str = "") -> list[str]:
+        return [text for batch in self.batches(name) for text in batch]
+
+    def done(self) -> Counter[str]:
+        """What it was given in batches that it bore, and how often."""
+        return Counter(
+            text for batch in self.batches() if not any("poison" in each for each in batch) for text in batch
+        )
+
+
+class Clicks(Told):
+    """From Kinesis, with two shards."""
+
+    def __init__(self, scene: Scene, client: Any, folder: Path) -> None:
+        super().__init__(scene, folder)
+        self._client = client
+        self.source = {"type": "kinesis", "stream": self.name, "poll_seconds": 0.2}
+        client.create_stream(StreamName=self.name, ShardCount=SHARDS)
+        until(lambda: self._status() == "ACTIVE", "the stream is there")
 
     def _status(self) -> str:
         summary = self._client.describe_stream_summary(StreamName=self.name)["StreamDescriptionSummary"]
@@ -61,50 +106,60 @@ class Clicks:
             answer = self._client.put_records(StreamName=self.name, Records=entries[first : first + 500])
             assert not answer["FailedRecordCount"], answer
 
-    def daemon(self, name: str = "", **mapping: Any) -> Daemon:
-        """One for all this, not started. name: for the journal."""
-        function = self.scene.noting() | {"code": str(self._folder / "function"), "handler": "app.handler"}
-        function["environment"] = {**function["environment"], "DAEMON": name}
-        whole = {
-            "source": {"type": "kinesis", "stream": self.name, "poll_seconds": 0.2},
-            "function": "tell",
-            "starting_position": "TRIM_HORIZON",
-            "batch_size": BATCH,
-            **mapping,
-        }
-        return self.scene.daemon(
-            functions={"tell": function | {"timeout_seconds": 30}}, event_source_mappings={"clicks": whole}
-        )
 
-    def batches(self, name: str = "") -> list[list[str]]:
-        """What the function was given by a daemon of that name."""
-        lines = [json.loads(line) for line in self.scene.journal.path.read_text().splitlines()]
-        return [data for daemon, data in lines if daemon == name]
+class Entries(Told):
+    """From Redis."""
 
-    def handled(self, name: str = "") -> list[str]:
-        return [text for batch in self.batches(name) for text in batch]
+    def __init__(self, scene: Scene, port: int, folder: Path) -> None:
+        super().__init__(scene, folder)
+        self._port = port
+        names = {"stream": self.name, "data_field": "data", "create_stream": True}
+        self.source = {"type": "redis-stream", "port": port, **names}
+
+    def put(self, *data: str) -> None:
+        lines = [f"XADD {self.name} * data {json.dumps(text)}\n" for text in data]
+        words = ["redis-cli", "-p", str(self._port)]
+        subprocess.run(words, input="".join(lines), check=True, capture_output=True, text=True)
 
 
-@pytest.fixture
-def clicks(scene: Scene, ministack: servers.Server, tmp_path: Path) -> Iterator[Clicks]:
-    client = boto3.client(
-        "kinesis",
-        endpoint_url=ministack.url,
+def aws(service: str, server: servers.Server) -> Any:
+    """A plain client."""
+    return boto3.client(
+        service,
+        endpoint_url=server.url,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
-    yield Clicks(scene, client, tmp_path)
-    client.close()
+
+
+@pytest.fixture
+def clicks(scene: Scene, ministack: servers.Server, tmp_path: Path) -> Iterator[Clicks]:
+    with contextlib.closing(aws("kinesis", ministack)) as client:
+        yield Clicks(scene, client, tmp_path)
+
+
+@pytest.fixture
+def entries(scene: Scene, redis: servers.Server, tmp_path: Path) -> Entries:
+    return Entries(scene, redis.port, tmp_path)
 
 
 def pollerd(daemon: Daemon, *arguments: str, running: bool = True) -> Any:
     """``pollerd mappings``; its JSON."""
+    return json.loads(printed(daemon, *arguments, "--json", running=running))
+
+
+def printed(daemon: Daemon, *arguments: str, running: bool = True) -> str:
+    """``pollerd mappings``; what it prints."""
     [url] = [line["url"] for line in daemon.lines() if line.get("event") == "port opened"] if running else [""]
-    program = [str(PROGRAM), "mappings", *arguments, "--json", "--config", str(daemon.config), "--url", url]
+    program = [str(PROGRAM), "mappings", *arguments, "--config", str(daemon.config), "--url", url]
     ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
+    return ended.stdout
+
+
+def click(number: int | str, kind: str = "click") -> str:
+    return json.dumps({"kind": kind, "n": number})
 
 
 def texts(count: int) -> list[str]:
@@ -197,3 +252,65 @@ def test_a_poisoned_record_goes_to_the_destination_and_the_others_are_handled(cl
         "all others",
     )
     daemon.stop()
+
+
+def test_an_evening_with_kinesis(clicks: Clicks, ministack: servers.Server) -> None:
+    an_evening(clicks, ministack, batch_info="KinesisBatchInfo", beginning="TRIM_HORIZON")
+
+
+def test_an_evening_with_redis(entries: Entries, ministack: servers.Server) -> None:
+    an_evening(entries, ministack, batch_info="StreamBatchInfo", beginning="0")
+
+
+def an_evening(told: Told, ministack: servers.Server, *, batch_info: str, beginning: str) -> None:
+    """A filter, a poisoned record, a destination that comes late, a rewind, a pause: what is told, and what becomes of the records."""
+    wanted = [click(number) for number in range(8)]
+    told.put(*wanted[:5], click("noise", "noise"), click("poison"), *wanted[5:])
+    queue = f"failures-{uuid.uuid4().hex[:8]}"
+    daemon = told.daemon(
+        filter_criteria=[{"data": {"kind": ["click"]}}],
+        bisect_batch_on_function_error=True,
+        maximum_retry_attempts=1,
+        destination_config={"on_failure": {"destination": f"arn:aws:sqs:us-east-1:000000000000:{queue}"}},
+    )
+    daemon.start()
+    shown = until(
+        lambda: [told for told in [daemon.readiness("clicks")] if "warning" in told], "the queue is said to be missing"
+    )
+    assert queue in shown[0]["warning"]
+    with contextlib.closing(aws("sqs", ministack)) as client:
+        url = client.create_queue(QueueName=queue)["QueueUrl"]
+        record = failure(client, url)
+        assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
+        assert record[batch_info]["batchSize"] == 1
+        until(lambda: told.done() == Counter(wanted), "all others are handled")
+        assert "warning" not in daemon.readiness("clicks")
+
+        printed(daemon, "rewind", "clicks", "--to", "TRIM_HORIZON", "--why", "a table was lost")
+        assert failure(client, url)[batch_info] == record[batch_info], "the same record again"
+        until(lambda: told.done() == Counter(wanted * 2), "all others are handled again")
+        assert {(jump["to"], jump["why"]) for jump in pollerd(daemon, "log", "clicks")} >= {
+            (beginning, "a table was lost")
+        }
+
+    printed(daemon, "pause", "clicks")
+    until(lambda: daemon.readiness("clicks")["state"] == "paused", "nothing is read any more")
+    told.put(click("late"))
+    assert printed(daemon, "resume", "clicks") == "clicks: running\n"
+    until(lambda: click("late") in told.done(), "what came meanwhile is handled")
+    assert told.done() == Counter([*wanted * 2, click("late")])
+    assert click("noise", "noise") not in told.handled()
+    daemon.stop()
+
+
+def failure(client: Any, url: str) -> dict[str, Any]:
+    """The next failure record that the queue gets; taken from it."""
+
+    def received() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = client.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+        return found
+
+    [message] = until(received, "a failure record is in the queue")
+    client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    record: dict[str, Any] = json.loads(message["Body"])
+    return record

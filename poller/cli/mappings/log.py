@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
 from pathlib import Path
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from typing import Any
 
 from poller.cli.mappings.daemon import configuration, mapping
+from poller.cli.table import show
 from poller.control import positions
 from poller.control.store import StoreError
 
@@ -30,12 +27,17 @@ def call(given: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     if given.json:
-        print(json.dumps([dataclasses.asdict(jump) for jump in jumps], indent=2))
+        print(json.dumps([_told(jump) for jump in jumps], indent=2))
         return 0
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in ("when", "who", "partition", "from", "to", "why"):
-        table.add_column(title, overflow="fold")
-    for jump in jumps:
-        table.add_row(jump.moment, jump.who, jump.partition or "all", jump.before or "-", jump.after or "-", jump.why)
-    Console().print(table)
+    show(("when", "who", "partition", "from", "to", "why"), map(_cells, jumps))
     return 0
+
+
+def _told(jump: positions.Jump) -> dict[str, Any]:
+    """With the words of ``rewind --json``."""
+    moved = {"partition": jump.partition or None, "from": jump.before, "to": jump.after}
+    return {"moment": jump.moment, "who": jump.who, "mapping": jump.mapping, **moved, "why": jump.why}
+
+
+def _cells(jump: positions.Jump) -> tuple[str, ...]:
+    return jump.moment, jump.who, jump.partition or "all", jump.before or "-", jump.after or "-", jump.why

@@ -7,20 +7,16 @@ import json
 import sys
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from poller.cli.mappings.daemon import Daemon, configuration
 from poller.cli.mappings.view import views
+from poller.cli.table import show
 from poller.control.store import StoreError
 
 TEXT = (
     "List mappings: state, source, function, last processing result, age of what was read last, what waits in the source (about), and "
-    "how far each partition of a stream has come."
+    "how many partitions of a stream are known. How far each has come: explain NAME, or --json."
 )
-COLUMNS = ("mapping", "state", "source", "function", "last result", "age", "lag", "positions")
-SHOWN_PARTITIONS = 3
+COLUMNS = ("mapping", "state", "source", "function", "last result", "age", "lag", "partitions")
 
 
 def call(given: argparse.Namespace) -> int:
@@ -34,13 +30,9 @@ def call(given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps(shown, indent=2))
         return 0
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in COLUMNS:
-        table.add_column(title, overflow="fold")
-    for view in shown:
-        table.add_row(*_cells(view))
-    Console().print(table)
-    for text in [away] + [f"{view['mapping']}: {view['trouble']}" for view in shown if view.get("trouble")]:
+    show(COLUMNS, map(_cells, shown))
+    wrong = [(view["mapping"], view.get("trouble") or view.get("warning")) for view in shown]
+    for text in [away] + [f"{mapping}: {what}" for mapping, what in wrong if what]:
         if text:
             print(text, file=sys.stderr)
     return 0
@@ -56,16 +48,5 @@ def _cells(view: dict[str, Any]) -> tuple[str, ...]:
         view.get("last_processing_result", ""),
         "" if age is None else f"{age:.1f} s",
         "" if lag is None else str(lag),
-        _positions(view.get("positions", {})),
+        str(len(view["positions"])) if view.get("positions") else "",
     )
-
-
-def _positions(positions: dict[str, str]) -> str:
-    lines = [f"{partition}: {_short(position)}" for partition, position in sorted(positions.items())]
-    rest = len(lines) - SHOWN_PARTITIONS
-    return "\n".join(lines[:SHOWN_PARTITIONS] + ([f"and {rest} more: --json"] if rest > 0 else []))
-
-
-def _short(position: str) -> str:
-    """A Kinesis sequence number has 56 digits, of which the last tell."""
-    return position if len(position) <= 24 else f"…{position[-16:]}"  # noqa: PLR2004
