@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 PATIENCE = 30.0
+LARGEST_BATCH = 25  # BatchWriteItem (DynamoDB API reference)
 
 
 class KinesisStream:
@@ -80,6 +81,16 @@ class Table:
         item = {"id": {"S": key}, "body": {"S": body}, **more}
         await self.client.put_item(TableName=self.name, Item=item)
 
+    async def put_each(self, items: Sequence[tuple[str, str]]) -> None:
+        """Keys and bodies, in this order. As many in a request as it takes, each key once."""
+        batch: dict[str, str] = {}
+        for key, body in items:
+            if key in batch or len(batch) == LARGEST_BATCH:
+                await self._write(batch)
+                batch = {}
+            batch[key] = body
+        await self._write(batch)
+
     async def stream_arn(self) -> str:
         return str((await self.client.describe_table(TableName=self.name))["Table"]["LatestStreamArn"])
 
@@ -90,6 +101,12 @@ class Table:
 
     async def delete(self) -> None:
         await self.client.delete_table(TableName=self.name)
+
+    async def _write(self, batch: Mapping[str, str]) -> None:
+        if batch:
+            puts = [{"PutRequest": {"Item": {"id": {"S": key}, "body": {"S": body}}}} for key, body in batch.items()]
+            answer = await self.client.batch_write_item(RequestItems={self.name: puts})
+            assert not answer.get("UnprocessedItems"), answer
 
 
 async def make_table(client: Any, name: str = "", *, stream: bool = True) -> Table:

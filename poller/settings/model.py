@@ -361,7 +361,8 @@ class MappingSettings:
     bisect_batch_on_function_error: bool = False
     """Streams: a batch that failed is cut in two, and each half tried by itself; cutting uses up no retry."""
     maximum_retry_attempts: int = field(default=-1, metadata=between(-1, 10000))
-    """Streams: how often a batch that failed is tried again before it is given up. -1: until it succeeds; its lane waits, as on AWS."""
+    """Streams: how often a batch that failed is tried again before it is given up. -1: until it succeeds, while its lane waits; of Kafka
+    with a destination ten times; both as on AWS."""
     maximum_record_age_seconds: int = field(default=-1, metadata=between(-1, 604800))
     """Streams: records older than this are given up instead of tried. -1: however old, as on AWS; else 60 or more."""
     tumbling_window_seconds: int = field(default=0, metadata=between(0, 900))

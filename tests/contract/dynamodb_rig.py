@@ -26,8 +26,7 @@ class DynamodbRig(StreamRig, Breakable):
         return DynamodbStreamsSource(DynamodbStreamsOptions(table=self.table.name, endpoint_url=endpoint))
 
     async def send(self, messages: Sequence[Message]) -> None:
-        for message in messages:
-            await self.table.put(message.lane or "key", message.body)
+        await self.table.put_each([(message.lane or "key", message.body) for message in messages])
 
     def text(self, record: Record) -> str:
         return str(record.metadata["dynamodb"]["NewImage"]["body"]["S"])
