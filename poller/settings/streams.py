@@ -40,6 +40,13 @@ _OF_QUEUES = {
 }
 """Key -> what is said of it where the source is a queue, and what to do instead."""
 
+_OF_SOURCES = {
+    "parallelization_factor": ("key_field",),
+    "maximum_retry_attempts": ("maximum_receives",),
+    "destination_config": ("dead_letter_list", "dead_letter_queue"),
+}
+"""Key -> options by which sources that have them do the same."""
+
 LONGEST_TIMEOUTS = {"kafka": 840}
 """Seconds, by the shape of a source's events: what the service bears there of functions (Lambda DG, Kafka)."""
 
@@ -50,14 +57,20 @@ def check_stream(keys: Keys, mapping: MappingSettings, able: Capabilities, now: 
         defaults = MappingSettings(source=mapping.source, function=mapping.function)
         for key, (sentence, hint) in _OF_QUEUES.items():
             if getattr(mapping, key) != getattr(defaults, key):
-                yield Finding((*keys, key), sentence, hint)
+                yield Finding((*keys, key), sentence, _own(mapping.source.options, key) or hint)
         return
     yield from _start(keys, mapping, able, now)
     if mapping.parallelization_factor > 1 and not able.keyed:
         sentence = "records of this source have no keys to divide them by"
-        yield Finding((*keys, "parallelization_factor"), sentence, "leave it out")
+        hint = _own(mapping.source.options, "parallelization_factor") or "leave it out"
+        yield Finding((*keys, "parallelization_factor"), sentence, hint)
     yield from _age(keys, mapping, able)
     yield from _window(keys, mapping, able)
+
+
+def _own(options: object, key: str) -> str:
+    """The source's own option to use instead of a key; "" when it has none."""
+    return next((f"set the source's {name}" for name in _OF_SOURCES.get(key, ()) if hasattr(options, name)), "")
 
 
 def check_timeout(keys: Keys, seconds: float, able: Capabilities) -> Iterator[Finding]:
