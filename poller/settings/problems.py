@@ -98,7 +98,9 @@ def dotted(keys: Keys) -> str:
 def closest(word: str, known: Iterable[str]) -> str | None:
     """Return the known name that ``word`` is probably meant for, if any. Spelling as on AWS (BatchSize) is seen through."""
     names = {_snake(name): name for name in known}
-    close = difflib.get_close_matches(_snake(word), names, n=1)
+    longer = _snake(word)
+    more = [name for name in names if longer.startswith((f"{name}_", f"{name}-"))]  # kinesis-stream, FunctionName
+    close = more or difflib.get_close_matches(longer, names, n=1)
     return names[close[0]] if close else None
 
 

@@ -44,7 +44,7 @@ def broken_rule(value: Any, rules: Mapping[str, Any]) -> tuple[str, str] | None:
     if (low is not None and value < low) or (high is not None and value > high):
         return f"{found} is out of range: {_range(low, high)}", ""
     if "choices" in rules and value not in rules["choices"]:
-        return f"{found} is none of the choices", nearest(str(value), map(str, rules["choices"]))
+        return f"{found} is none of the choices", nearest(str(value), filter(None, map(str, rules["choices"])))
     if "pattern" in rules and not re.fullmatch(rules["pattern"], value):
         return f"{found} is not {rules.get('words', 'what the pattern asks for: ' + rules['pattern'])}", ""
     return None

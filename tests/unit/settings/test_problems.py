@@ -33,6 +33,8 @@ def test_an_error_has_one_line_for_each_problem() -> None:
             "did you mean maximum_batching_window_seconds?",
         ),
         ("Orders", ["orders"], "did you mean orders?"),
+        ("kinesis-stream", ["kinesis", "redis-stream"], "did you mean kinesis?"),
+        ("FunctionName", ["function", "functions"], "did you mean function?"),
         ("zzz", ["b", "a"], "known are a, b"),
         ("zzz", [], ""),
     ],
