@@ -24,6 +24,9 @@ from poller.pipeline.filter.error import FilterError
 from poller.pipeline.filter.match import Rule
 from poller.pipeline.filter.path import ABSENT
 
+NAMES = frozenset({"body", "data", "value", "Message"})
+"""What sources call their content; one that calls it otherwise has no member of such a name."""
+
 
 class Reads(enum.Enum):
     """What a rule reads of the content."""
@@ -49,6 +52,12 @@ def complaint(rule: Rule, content: Content) -> FilterError | None:
         covered = f"{content.inside}.{content.key}"
         if any(f"{field.name}.".startswith(f"{covered}.") for field in rule.fields):
             return FilterError(f"patterns have it decoded at the top level: {content.key}", path=covered)
+    members = {field.name.partition(".")[0] for field in rule.fields}
+    if foreign := members & (NAMES - {content.key}):
+        sentence = (
+            f"records of this source have none, so nothing would ever pass; what they hold is called {content.key}"
+        )
+        return FilterError(sentence, path=min(foreign))
     if not content.texts and reads(rule, content.key) in {Reads.TEXT, Reads.BOTH}:
         return FilterError("it is JSON to patterns, never a text: name what is in it", path=content.key)
     return None

@@ -78,9 +78,28 @@ def test_the_data_of_kinesis_is_json_at_the_top_level(data: bytes, pattern: Any,
             {"dynamodb": ["x"]},
             "filter [0] at dynamodb: it is JSON to patterns, never a text: name what is in it",
         ),
+        *(
+            (
+                source,
+                {other: {"status": ["paid"]}},
+                (
+                    f"filter [0] at {other}: records of this source have none, so nothing would ever pass; "
+                    f"what they hold is called {own}"
+                ),
+            )
+            for source, other, own in [
+                ("sqs", "data", "body"),
+                ("kinesis", "body", "data"),
+                ("dynamodb", "value", "dynamodb"),
+                ("kafka", "data", "value"),
+                ("redis-stream", "body", "data"),
+                ("redis-list", "value", "body"),
+                ("redis-pubsub", "data", "Message"),
+            ]
+        ),
     ],
 )
-def test_a_pattern_that_is_not_for_json_is_refused(source: str, pattern: Any, message: str) -> None:
+def test_a_pattern_that_no_record_can_match_is_refused(source: str, pattern: Any, message: str) -> None:
     with pytest.raises(FilterError) as refused:
         compile_criteria([pattern], content(source))
     assert str(refused.value) == message

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from poller.envelope import content
 from poller.pipeline.filter import FilterError, compile_criteria
 
 GOLDEN = Path(__file__).parents[2] / "golden/filter-patterns.jsonl"
@@ -17,7 +18,8 @@ VECTORS = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
 def label(vector: dict[str, Any]) -> bool | str:
     event = vector["event"]
     try:
-        criteria = compile_criteria([vector["pattern"]])
+        source = "kinesis" if vector["name"].startswith("esm-kinesis") else "sqs"
+        criteria = compile_criteria([vector["pattern"]], content(source))
         if isinstance(event, str):
             event = json.loads(event)
     except (FilterError, ValueError):
