@@ -6,6 +6,8 @@ secret gets into a sentence: what a broker says when it refuses a login is not r
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 from dataclasses import dataclass
 
@@ -15,10 +17,12 @@ from connectors.contract import Missing, OptionsError, Refused, SourceError, Thr
 
 LONGEST = 300  # characters of the client's own words
 
+ERRNO = re.compile(r"KafkaConnectionError: (\d+) E[A-Z]+")
+"""How the client tells what connecting said."""
+
 LOGIN = (
     client.SaslAuthenticationFailedError,
     client.UnsupportedSaslMechanismError,
-    client.IllegalSaslStateError,
 )
 CLIENT_CERTIFICATE = (
     "CERTIFICATE_REQUIRED",
@@ -58,6 +62,10 @@ def translate(error: BaseException, place: Place) -> SourceError:
     if isinstance(error, LOGIN):
         said = type(error).__name__
         return Refused(f"SASL authentication failed: {place.servers} does not accept {place.login} ({said})")
+    if isinstance(error, client.IllegalSaslStateError):
+        return Refused(
+            f"SASL authentication failed: {place.servers} takes no login: leave out sasl_mechanism, or name a listener that does"
+        )
     tls = _tls_error(error)
     return _of_tls(tls, place) if tls is not None else _of_client(error, place)
 
@@ -113,4 +121,6 @@ def _denied(error: BaseException, place: Place) -> str:
 
 
 def _words(error: BaseException) -> str:
+    if number := ERRNO.fullmatch(str(error)):
+        return os.strerror(int(number[1])).lower()
     return (str(error) or type(error).__name__)[:LONGEST]

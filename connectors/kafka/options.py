@@ -157,7 +157,9 @@ def is_url(text: str) -> bool:
 def _check_registry(registry: SchemaRegistryOptions) -> None:
     if not is_url(registry.url):
         raise OptionsError(
-            "schema_registry", "schema_registry.url is not the URL of a server, such as http://127.0.0.1:8081"
+            "schema_registry",
+            "schema_registry.url is not the URL of a server, such as http://127.0.0.1:8081; "
+            "username and password are options of their own",
         )
     if not registry.validate:
         raise OptionsError("schema_registry", "schema_registry.validate names KEY, VALUE or both")

@@ -66,6 +66,12 @@ def test_options_that_can_never_work_are_refused(field: str, more: dict[str, Any
 @pytest.mark.parametrize(
     ("error", "kind", "begins"),
     [
+        (client.IllegalSaslStateError(), Refused, "SASL authentication failed: b1:9092, b2:9092 takes no login: leave"),
+        (
+            client.KafkaConnectionError("111 ECONNREFUSED"),
+            Unreachable,
+            "cannot reach b1:9092, b2:9092: connection refused",
+        ),
         (client.SaslAuthenticationFailedError("the password s3cret"), Refused, "SASL authentication failed"),
         (client.UnsupportedSaslMechanismError(), Refused, "SASL authentication failed"),
         (
