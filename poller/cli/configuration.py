@@ -34,7 +34,11 @@ def read(path: Path | None, *, published: bool = True) -> Settings:
 
     published: whether versions that it names have to exist; whoever is about to publish them cannot wait for that.
     """
-    checks: list[More] = [lambda settings: preflight.runnable(settings, driver(settings, _nowhere)), preflight.filters]
+    checks: list[More] = [
+        lambda settings: preflight.runnable(settings, driver(settings, _nowhere)),
+        preflight.filters,
+        preflight.folders,
+    ]
     if published:
         checks.append(lambda settings: preflight.published(settings, driver(settings, _nowhere)))
     try:

@@ -1,8 +1,10 @@
-"""What must hold beyond the settings themselves: this host can run the functions, versions that are named exist, filters compile."""
+"""What must hold beyond the settings: this host can run the functions, versions named exist, filters compile, folders take failures."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from poller.control import versions
 from poller.control.assemble import spec
@@ -10,6 +12,7 @@ from poller.control.state import FrozenError, Published, Version
 from poller.control.store import StoreError
 from poller.execution.contract import Driver
 from poller.pipeline.filter import FilterError, compile_criteria
+from poller.settings.destinations import destination
 from poller.settings.mappings import content, source
 from poller.settings.model import FunctionSettings, Settings
 from poller.settings.nodes import Keys
@@ -78,6 +81,25 @@ def filters(settings: Settings) -> Iterator[Finding]:
             compile_criteria(mapping.filter_criteria, content(mapping))
         except FilterError as error:
             yield Finding(("event_source_mappings", name, "filter_criteria"), str(error))
+
+
+def folders(settings: Settings) -> Iterator[Finding]:
+    """Folders for failure records that cannot be made or written to."""
+    for name, mapping in settings.event_source_mappings.items():
+        scheme, _, folder = destination(mapping).partition(":")
+        if scheme != "file":
+            continue
+        there = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
+        problem = (
+            "is no folder"
+            if not there.is_dir()
+            else ""
+            if os.access(there, os.W_OK | os.X_OK)
+            else "is not ours to write to"
+        )
+        if problem:
+            keys = ("event_source_mappings", name, "destination_config", "on_failure", "destination")
+            yield Finding(keys, f"{there} {problem}", "name a folder that this user may make or write to")
 
 
 def _named(settings: Settings) -> Iterator[tuple[Keys, str, str]]:
