@@ -198,8 +198,8 @@ class BatchBisected(Fact):
 class RecordsDiscarded(Fact):
     """Records of a stream were given up for good. condition: as in failure records. first, last: positions; "" without records.
 
-    stored: there is a failure record at the mapping's destination; False: it has none, and this is all that is left of them. why: what
-    the function did last, or "".
+    stored: there is a failure record at the mapping's destination; False: it has none, and this is all that is left of them. request_id,
+    why: of the last attempt, as BatchJudged has them; "" when there was none.
     """
 
     mapping: str
@@ -209,6 +209,7 @@ class RecordsDiscarded(Fact):
     first: str
     last: str
     stored: bool
+    request_id: str
     why: str
 
 

@@ -66,12 +66,14 @@ class Attempts:
         result = await self._invoker.invoke(self._plan.function, event, request_id=work.request_id)
         work.attempts += 1
         work.version, work.error = result.executed_version, None if result.ok else UNHANDLED
-        return read(
+        answer = read(
             result,
             [item.record for item in work.items],
             item_failures=self._plan.item_failures,
             stateful=partition.window is not None,
         )
+        work.why = answer.why
+        return answer
 
     def _tell(self, work: Work, partition: Partition, answer: Answer) -> None:
         count = len(work.items)

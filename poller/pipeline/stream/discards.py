@@ -48,7 +48,8 @@ class Discards:
                 first=records[0].position if records else "",
                 last=records[-1].position if records else "",
                 stored=self._destination is not None,
-                why=gone.work.error or "",
+                request_id=gone.work.request_id,
+                why=gone.work.why,
             )
         )
         return True

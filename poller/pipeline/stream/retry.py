@@ -52,6 +52,7 @@ class Work:
     since: epoch seconds; of the last event of a tumbling window, which has no records: when the window ended. None for all others.
     attempts: made of this batch; of the same records when some have grown too old. request_id: of its attempts; "" before the first, and
     when it has changed. version: that ran last; None: none did. error: ``Unhandled`` when the last attempt ended with an error.
+    why: what was wrong with it, for people.
     """
 
     items: list[Item]
@@ -60,6 +61,7 @@ class Work:
     request_id: str = ""
     version: str | None = None
     error: str | None = None
+    why: str = ""
 
     @property
     def final(self) -> bool:
@@ -118,7 +120,7 @@ def sift(work: Work, rules: Rules, now: float) -> tuple[GivenUp | None, Work | N
         return None, work
     gone = set(old)
     rest = [item for item in work.items if item not in gone]
-    again = Work(rest, attempts=work.attempts, version=work.version, error=work.error) if rest else None
+    again = Work(rest, attempts=work.attempts, version=work.version, error=work.error, why=work.why) if rest else None
     return _aged(work, old), again
 
 

@@ -17,6 +17,7 @@ from poller.execution.contract import Status
 from poller.observe.events import (
     BatchBisected,
     BatchCut,
+    BatchJudged,
     BatchRetried,
     DestinationFailedError,
     IteratorAged,
@@ -146,6 +147,9 @@ async def test_without_a_destination_what_is_given_up_is_told_and_work_goes_on()
         "2",
         False,
     )
+    judged = [judged for judged in scene.facts_of(BatchJudged) if judged.verdict == "failed"]
+    assert [(fact.request_id, fact.why)] * 2 == [(each.request_id, each.why) for each in judged]
+    assert fact.why == "the function raised: Boom"
     assert scene.source.outcomes() == {1: "delivered", 2: "rejected", 3: "delivered"}
     assert scene.checkpoints.saved == {scene.stream.partitions[0]: str(numbers[-1])}
 
