@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Those of this action."""
     help_ = (
         "TRIM_HORIZON (the oldest record), LATEST (after the newest), a time (2026-11-01T09:30:00Z), or a position as "
-        "`pollerd mappings ls` shows it: the record after it is the next"
+        "`pollerd mappings explain` shows it: the record after it is the next"
     )
     parser.add_argument("--to", required=True, metavar="PLACE", help=help_)
     parser.add_argument(
