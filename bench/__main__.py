@@ -13,7 +13,21 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import cold, crowd, growth, idle, large, queue_to_function, report, streaming, unpack, warm
+from bench import (
+    cold,
+    crowd,
+    growth,
+    idle,
+    kafka_to_function,
+    kinesis_to_function,
+    large,
+    queue_to_function,
+    redis_to_function,
+    report,
+    streaming,
+    unpack,
+    warm,
+)
 from bench.figures import Line, Skipped
 from bench.programs import Failed
 from bench.run import Bench
@@ -30,6 +44,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "g": unpack.measure,
     "h": large.measure,
     "i": streaming.measure,
+    "j": kafka_to_function.measure,
+    "k": redis_to_function.measure,
+    "l": kinesis_to_function.measure,
 }
 
 

@@ -79,7 +79,8 @@ def npm_consumer(scene: Scene) -> AbstractContextManager[Program]:
 @contextlib.contextmanager
 def ministack_mapping(scene: Scene) -> Iterator[Program]:
     """MiniStack's own Lambda and mapping, inside the server; its poller calls no SQS API at all."""
-    scene.server.map_to_function(scene.queue, pollerd.FUNCTION, {"TALLY": str(scene.tally)}, batch_size=10)
+    arn = scene.server.queue_arn(scene.queue)
+    scene.server.map_to_function(arn, pollerd.FUNCTION, {"TALLY": str(scene.tally)}, batch_size=10)
     yield scene.server.program
 
 

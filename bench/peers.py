@@ -5,6 +5,7 @@ What cannot be had raises Unavailable, whose sentence goes into the table.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollerd-bench"
 SQS_CONSUMER = "14.2.8"  # the last one that runs on Node.js 20
 SAM_CLI = "1.170.0"
+KAFKA_CLIENTS = ("faststream[kafka]==0.7.8", "aiokafka==0.14.0", "uvloop>=0.22")
 FETCH_SECONDS = 180
 
 
@@ -43,6 +45,18 @@ def interface_emulator() -> Path:
     if not binary.exists():
         _unpack_emulator(binary)
     return binary
+
+
+def kafka_clients() -> Path:
+    """The interpreter of an environment with FastStream and aiokafka in it, and nothing of ours."""
+    version = hashlib.sha256(" ".join(KAFKA_CLIENTS).encode()).hexdigest()[:12]
+    folder = CACHE / f"kafka-clients-{version}-{sys.version_info.major}.{sys.version_info.minor}"
+    interpreter, ready = folder / "bin" / "python", folder / "ready"
+    if not ready.exists():
+        _fetch([sys.executable, "-m", "venv", "--clear", str(folder)])
+        _fetch([str(interpreter), "-m", "pip", "install", "--quiet", *KAFKA_CLIENTS])
+        ready.touch()
+    return interpreter
 
 
 def _unpack_emulator(binary: Path) -> None:

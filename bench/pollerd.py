@@ -21,9 +21,12 @@ READY_SECONDS = 90.0
 
 
 def configuration(
-    folder: Path, endpoint: str, mappings: Mapping[str, Mapping[str, Any]], tally: Path
+    folder: Path, endpoint: str, mappings: Mapping[str, Mapping[str, Any]], tally: Path, *, pause: float = 0
 ) -> dict[str, Any]:
-    """The counting function under the name ``work``, fed by these mappings (name -> its block without ``function``)."""
+    """The counting function under the name ``work``, fed by these mappings (name -> its block without ``function``).
+
+    endpoint: of AWS services; "" where no source is one. pause: seconds that the function takes for a batch.
+    """
     return {
         "state": str(folder / "state"),
         "http": {"listen": f"127.0.0.1:{free_port()}"},
@@ -34,20 +37,20 @@ def configuration(
                 "runtime": RUNTIME,
                 "handler": "app.handler",
                 "timeout_seconds": 30,
-                **_noting(tally),
+                **_noting(tally, {"PAUSE": str(pause)} if pause else {}),
             }
         },
         "event_source_mappings": {name: {"function": "work", **block} for name, block in mappings.items()},
     }
 
 
-def _noting(tally: Path) -> dict[str, Any]:
-    """How the function gets at the tally: in a sandbox only through a folder that was given to it."""
+def _noting(tally: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """How the function gets at the tally, in a sandbox only through a folder that was given to it; and more of its environment."""
     if unavailable():
-        return {"environment": {"TALLY": str(tally)}}
+        return {"environment": {"TALLY": str(tally), **environment}}
     seen = "/mnt/tally"
     return {
-        "environment": {"TALLY": f"{seen}/{tally.name}"},
+        "environment": {"TALLY": f"{seen}/{tally.name}", **environment},
         "file_system_configs": [{"path": str(tally.parent), "local_mount_path": seen}],
     }
 

@@ -29,7 +29,7 @@ class SqsServer:
     def __init__(self, program: Program, url: str) -> None:
         self.program = program
         self.url = url
-        self._sqs = self._client("sqs")
+        self._sqs = self.client("sqs")
 
     def make_queues(self, names: Sequence[str]) -> list[str]:
         """New queues; returns their URLs in the order of the names."""
@@ -55,9 +55,17 @@ class SqsServer:
         """Wait until nothing is left; returns when, in seconds since the epoch."""
         return until(lambda: self.left(url) == 0, "emptying the queue", seconds=45, program=self.program)
 
-    def map_to_function(self, url: str, code: Path, environment: dict[str, str], batch_size: int) -> None:
-        """MiniStack's own Lambda, fed by its own event source mapping."""
-        functions = self._client("lambda")
+    def queue_arn(self, url: str) -> str:
+        """ARN of a queue."""
+        answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        arn: str = answer["Attributes"]["QueueArn"]
+        return arn
+
+    def map_to_function(
+        self, source: str, code: Path, environment: dict[str, str], batch_size: int, **mapping: Any
+    ) -> None:
+        """MiniStack's own Lambda, fed from a source (its ARN) by its own event source mapping. mapping: more of it, in the API's words."""
+        functions = self.client("lambda")
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             archive.write(code / "app.py", "app.py")
@@ -71,8 +79,9 @@ class SqsServer:
             Environment={"Variables": environment},
         )
         self._until_active(functions)
-        arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        functions.create_event_source_mapping(EventSourceArn=arn, FunctionName="work", BatchSize=batch_size)
+        functions.create_event_source_mapping(
+            EventSourceArn=source, FunctionName="work", BatchSize=batch_size, **mapping
+        )
 
     def _until_active(self, functions: Any) -> None:
         give_up = time.monotonic() + 20
@@ -81,7 +90,8 @@ class SqsServer:
                 raise Failed("MiniStack's function did not become active within 20 s")
             time.sleep(0.1)
 
-    def _client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:
+        """One of boto3 for a service of this server."""
         return boto3.client(
             service,
             region_name=REGION,

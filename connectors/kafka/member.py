@@ -205,7 +205,10 @@ class Member:
 
     def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Any]], bool]:
         """Take what has come. What was put aside for a paused partition comes back only into an empty place (as of 3.0.12)."""
-        if self._fetcher._next_partition_records is not None and not self._fetcher._next_partition_records:  # noqa: SLF001
+        current = self._fetcher._next_partition_records  # noqa: SLF001
+        if current is not None and (not current or self._state.is_paused(current.topic_partition)):
+            if current:  # it would make room too late for who waits behind it: nothing came, and a whole wait was lost
+                self._fetcher._paused_partition_records[current.topic_partition] = current  # noqa: SLF001
             self._fetcher._next_partition_records = None  # noqa: SLF001 - used up, which the client takes for full
         records, partial = self._fetcher.fetched_records(room)
         return records, partial
