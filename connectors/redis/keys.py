@@ -18,6 +18,8 @@ def tag(key: str) -> str:
 
 def beside(option: str, key: str, name: str) -> str:
     """A key of our own for ``key``: ``{orders}:pollerd:name``. Raises ``OptionsError`` for a key that can have none in its slot."""
+    if key == f"{{{tag(key)}}}":
+        return f"{key}:pollerd::{name}"  # one colon would make it that of the key without braces
     if tag(key) != key:
         return f"{key}:pollerd:{name}"  # the tag is in it
     if "}" in key:

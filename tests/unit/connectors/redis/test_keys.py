@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
@@ -21,6 +21,7 @@ def test_keys_of_our_own_lie_in_the_slot_of_the_key(key: str) -> None:
     assert key_slot(ours.encode()) == key_slot(key.encode())
 
 
+@example(["orders", "{orders}"])
 @given(st.lists(st.text(alphabet="ab{}:", min_size=1, max_size=8), min_size=2, max_size=2, unique=True))
 def test_different_keys_have_different_ones(keys: list[str]) -> None:
     try:
@@ -31,7 +32,12 @@ def test_different_keys_have_different_ones(keys: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("key", "expected"),
-    [("orders", "{orders}:pollerd:x"), ("{shop}:orders", "{shop}:orders:pollerd:x"), ("a{b", "{a{b}:pollerd:x")],
+    [
+        ("orders", "{orders}:pollerd:x"),
+        ("{orders}", "{orders}:pollerd::x"),
+        ("{shop}:orders", "{shop}:orders:pollerd:x"),
+        ("a{b", "{a{b}:pollerd:x"),
+    ],
 )
 def test_how_they_are_called(key: str, expected: str) -> None:
     assert beside("list", key, "x") == expected
