@@ -85,7 +85,7 @@ def _measured(letter: str, bench: Bench) -> list[Line | Skipped]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure ours beside a bare loop and peers.")
     parser.add_argument("--only", type=_letters, default=list(MEASUREMENTS), help="letters, e.g. a,c (default: all)")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller sizes: 3 minutes instead of 15")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller sizes: 6 minutes instead of 30")
     parser.add_argument("--deep", action="store_true", help="(f) also with 100,000 queued records: minutes more")
     return parser.parse_args()
 

@@ -22,7 +22,7 @@ BUDGET = 0.7
 LOOP = "bare kafka-python loop"
 BUDGETS = {100: {LOOP: BUDGET}, 1000: {LOOP: BUDGET}}
 """Batch size -> what is judged at it."""
-COUNTS = {1: (8_000, 4_000), 100: (200_000, 100_000), 1000: (200_000, 100_000), 10_000: (200_000, 100_000)}
+COUNTS = {1: (4_000, 2_000), 100: (150_000, 100_000), 1000: (200_000, 100_000), 10_000: (200_000, 100_000)}
 """Batch size -> records, and in a quick run. All clients fetch up to 1 MB a partition ahead, here some 40,000 records in all."""
 NOTE = "of the peers only FastStream calls a function, in its own process; the loops read and count"
 

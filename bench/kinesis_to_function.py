@@ -29,7 +29,7 @@ NOTE = "MiniStack's mapping has one batch under way whatever the factor"
 
 def measure(bench: Bench) -> Iterator[Line | Skipped]:
     """Every run has a server of its own."""
-    count = bench.size(30_000, 10_000)
+    count = bench.size(20_000, 10_000)
     for factor in FACTORS:
         race = Race(
             letter="l",
@@ -39,7 +39,7 @@ def measure(bench: Bench) -> Iterator[Line | Skipped]:
             peers={PEER: partial(_ministack, count, factor)},
             note=NOTE,
         )
-        yield from race.lines(bench, bench.size(3, 1))
+        yield from race.lines(bench, bench.size(2, 1))
 
 
 @contextlib.contextmanager

@@ -65,9 +65,9 @@ class Record:
     arrived: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Settlement:
-    """One record and what has become of it."""
+    """One record and what has become of it. One is made for each record, so not frozen: that would treble what it costs."""
 
     record: Record
     outcome: Outcome

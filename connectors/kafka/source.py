@@ -52,7 +52,7 @@ MAX_FETCH = 10_000
 LOST_SECONDS = 1.0  # for the engine to drop what it has of partitions that are another's already
 SLACK_SECONDS = 10.0  # a handover ends so long before the group would expel us for it
 CLOSE_SECONDS = 5.0  # for leaving the group
-GONE = frozenset({Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED})
+GONE = (Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED)  # searched by identity: an outcome's hash is Python code
 
 CAPABILITIES = Capabilities(
     envelope="kafka",
@@ -143,8 +143,11 @@ class KafkaSource:
         for settlement in settlements:
             if settlement.outcome in GONE:
                 partition, offset = settlement.record.handle
-                offsets[partition] = max(offset + 1, offsets.get(partition, 0))
+                if offset >= offsets.get(partition, 0):
+                    offsets[partition] = offset + 1
         strangers = await self._commit(offsets)
+        if not strangers:
+            return []
         return [
             Unsettled(each, f"partition {each.record.partition} is another member's now", retry=False)
             for each in settlements

@@ -230,7 +230,8 @@ def test_a_second_daemon_waits_and_takes_over(clicks: Clicks) -> None:
     second.wait_ready()
     clicks.put("20")
     until(lambda: "20" in clicks.handled("second"), "the second one goes on")
-    assert len(clicks.handled("second")) <= SHARDS * BATCH
+    repeated = [text for text in clicks.handled("second") if text != "20"]
+    assert len(repeated) <= SHARDS * BATCH
     second.stop()
 
 

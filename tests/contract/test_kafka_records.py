@@ -48,6 +48,24 @@ async def test_a_record_has_all_that_it_came_with(one: Topic) -> None:
     assert (tombstone.body, tombstone.key, tombstone.metadata["tombstone"]) == (b"", b"gone", True)
 
 
+async def test_a_partition_off_hold_is_read_at_once_though_another_one_in_the_middle_of_it_is_held(
+    kafka: Cluster,
+) -> None:
+    with topic(kafka.servers, 2) as made:
+        await made.produce([Sent(b"%d" % n, partition=partition) for n in range(10) for partition in range(2)])
+        async with opened(source_of(options_of(made))) as source:
+            [first] = await receive(source, 1)
+            source.hold([first.partition])
+            [other] = await receive(source, 1)
+            source.hold([other.partition])
+            [again] = await source.fetch(1, 0)  # the client has it already: nothing is to be waited for
+    assert [(each.partition == first.partition, each.body) for each in (first, other, again)] == [
+        (True, b"0"),
+        (False, b"0"),
+        (True, b"1"),
+    ]
+
+
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 async def test_compressed_records_are_read(one: Topic, codec: str) -> None:
     bodies = [b"%d %s" % (n, b"x" * 50) for n in range(500)]
