@@ -27,8 +27,10 @@ $(STAMP): pyproject.toml
 demo: setup
 	@$(BIN)/pollerd demo $(if $(KEEP),--keep)
 
+# Most tests wait for servers and child processes, so more of them run side by side than there are processors; a file stays together.
+WORKERS ?= 3
 test: setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
 
 check: setup
 	@$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.cache import making
 from tests.servers import Unavailable
 
 SOURCES = Path(__file__).parent / "integration/clients"
@@ -25,6 +26,7 @@ def python(code: Path) -> list[str]:
     return [sys.executable, "-m", "awslambdaric", "app.handler"]
 
 
+@making("client-go")
 def go(cache: Path) -> list[str]:
     """The program in clients/go, on aws-lambda-go."""
     program = cache / f"go-{_digest(SOURCES / 'go')}" / "function"
@@ -33,6 +35,7 @@ def go(cache: Path) -> list[str]:
     return [str(program)]
 
 
+@making("client-container")
 def container(cache: Path) -> Path:
     """The program in clients/container, on aws-lambda-go, linked statically: all that an image from scratch needs."""
     folder = SOURCES / "container"
@@ -42,6 +45,7 @@ def container(cache: Path) -> Path:
     return program
 
 
+@making("client-rust")
 def rust(cache: Path, program: str) -> list[str]:
     """A program of clients/rust, on lambda_runtime and lambda-extension."""
     target = cache / "rust"
@@ -53,6 +57,7 @@ def rust(cache: Path, program: str) -> list[str]:
     return [str(built)]
 
 
+@making("client-node")
 def node(cache: Path, version: str) -> list[str]:
     """aws-lambda-ric of that version; the handler is the last argument, app.handler."""
     node_, npm = _tool("node"), _tool("npm")
@@ -69,6 +74,7 @@ def node(cache: Path, version: str) -> list[str]:
     return [node_, str(entry), "app.handler"]
 
 
+@making("client-node_otel_extension")
 def node_otel_extension(cache: Path) -> Path:
     """The layer of Serverless's OpenTelemetry extension (npm), unpacked: a folder as /opt, with otel-extension/index.js in it."""
     npm, unzip = _tool("npm"), _tool("unzip")

@@ -15,9 +15,7 @@ import psutil
 import pytest
 
 from tests import kafka_server, redis_servers, servers
-
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollerd-tests"
-"""What servers for tests have downloaded; may be removed at any time."""
+from tests.cache import CACHE
 
 
 class Startable(Protocol):

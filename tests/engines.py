@@ -17,10 +17,10 @@ import aiodocker
 import pytest
 
 from tests import clients
+from tests.cache import CACHE
 from tests.images import file, folder, saved, tar
 from tests.servers import Unavailable
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pollerd-tests"
 NAME, EXTENDED, CLOSED = "localhost/orders:1", "localhost/orders:extended", "localhost/orders:closed"
 """Images of an engine that serves: the function of clients/container; with an extension; with a /tmp that nobody may write to."""
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench import peers
+from tests.cache import making
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -240,6 +241,7 @@ def interface_emulator(folder: Path, code: Path, handler: str, **environment: st
     return Server("emulator", command, folder, environment=lambda _port: variables)
 
 
+@making("npm")
 def _npm_package(name: str, version: str, cache: Path) -> Path:
     """Folder of a package; fetched once."""
     folder = cache / f"{name}-{version}"
@@ -257,6 +259,7 @@ def _npm_package(name: str, version: str, cache: Path) -> Path:
     return package
 
 
+@making("maven")
 def maven_classpath(group: str, artifact: str, version: str, cache: Path) -> str:
     """All jars of an artifact and what it needs, as Java wants them; resolved once."""
     folder = cache / f"{artifact}-{version}"

@@ -11,7 +11,8 @@ import pytest
 
 from connectors.contract import SourceError, Unreachable
 from tests import kafka_server
-from tests.conftest import CACHE, running
+from tests.cache import CACHE
+from tests.conftest import running
 from tests.contract.kafka_steps import opened, options_of, receive, receive_all_the_same, settled, source_of
 from tests.kafka_server import Broker, Cluster
 from tests.kafka_topics import Sent, topic

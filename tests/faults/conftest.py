@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,13 @@ from tests import servers
 from tests.faults.oracle import Row, table
 from tests.faults.scene import Scene
 
-ROWS = pytest.StashKey[list[Row]]()
+ROW = "fault table"
+
+
+def recorder(request: pytest.FixtureRequest) -> Callable[[Row], None]:
+    """Takes the rows of a test. They travel in its report, since it may run in another process than the one that prints."""
+    properties = request.node.user_properties
+    return lambda row: properties.append((ROW, asdict(row)))
 
 
 @pytest.fixture
@@ -20,7 +27,7 @@ def scene_on(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callabl
     scenes = []
 
     def make(server: servers.Server) -> Scene:
-        scene = Scene(tmp_path, server.url, request.config.stash.setdefault(ROWS, []).append)
+        scene = Scene(tmp_path, server.url, recorder(request))
         scenes.append(scene)
         return scene
 
@@ -35,9 +42,12 @@ def scene(scene_on: Callable[[servers.Server], Scene], ministack: servers.Server
     return scene_on(ministack)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of faults."""
-    rows = config.stash.get(ROWS, [])
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    called = [report for report in reports if isinstance(report, pytest.TestReport) and report.when == "call"]
+    found = [value for report in called for name, value in report.user_properties if name == ROW]
+    rows = [Row(**value) for value in found if isinstance(value, dict)]
     if rows:
         terminalreporter.section("fault table")
         for line in table(rows):

@@ -94,7 +94,7 @@ def test_a_server_that_is_killed_under_a_handler_repeats_nothing(
     server = private_redis("--appendonly", "yes", "--appendfsync", "always")
     scene = scene_on(server)
     gate, seen_as = scene.gate()
-    scene.function(handler="app.streamed" if kind == "stream" else "app.handler")
+    scene.function(handler="streams.handler" if kind == "stream" else "app.handler")
     options = {
         "type": f"redis-{kind}",
         kind: "orders",

@@ -15,7 +15,7 @@ from poller.execution.concurrent.api import ConcurrentRuntimeApi, Outstanding
 from poller.execution.contract import Invocation
 from poller.execution.runtime_api import Answer
 from tests import clients
-from tests.conftest import CACHE
+from tests.cache import CACHE
 from tests.servers import Unavailable
 from tests.stage import ARN, SECONDS, Stage
 

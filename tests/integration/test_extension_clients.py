@@ -15,7 +15,7 @@ from poller.execution.extensions.extension import INVOKE, SHUTDOWN
 from poller.execution.extensions.states import ExtensionState
 from poller.execution.telemetry import facts
 from tests import clients
-from tests.conftest import CACHE
+from tests.cache import CACHE, making
 from tests.servers import Unavailable, free_port
 from tests.stage import Stage
 
@@ -144,12 +144,13 @@ async def test_a_published_extension_inside_a_python_function_registers_without_
     (stage.folder / "app_.py").write_text(FUNCTION)
     (stage.folder / "app.py").write_text(INSIDE.format(module="lambda_sigterm"))
     folder = CACHE / "lambda-sigterm-0.1.2"
-    if not (folder / "lambda_sigterm").exists():
-        wanted = ["install", "--quiet", "--no-deps", "--target", str(folder), "lambda-sigterm==0.1.2"]
-        try:
-            clients._run([sys.executable, "-m", "pip", *wanted], stage.folder)
-        except Unavailable as reason:
-            pytest.skip(str(reason))
+    with making("lambda-sigterm"):
+        if not (folder / "lambda_sigterm").exists():
+            wanted = ["install", "--quiet", "--no-deps", "--target", str(folder), "lambda-sigterm==0.1.2"]
+            try:
+                clients._run([sys.executable, "-m", "pip", *wanted], stage.folder)
+            except Unavailable as reason:
+                pytest.skip(str(reason))
     await stage.start(clients.python(stage.folder), PYTHONPATH=str(folder))
     await stage.ready()
     assert not (await stage.invoke({})).error

@@ -13,7 +13,7 @@ import pytest
 from poller.execution.extensions.states import ExtensionState
 from poller.execution.runtime_api.answers import Answer, End
 from tests import clients
-from tests.conftest import CACHE
+from tests.cache import CACHE
 from tests.servers import Unavailable
 from tests.stage import ARN, Stage
 

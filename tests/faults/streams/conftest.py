@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import pytest
 
 from tests import kafka_server, redis_servers, servers
-from tests.conftest import CACHE, running
-from tests.faults.conftest import ROWS
+from tests.cache import CACHE
+from tests.conftest import running
+from tests.faults.conftest import recorder
 from tests.faults.streams.scene import StreamScene
 from tests.faults.streams.sources import DynamoTable, KafkaTopic, KinesisStream, RedisStream, Stream
 
@@ -70,8 +71,7 @@ def make(
                 server = ending.enter_context(contextlib.contextmanager(running)(lambda: kind.private(folder)))
             else:
                 server = of_all
-            rows = request.config.stash.setdefault(ROWS, [])
-            scene = StreamScene(tmp_path, server, rows.append, kind.stream(server))
+            scene = StreamScene(tmp_path, server, recorder(request), kind.stream(server))
             ending.callback(scene.close)
             return scene
 

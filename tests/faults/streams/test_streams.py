@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -131,12 +133,11 @@ def test_a_locked_state_file_delays_and_loses_nothing(make: Make, tmp_path: Path
     with flowing(scene.stream, seconds=0.01):
         daemon.start()
         scene.wait_handled(40)
-        with sqlite3.connect(tmp_path / "state/pollerd.sqlite3", isolation_level=None) as other:
+        with contextlib.closing(sqlite3.connect(tmp_path / "state/pollerd.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            scene.wait_more(4)
+            time.sleep(2.0)  # what is done meanwhile is told to nobody
             pause = len(scene.notes())
             other.execute("COMMIT")
-        other.close()
         until(lambda: len(scene.notes()) > pause, "work goes on")
         daemon.kill()
         daemon.wait_gone()

@@ -16,7 +16,7 @@ from poller.execution.runtimes import building, catalogue
 from poller.execution.runtimes.building.install import Order, install
 from poller.execution.runtimes.building.workshop import BuildError
 from poller.execution.runtimes.contract import Runtime, RuntimeUnavailable
-from tests.conftest import CACHE
+from tests.cache import CACHE, making
 
 FUNCTIONS = Path(__file__).with_name("functions")
 ROOTED = "python3.13"
@@ -45,16 +45,17 @@ def runtime_of(state: Path) -> Callable[[str], Runtime]:
     """Identifier -> runtime, built now if need be."""
 
     def get(identifier: str) -> Runtime:
-        try:
+        with making(f"runtime-{identifier}"):
+            try:
+                return catalogue.find(identifier, state)
+            except RuntimeUnavailable as reason:
+                if identifier not in BUILT_ON_DEMAND:
+                    pytest.skip(f"{reason} (--state {state})")
+            try:
+                install(Order(identifier=identifier, rooted=identifier == ROOTED), state, print)
+            except (BuildError, OSError) as error:
+                pytest.skip(f"{identifier} cannot be built here: {error}")
             return catalogue.find(identifier, state)
-        except RuntimeUnavailable as reason:
-            if identifier not in BUILT_ON_DEMAND:
-                pytest.skip(f"{reason} (--state {state})")
-        try:
-            install(Order(identifier=identifier, rooted=identifier == ROOTED), state, print)
-        except (BuildError, OSError) as error:
-            pytest.skip(f"{identifier} cannot be built here: {error}")
-        return catalogue.find(identifier, state)
 
     return get
 
