@@ -194,6 +194,11 @@ class FunctionSpec:
     prefork: int = 0
 
     @property
+    def region(self) -> str:
+        """Of the ARN."""
+        return self.arn.split(":")[3]
+
+    @property
     def init_seconds(self) -> float:
         """How long INIT may take: 10 s, or ahead of traffic max(130 s, timeout) up to 15 min (lifecycle of an execution environment)."""
         return 10.0 if self.initialization_type == ON_DEMAND else min(900.0, max(130.0, self.timeout_seconds))

@@ -105,6 +105,14 @@ async def test_a_handler_sees_what_the_image_and_the_function_say(scene: Scene) 
     assert any(isinstance(fact, ImageResolved) for fact in scene.facts)
 
 
+async def test_a_handler_learns_its_zone(scene: Scene) -> None:
+    environment = scene.environment()
+    await environment.start()
+    told = said(await invoke(environment, "metadata", what="Bearer "))
+    assert (told["status"], json.loads(told["body"])) == (200, {"AvailabilityZoneID": "use1-az1"})
+    assert said(await invoke(environment, "metadata"))["status"] == 401
+
+
 async def test_failures_are_results_and_the_environment_goes_on(scene: Scene) -> None:
     environment = scene.environment(timeout_seconds=2.0)
     await environment.start()

@@ -151,6 +151,7 @@ async def test_it_does_not_see_what_describes_the_runtime(scene: Scene) -> None:
     assert (await invoke(pool)).ok
     (names,) = [json.loads(line.partition(": ")[2]) for line in said(scene) if line.startswith("nosy: [")]
     assert {"TABLE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_RUNTIME_API"} <= set(names)
+    assert {"AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN"} <= set(names)
     assert not {"_HANDLER", "LAMBDA_TASK_ROOT", "AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_STREAM_NAME"} & set(names)
 
 

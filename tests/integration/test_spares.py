@@ -15,6 +15,9 @@ from tests.integration.test_environment import scene
 
 __all__ = ["scene"]  # the fixture
 
+LISTENER = ("AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN")
+"""Variables that are each environment's own, as its listener is."""
+
 NOISY = CODE + "\nprint('imported')\n"
 
 
@@ -64,7 +67,7 @@ async def test_a_function_sees_the_same_from_a_spare_as_from_a_cold_start(scene:
     spare = error(await invoke(pool, "seen"))
     assert process.is_running()
     for one in (cold, spare):
-        for own in ("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "TMPDIR", "_X_AMZN_TRACE_ID"):
+        for own in ("AWS_LAMBDA_LOG_STREAM_NAME", "TMPDIR", "_X_AMZN_TRACE_ID", *LISTENER):
             one["env"].pop(own, None)
     assert spare == cold
 

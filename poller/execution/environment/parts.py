@@ -9,6 +9,7 @@ from poller.execution.environment.companions import Companions
 from poller.execution.environment.init import Init
 from poller.execution.environment.processes import Processes
 from poller.execution.environment.site import Site
+from poller.execution.listener.metadata import MetadataApi, zone_of
 from poller.execution.logs import Capture
 from poller.execution.runtime_api import RuntimeApi
 
@@ -27,10 +28,11 @@ class Parts:
         self.api = api
         self.capture = capture
         self.companions = Companions(spec, site.dial, api.give_up)
-        for each in self.companions.apis:
+        metadata = MetadataApi(zone_of(spec.region))
+        for each in (*self.companions.apis, metadata):
             api.serve(each)
         self.companions.telemetry.subscribed = capture.subscribed
-        self.processes = Processes(spec, site, api, capture, self.companions)
+        self.processes = Processes(spec, site, api, capture, self.companions, token=metadata.token)
         self.init = Init(spec, self.processes, api, capture, self.companions)
 
     def log_start(self, invocation: Invocation) -> None:

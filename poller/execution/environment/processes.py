@@ -27,16 +27,17 @@ NOT_READY = frozenset({State.STARTED, State.INIT_ERROR})
 
 
 class Processes:
-    """None before the first INIT."""
+    """None before the first INIT. token: for the metadata endpoint."""
 
     def __init__(
-        self, spec: FunctionSpec, site: Site, api: RuntimeApi, capture: Capture, companions: Companions
+        self, spec: FunctionSpec, site: Site, api: RuntimeApi, capture: Capture, companions: Companions, *, token: str
     ) -> None:
         self._spec = spec
         self._site = site
         self._api = api
         self._capture = capture
         self._companions = companions
+        self._token = token
         self._held: Held | None = None
         self._killed = False
         self._starved = False  # the runtime was killed for its memory
@@ -163,11 +164,11 @@ class Processes:
             raise InvalidEntrypoint.of(argv[0], error) from error
 
     def _runtime_command(self, plan: Startup, argv: tuple[str, ...]) -> Command:
-        variables = plan.runtime_variables(self._site.address, self._capture.stream)
+        variables = plan.runtime_variables(self._site.address, self._token, self._capture.stream)
         return plan.command(argv, variables, self._capture.descriptors(framed=plan.launch.framed))
 
     def _extension_commands(self, plan: Startup, extensions: Mapping[str, str]) -> Mapping[str, Command]:
-        variables = plan.extension_variables(self._site.address, self._capture.stream)
+        variables = plan.extension_variables(self._site.address, self._token, self._capture.stream)
         return {
             name: plan.command((path,), variables, self._capture.extension_descriptors(name))
             for name, path in extensions.items()

@@ -41,26 +41,30 @@ class Startup:
     extensions: Mapping[str, str]
     temporary: str
 
-    def runtime_variables(self, address: str, log_stream: str) -> dict[str, str]:
-        """Of the runtime's process."""
+    def runtime_variables(self, address: str, token: str, log_stream: str) -> dict[str, str]:
+        """Of the runtime's process. address, token: see ``variables``."""
         channel = {"_LAMBDA_TELEMETRY_LOG_FD": str(LOG_FD)} if self.launch.framed else {}
         return channel | variables(
-            self.spec, self.launch, address=address, log_stream=log_stream, temporary=self.temporary
+            self.spec,
+            self.launch,
+            address=address,
+            token=token,
+            log_stream=log_stream,
+            temporary=self.temporary,
         )
 
-    def extension_variables(self, address: str, log_stream: str) -> dict[str, str]:
+    def extension_variables(self, address: str, token: str, log_stream: str) -> dict[str, str]:
         """Of an extension's process."""
-        return for_extensions(self.runtime_variables(address, log_stream), self.spec.environment)
+        return for_extensions(self.runtime_variables(address, token, log_stream), self.spec.environment)
 
     def init_start(self, phase: str, log_stream: str) -> InitStart:
         """What is told when these processes are about to start. phase: init, or invoke on an invocation's time."""
         spec, launch = self.spec, self.launch
-        region = spec.arn.split(":")[3]
         return InitStart(
             initialization_type=spec.initialization_type,
             phase=phase,
             runtime_version=launch.version,
-            runtime_version_arn=f"arn:aws:lambda:{region}::runtime:{launch.digest}" if launch.version else "",
+            runtime_version_arn=f"arn:aws:lambda:{spec.region}::runtime:{launch.digest}" if launch.version else "",
             function_name=spec.name,
             function_version=spec.version,
             function_arn=spec.arn,

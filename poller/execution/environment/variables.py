@@ -12,10 +12,13 @@ RESERVED = ("AWS_", "LAMBDA_", "PWD")
 OPEN = frozenset({"AWS_XRAY_CONTEXT_MISSING"})
 
 
-def variables(spec: FunctionSpec, launch: Launch, *, address: str, log_stream: str, temporary: str) -> dict[str, str]:
+def variables(
+    spec: FunctionSpec, launch: Launch, *, address: str, token: str, log_stream: str, temporary: str
+) -> dict[str, str]:
     """All variables: the runtime's, the customer's over them, the platform's own over both. Paths are those that the function sees.
 
-    temporary: the folder in the place of /tmp; "" under a sandbox that has a /tmp.
+    address, token: of the environment's listener, and for its metadata endpoint. temporary: the folder in the place of /tmp; "" under a
+    sandbox that has a /tmp.
     """
     customer = {name: value for name, value in spec.environment.items() if not name.startswith("_")}
     kept = {n: v for n, v in launch.environment.items() if n.startswith(RESERVED) and n not in OPEN}
@@ -29,6 +32,8 @@ def variables(spec: FunctionSpec, launch: Launch, *, address: str, log_stream: s
         "AWS_LAMBDA_INITIALIZATION_TYPE": spec.initialization_type,
         "AWS_LAMBDA_LOG_GROUP_NAME": spec.logging.group or f"/aws/lambda/{spec.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_METADATA_API": address,
+        "AWS_LAMBDA_METADATA_TOKEN": token,
         "AWS_LAMBDA_RUNTIME_API": address,
     }
     if spec.max_concurrency > 1:

@@ -1,4 +1,4 @@
 """The one listener of an environment, for all that its processes say.
 
-listener.py: which API a path belongs to. replies.py: answers that every API gives. local_apis.py: two small ones, metadata and credentials.
+listener.py: which API a path belongs to. replies.py: answers that every API gives. metadata.py: where it runs.
 """

@@ -1,7 +1,7 @@
 """What a runtime answered, whole or as a stream that is still coming.
 
-A stream is read by one reader, at the service's pace when it is asked for. A reader that is slow holds the runtime back; one
-that has gone does not stop the function, which then writes into nothing (Lambda DG, Response streaming).
+A stream is read by one reader, at the service's pace when it is asked for. A reader that is slow holds the runtime back
+(Lambda DG, Response streaming).
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ class AnswerStream:
         self._waiting = 0
         self._size = 0
         self._more = asyncio.Event()
-        self._abandoned = False
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     def __aiter__(self) -> AnswerStream:
@@ -84,18 +83,11 @@ class AnswerStream:
             self._exchange.hold(False)
         return piece
 
-    def abandon(self) -> None:
-        """Nobody reads any more; the function writes on."""
-        self._abandoned = True
-        self._pieces.clear()
-        self._waiting = 0
-        self._exchange.hold(False)
-
     def feed(self, piece: bytes) -> None:
         """A piece has come; what is past MAX_STREAM is dropped, and the end will say so."""
         room = MAX_STREAM - self._size
         self._size += len(piece)
-        if room <= 0 or self._abandoned or self.ended.done():
+        if room <= 0 or self.ended.done():
             return
         self._pieces.append(piece[:room])
         self._waiting += len(self._pieces[-1])

@@ -118,7 +118,9 @@ async def started(function: Function, folder: Path, *, sandbox: bool) -> AsyncIt
     await api.open()
     log = folder / f"{uuid.uuid4().hex}.log"
     inside = "" if sandbox else str(folder)
-    given = variables(function.spec, launch, address=f"127.0.0.1:{api.port}", log_stream="s", temporary=inside)
+    given = variables(
+        function.spec, launch, address=f"127.0.0.1:{api.port}", token="t", log_stream="s", temporary=inside
+    )
     argv = (*_bubblewrap(launch, places), *launch.argv) if sandbox else launch.argv
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(

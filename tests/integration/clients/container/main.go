@@ -63,6 +63,17 @@ func handle(ctx context.Context, given event) (any, error) {
 			return nil, err
 		}
 		return found.Size(), nil
+	case "metadata":
+		url := "http://" + os.Getenv("AWS_LAMBDA_METADATA_API") + "/2026-01-15/metadata/execution-environment"
+		ask, _ := http.NewRequestWithContext(ctx, "GET", url, nil)
+		ask.Header.Set("Authorization", given.What+os.Getenv("AWS_LAMBDA_METADATA_TOKEN"))
+		answer, err := http.DefaultClient.Do(ask)
+		if err != nil {
+			return nil, err
+		}
+		defer answer.Body.Close()
+		content, err := io.ReadAll(answer.Body)
+		return map[string]any{"status": answer.StatusCode, "body": string(content)}, err
 	case "dial":
 		connection, err := net.DialTimeout("tcp", given.What, time.Second)
 		if err != nil {

@@ -49,33 +49,33 @@ def test_a_sandbox_shows_package_and_layers_at_the_services_places(task: Path, t
     assert found.layout.temporary_bytes == 600 * 1024 * 1024
     assert found.extensions == {"watch": "/opt/extensions/watch"}
     assert found.launch.argv[0] == "/var/task/bootstrap"
-    assert "TMPDIR" not in found.runtime_variables("127.0.0.1:9001", "s")
+    assert "TMPDIR" not in found.runtime_variables("127.0.0.1:9001", "t", "s")
     assert found.limits()["RLIMIT_NPROC"] == 1024
 
 
 def test_the_log_is_described_in_variables_that_customers_may_override(task: Path, tmp_path: Path) -> None:
-    text = plan(spec(task), tmp_path).runtime_variables("a", "s")
+    text = plan(spec(task), tmp_path).runtime_variables("a", "t", "s")
     assert text["AWS_LAMBDA_LOG_GROUP_NAME"] == "/aws/lambda/f"
     assert not {"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "_LAMBDA_TELEMETRY_LOG_FD"} & set(text)
     logging = Logging(json=True, application_level="WARN", system_level="INFO", group="g")
     found = plan(spec(task, logging=logging, environment={"AWS_LAMBDA_LOG_LEVEL": "DEBUG"}), tmp_path)
-    json = found.runtime_variables("a", "s")
+    json = found.runtime_variables("a", "t", "s")
     assert (json["AWS_LAMBDA_LOG_FORMAT"], json["AWS_LAMBDA_LOG_LEVEL"]) == ("JSON", "DEBUG")
     assert json["AWS_LAMBDA_LOG_GROUP_NAME"] == "g"
 
 
 def test_the_log_channel_is_told_to_clients_that_use_it_and_to_no_extension(task: Path, tmp_path: Path) -> None:
     found = plan(spec(task, runtime=own.IDENTIFIER), tmp_path)
-    assert found.runtime_variables("a", "s")["_LAMBDA_TELEMETRY_LOG_FD"] == "62"
-    assert "_LAMBDA_TELEMETRY_LOG_FD" not in found.extension_variables("a", "s")
+    assert found.runtime_variables("a", "t", "s")["_LAMBDA_TELEMETRY_LOG_FD"] == "62"
+    assert "_LAMBDA_TELEMETRY_LOG_FD" not in found.extension_variables("a", "t", "s")
 
 
 def test_several_at_once_are_told_to_the_client_which_then_writes_lines(task: Path, tmp_path: Path) -> None:
     found = plan(spec(task, runtime=own.IDENTIFIER, max_concurrency=4), tmp_path)
-    assert found.runtime_variables("a", "s")["AWS_LAMBDA_MAX_CONCURRENCY"] == "4"
-    assert "_LAMBDA_TELEMETRY_LOG_FD" not in found.runtime_variables("a", "s")
-    assert "AWS_LAMBDA_MAX_CONCURRENCY" not in found.extension_variables("a", "s")
-    assert "AWS_LAMBDA_MAX_CONCURRENCY" not in plan(spec(task), tmp_path).runtime_variables("a", "s")
+    assert found.runtime_variables("a", "t", "s")["AWS_LAMBDA_MAX_CONCURRENCY"] == "4"
+    assert "_LAMBDA_TELEMETRY_LOG_FD" not in found.runtime_variables("a", "t", "s")
+    assert "AWS_LAMBDA_MAX_CONCURRENCY" not in found.extension_variables("a", "t", "s")
+    assert "AWS_LAMBDA_MAX_CONCURRENCY" not in plan(spec(task), tmp_path).runtime_variables("a", "t", "s")
 
 
 def test_an_init_is_told_with_the_runtime_that_it_starts(task: Path, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_init_is_told_with_the_runtime_that_it_starts(task: Path, tmp_path: P
 def test_without_a_sandbox_paths_are_the_hosts(task: Path, tmp_path: Path) -> None:
     found = plan(spec(task), tmp_path, sandboxed=False)
     assert found.launch.argv[0] == str(task / "bootstrap")
-    assert found.runtime_variables("127.0.0.1:1", "s")["TMPDIR"] == str(tmp_path / "tmp")
+    assert found.runtime_variables("127.0.0.1:1", "t", "s")["TMPDIR"] == str(tmp_path / "tmp")
     assert "RLIMIT_NPROC" not in found.limits(), "the kernel would count all of the daemon's user's"
 
 
@@ -161,7 +161,7 @@ def test_an_image_brings_its_root_its_command_and_its_variables(tmp_path: Path) 
     found = plan(spec(tmp_path, image=image(tmp_path, "/init", "now"), runtime="", handler=""), tmp_path)
     assert (found.layout.root, found.layout.mounts) == (tmp_path, {})
     assert found.launch.argv == ("/init", "now")
-    variables = found.runtime_variables("127.0.0.1:9001", "s")
+    variables = found.runtime_variables("127.0.0.1:9001", "t", "s")
     assert (variables["A"], variables["AWS_EXECUTION_ENV"]) == ("1", "AWS_Lambda_Image")
     assert "_HANDLER" not in variables
 

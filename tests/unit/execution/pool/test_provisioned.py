@@ -185,5 +185,5 @@ def test_their_init_may_take_longer(timeout: float, limit: float) -> None:
 def test_the_function_sees_how_it_was_initialised(kind: str) -> None:
     spec = {field: getattr(SPEC, field) for field in SPEC.__slots__} | {"initialization_type": kind}
     launch = Launch(argv=("/none",), directory="/")
-    given = variables(FunctionSpec(**spec), launch, address="", log_stream="", temporary="")
+    given = variables(FunctionSpec(**spec), launch, address="", token="", log_stream="", temporary="")
     assert given["AWS_LAMBDA_INITIALIZATION_TYPE"] == kind

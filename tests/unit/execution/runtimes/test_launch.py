@@ -215,10 +215,10 @@ def test_the_customer_overrides_search_paths_and_never_the_platform() -> None:
     launch = in_sandbox(managed("python3.12", "bin/python3.12", "/home/python"))
     customer = {
         "PATH": "/opt/mine", "TZ": "Europe/Berlin", "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR", "_HIDDEN": "x",
-        "LAMBDA_TASK_ROOT": "/elsewhere", "AWS_EXECUTION_ENV": "mine", "_HANDLER": "mine",
+        "AWS_LAMBDA_METADATA_TOKEN": "mine", "LAMBDA_TASK_ROOT": "/elsewhere", "AWS_EXECUTION_ENV": "mine", "_HANDLER": "mine",
     }  # fmt: skip
     spec = dataclasses.replace(SPEC, environment=customer)
-    seen = variables(spec, launch, address="127.0.0.1:9001", log_stream="s", temporary="")
+    seen = variables(spec, launch, address="127.0.0.1:9001", token="t", log_stream="s", temporary="")
     assert (seen["PATH"], seen["TZ"], seen["AWS_XRAY_CONTEXT_MISSING"]) == (
         "/opt/mine",
         "Europe/Berlin",
@@ -226,6 +226,7 @@ def test_the_customer_overrides_search_paths_and_never_the_platform() -> None:
     )
     assert (seen["LAMBDA_TASK_ROOT"], seen["AWS_EXECUTION_ENV"]) == ("/var/task", "AWS_Lambda_python3.12")
     assert (seen["_HANDLER"], seen["AWS_LAMBDA_RUNTIME_API"]) == ("app.handler", "127.0.0.1:9001")
+    assert (seen["AWS_LAMBDA_METADATA_API"], seen["AWS_LAMBDA_METADATA_TOKEN"]) == ("127.0.0.1:9001", "t")
     assert not {"_HIDDEN", "TMPDIR"} & set(seen)
 
 
