@@ -10,9 +10,10 @@ CHUNK = 65536
 
 
 class Relay:
-    """Listens on a loopback port that it keeps, and passes bytes on to ``port`` of the same machine."""
+    """Listens on a port of a loopback address, which it keeps, and passes bytes on to ``port`` of the same machine."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
+        self._address = address
         self.port = 0
         """Where to connect to; known once started."""
         self._target = port
@@ -41,7 +42,7 @@ class Relay:
         """Pass bytes on, both ways, over new connections."""
         self._answering.set()
         if self._server is None:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._accept, self._address, self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
     def stall(self) -> None:
