@@ -16,6 +16,7 @@ import pytest
 
 from tests import kafka_server, redis_servers, servers
 from tests.cache import CACHE
+from tests.faults import oracle
 
 
 class Startable(Protocol):
@@ -32,6 +33,16 @@ Started = TypeVar("Started", bound=Startable)
 def pytest_configure() -> None:
     """SIGTERM, as from `timeout`, ends a run like Ctrl-C does: fixtures still end their servers."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of faults. Here, since where tests run side by side the process that prints knows no other conftest."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    called = [report for report in reports if isinstance(report, pytest.TestReport) and report.when == "call"]
+    if rows := [row for report in called for row in oracle.arrived(report.user_properties)]:
+        terminalreporter.section("fault table")
+        for line in oracle.table(rows):
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

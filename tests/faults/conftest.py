@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from tests import servers
-from tests.faults.oracle import Row, table
+from tests.faults.oracle import Row, travelling
 from tests.faults.scene import Scene
-
-ROW = "fault table"
 
 
 def recorder(request: pytest.FixtureRequest) -> Callable[[Row], None]:
     """Takes the rows of a test. They travel in its report, since it may run in another process than the one that prints."""
     properties = request.node.user_properties
-    return lambda row: properties.append((ROW, asdict(row)))
+    return lambda row: properties.append(travelling(row))
 
 
 @pytest.fixture
@@ -40,15 +37,3 @@ def scene_on(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callabl
 def scene(scene_on: Callable[[servers.Server], Scene], ministack: servers.Server) -> Scene:
     """A scene on the server that all tests share."""
     return scene_on(ministack)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of faults."""
-    reports = [report for reports in terminalreporter.stats.values() for report in reports]
-    called = [report for report in reports if isinstance(report, pytest.TestReport) and report.when == "call"]
-    found = [value for report in called for name, value in report.user_properties if name == ROW]
-    rows = [Row(**value) for value in found if isinstance(value, dict)]
-    if rows:
-        terminalreporter.section("fault table")
-        for line in table(rows):
-            terminalreporter.line(line)

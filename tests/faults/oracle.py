@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
@@ -85,6 +85,19 @@ class Row:
     bound: int
     why: str
     seconds: float
+
+
+ROW = "row of the fault table"
+
+
+def travelling(row: Row) -> tuple[str, object]:
+    """The row as a property of a test's report."""
+    return ROW, asdict(row)
+
+
+def arrived(properties: Iterable[tuple[str, object]]) -> list[Row]:
+    """The rows among the properties of a report."""
+    return [Row(**value) for name, value in properties if name == ROW and isinstance(value, dict)]
 
 
 HEADINGS = ("fault", "sent", "handled", "lost", "duplicates", "bound", "seconds", "bound is")
