@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from poller.dispatch.slots import Claim, Permit
+    from poller.dispatch.slots import Claim, Permit, SlotPool
 
 
 @dataclass(slots=True, eq=False)
@@ -27,12 +27,13 @@ class Waiter:
 
 
 class Line:
-    """One function's waiters, and how many slots it holds. floor: slots set aside for it in its pool."""
+    """One function's waiters, and how many slots it holds. pool: where they come from. floor: slots set aside for it there."""
 
-    __slots__ = ("_polls", "_work", "floor", "held")
+    __slots__ = ("_polls", "_work", "floor", "held", "pool")
 
-    def __init__(self, floor: int = 0) -> None:
-        self.floor = floor
+    def __init__(self, pool: SlotPool) -> None:
+        self.pool = pool
+        self.floor = 0
         self.held = 0
         self._work: deque[Waiter] = deque()
         self._polls: OrderedDict[Claim, deque[Waiter]] = OrderedDict()  # whose turn it is comes first

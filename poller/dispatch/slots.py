@@ -9,6 +9,9 @@ Rules that hold here:
    a mapping that has nothing at all outstanding. The poll itself goes on; should it bring records, ``use`` waits in line
    for a slot. So an idle mapping never keeps a function from anybody.
 
+4. Limits may change at any time. What is held stays held and counts against the new limit; a function whose reservation comes or goes
+   takes its permits, and whoever waits in its line, along to the other pool.
+
 Everything here is synchronous but the waiting itself; one event loop, no locks.
 """
 
@@ -70,10 +73,9 @@ class Permit:
 class Claim:
     """One mapping's (or one API's) way to slots of one function, under a limit of its own (``maximum_concurrency``)."""
 
-    __slots__ = ("held", "limit", "line", "name", "polls_revoked", "pool", "waiting")
+    __slots__ = ("held", "limit", "line", "name", "polls_revoked", "waiting")
 
-    def __init__(self, pool: _Pool, line: Line, name: str, limit: int | None) -> None:
-        self.pool = pool
+    def __init__(self, line: Line, name: str, limit: int | None) -> None:
         self.line = line
         self.name = name
         self.limit = limit
@@ -81,6 +83,11 @@ class Claim:
         self.polls_revoked = 0
         self.waiting = 0
         """Work in line; the line counts it."""
+
+    @property
+    def pool(self) -> SlotPool:
+        """Where the function's slots come from now."""
+        return self.line.pool
 
     @property
     def full(self) -> bool:
@@ -109,21 +116,49 @@ class Claim:
         return self.pool.take(self, poll=False)
 
 
-class _Pool:
-    """Permits of one limit, and who waits for them. floors: function -> slots that are kept for it."""
+class SlotPool:
+    """Permits of one limit, and who waits for them."""
 
-    def __init__(self, limit: int, floors: Mapping[str, int] | None = None) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
-        self._lines = {function: Line(floor) for function, floor in (floors or {}).items()}
-        self._set_aside = sum(line.set_aside for line in self._lines.values())
+        self._lines: dict[str, Line] = {}
+        self._set_aside = 0
         self._reserved: OrderedDict[Permit, Claim] = OrderedDict()  # oldest first
         self._turns: OrderedDict[Line, None] = OrderedDict()  # lines with waiters; whose turn it is comes first
         self._arrivals = itertools.count()
 
     def line(self, function: str) -> Line:
         """The function's line."""
-        return self._lines.setdefault(function, Line())
+        if function not in self._lines:
+            self._lines[function] = Line(self)
+        return self._lines[function]
+
+    def keep(self, floors: Mapping[str, int]) -> None:
+        """Slots that are kept for functions from now on; none for all others."""
+        for function in floors:
+            self.line(function)
+        for function, line in self._lines.items():
+            self._set_aside -= line.set_aside
+            line.floor = floors.get(function, 0)
+            self._set_aside += line.set_aside
+
+    def hand_over(self, function: str, other: SlotPool) -> None:
+        """The function's line goes to another pool, with all that is held, reserved and waited for."""
+        line = self._lines.pop(function, None)
+        if line is None:
+            return
+        self.held -= line.held
+        self._set_aside -= line.set_aside
+        line.floor = 0
+        for permit in [permit for permit, claim in self._reserved.items() if claim.line is line]:
+            other._reserved[permit] = self._reserved.pop(permit)
+        if line in self._turns:
+            del self._turns[line]
+            other._turns[line] = None
+        other._lines[function] = line
+        other.held += line.held
+        line.pool = other
 
     def limit_of(self, function: str) -> int:
         """Slots that the function can have, when the others have none but what is set aside for them."""
@@ -147,7 +182,7 @@ class _Pool:
         except asyncio.CancelledError:
             if waiter.future.done() and not waiter.future.cancelled():  # a permit came in the same moment
                 waiter.future.result().release()
-            self._leave(waiter, served=False)
+            claim.pool.leave(waiter, served=False)  # it may have been handed over meanwhile
             raise
 
     def take_in_turn(self, claim: Claim, *, poll: bool) -> Permit | None:
@@ -189,12 +224,13 @@ class _Pool:
         """Whether somebody of this line was served; the line goes behind the others then."""
         for waiter in line.candidates():
             if permit := self.take(waiter.claim, poll=waiter.poll):
-                self._leave(waiter, served=True)
+                self.leave(waiter, served=True)
                 waiter.future.set_result(permit)
                 return True
         return False
 
-    def _leave(self, waiter: Waiter, *, served: bool) -> None:
+    def leave(self, waiter: Waiter, *, served: bool) -> None:
+        """Out of its line."""
         line = waiter.claim.line
         line.leave(waiter, served=served)
         if not line:
@@ -250,16 +286,36 @@ class Slots:
         provisioned: Mapping[str, int] | None = None,
         caps: Mapping[str, int] | None = None,
     ) -> None:
+        self._caps: dict[str, int] = {}
+        self._unreserved = SlotPool(total)
+        self._reserved: dict[str, SlotPool] = {}
+        self.limit_to(total, reserved, provisioned, caps)
+
+    def limit_to(
+        self,
+        total: int,
+        reserved: Mapping[str, int],
+        provisioned: Mapping[str, int] | None = None,
+        caps: Mapping[str, int] | None = None,
+    ) -> None:
+        """Other limits from now on. Claims stay good; one with a cap keeps that until it is made anew."""
         self._caps = dict(caps or {})
-        floors = {function: count for function, count in (provisioned or {}).items() if function not in reserved}
-        self._unreserved = _Pool(total - sum(reserved.values()), floors)
-        self._reserved = {function: _Pool(limit) for function, limit in reserved.items()}
+        for function in self._reserved.keys() - reserved.keys():
+            self._reserved.pop(function).hand_over(function, self._unreserved)
+        for function, limit in reserved.items():
+            if function not in self._reserved:
+                self._reserved[function] = SlotPool(limit)
+                self._unreserved.hand_over(function, self._reserved[function])
+            self._reserved[function].limit = limit
+        self._unreserved.limit = total - sum(reserved.values())
+        self._unreserved.keep({name: count for name, count in (provisioned or {}).items() if name not in reserved})
+        for pool in (self._unreserved, *self._reserved.values()):
+            pool.grant()
 
     def claim(self, function: str, name: str, limit: int | None = None) -> Claim:
         """A way to the function's slots. name: for people. limit: of this claim alone; None: the pool's."""
-        pool = self._pool(function)
         limits = [most for most in (limit, self._caps.get(function)) if most is not None]
-        return Claim(pool, pool.line(function), name, min(limits, default=None))
+        return Claim(self._pool(function).line(function), name, min(limits, default=None))
 
     def limit(self, function: str) -> int:
         """Invocations of the function at once, at most: what is set aside for others is not for it."""
@@ -274,5 +330,5 @@ class Slots:
         """Invocations that wait for a slot, by pool; the shared pool's name is ""."""
         return {"": self._unreserved.waiting} | {function: pool.waiting for function, pool in self._reserved.items()}
 
-    def _pool(self, function: str) -> _Pool:
+    def _pool(self, function: str) -> SlotPool:
         return self._reserved.get(function, self._unreserved)

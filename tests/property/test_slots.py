@@ -108,3 +108,44 @@ def test_functions_share_a_pool_each_in_order_and_what_is_set_aside_is_there(
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(play())
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 12))
+def test_limits_may_change_at_any_time(seed: int, actors: int) -> None:
+    """Reservations come, go and change while calls run and wait: everybody is served in the end, and nothing is left over."""
+    chance = random.Random(seed)
+    slots = Slots(3, {})
+    claims = [slots.claim(name, name) for name in ("a", "b")]
+
+    async def actor(claim: Claim) -> None:
+        for _ in range(4):
+            permit = await (claim.reserve() if chance.random() < 0.5 else claim.acquire())
+            try:
+                await asyncio.sleep(chance.random())
+                if chance.random() < 0.7:
+                    await permit.use()
+                    await asyncio.sleep(chance.random())
+            finally:
+                permit.release()
+
+    async def play() -> None:
+        tasks = [asyncio.create_task(actor(chance.choice(claims))) for _ in range(actors)]
+        victims = [task for task in tasks if chance.random() < 0.2]
+        for _ in range(5):
+            await asyncio.sleep(chance.random())
+            reserved = {name: chance.randrange(3) for name in ("a", "b") if chance.random() < 0.5}
+            slots.limit_to(5, reserved, {name: 1 for name in ("a", "b") if chance.random() < 0.3})
+        for task in victims:
+            task.cancel()
+        slots.limit_to(4, {"a": 1, "b": 1})
+        async with asyncio.timeout(1000):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert slots.in_use() == {"": 0, "a": 0, "b": 0}
+        assert slots.waiting() == {"": 0, "a": 0, "b": 0}
+        assert all(claim.outstanding == 0 for claim in claims)
+        held = [claims[0].try_acquire(), claims[0].try_acquire()]
+        assert [permit is not None for permit in held] == [True, False]
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(play())

@@ -333,3 +333,22 @@ async def test_no_claim_exceeds_what_the_function_s_server_bears() -> None:
     claims = [slots.claim("remote", "a"), slots.claim("remote", "b", 1), slots.claim("reserved", "c", 3)]
     assert [sum(claim.try_acquire() is not None for _ in range(5)) for claim in claims] == [2, 1, 1]
     assert [slots.limit(function) for function in ("remote", "reserved", "other")] == [2, 1, 5]
+
+
+async def test_a_reservation_that_comes_takes_along_what_runs_and_who_waits() -> None:
+    slots = Slots(1, {})
+    claim, other = slots.claim("orders", "orders"), slots.claim("other", "other")
+    held = await claim.acquire()
+    waiting = asyncio.create_task(claim.acquire())
+    await settle()
+    slots.limit_to(3, {"orders": 2})
+    await settle()
+    assert waiting.done(), "there is a second slot now"
+    assert slots.in_use() == {"": 0, "orders": 2}
+    slots.limit_to(3, {"orders": 1})
+    assert claim.try_acquire() is None
+    held.release()
+    assert claim.try_acquire() is None, "what is held counts against the smaller limit"
+    (await waiting).release()
+    assert slots.in_use() == {"": 0, "orders": 0}
+    assert other.try_acquire() is not None
