@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from poller.aio.clock import Clock
@@ -30,40 +33,77 @@ from poller.settings.package import PackageError
 from poller.settings.references import LATEST
 
 
-def pools(settings: Settings, driver: Driver, emit: Emit, clock: Clock) -> dict[str, Pool]:
-    """One pool of environments a version, ``name`` for $LATEST and ``name:3``; together they start no more at once than this host bears.
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a pool of environments is made of; equal ones make equal pools. Seconds; provisioned: invocations."""
+
+    spec: FunctionSpec
+    idle_timeout: float
+    recycle_after: float
+    provisioned: int
+
+
+def recipes(settings: Settings, only: Collection[str] | None = None) -> dict[str, Recipe]:
+    """One a version of each function, ``name`` for $LATEST and ``name:3``. only: of these functions; None: of all.
 
     A published version that cannot run any more has none; only preflight tells. Raises PackageError and StoreError.
     """
-    specs = {name: spec(name, function, settings) for name, function in settings.functions.items()}
-    for version, frozen in versions.readable(settings):
+    names = settings.functions if only is None else [name for name in only if name in settings.functions]
+    specs = {name: spec(name, settings.functions[name], settings) for name in names}
+    for version, frozen in versions.readable(settings, only):
         with contextlib.suppress(PackageError):
             specs[version.target] = spec(version.function, frozen, settings, str(version.number))
+    return {target: _recipe(found, settings.functions[found.name]) for target, found in specs.items()}
+
+
+def _recipe(found: FunctionSpec, function: FunctionSettings) -> Recipe:
+    provisioned = (function.provisioned_concurrency or 0) if found.version == LATEST else 0
+    return Recipe(found, function.idle_timeout_seconds, function.recycle_after_seconds, provisioned)
+
+
+def pool(recipe: Recipe, driver: Driver, emit: Emit, clock: Clock, starts: Starts) -> Pool:
+    """Its environments, none of which is started. starts: of all pools of this host."""
+    return Pool(
+        recipe.spec,
+        driver,
+        emit,
+        clock,
+        recipe.idle_timeout,
+        recycle_after_seconds=recipe.recycle_after,
+        provisioned=recipe.provisioned,
+        starts=starts,
+    )
+
+
+def pools(settings: Settings, driver: Driver, emit: Emit, clock: Clock) -> dict[str, Pool]:
+    """By target; together they start no more at once than this host bears. Raises PackageError and StoreError."""
     starts = Starts()
+    return {target: pool(recipe, driver, emit, clock, starts) for target, recipe in recipes(settings).items()}
 
-    def pool(found: FunctionSpec) -> Pool:
-        function = settings.functions[found.name]
-        return Pool(
-            found,
-            driver,
-            emit,
-            clock,
-            function.idle_timeout_seconds,
-            recycle_after_seconds=function.recycle_after_seconds,
-            provisioned=(function.provisioned_concurrency or 0) if found.version == LATEST else 0,
-            starts=starts,
-        )
 
-    return {target: pool(found) for target, found in specs.items()}
+class Limits(TypedDict):
+    """What ``Slots`` is told."""
+
+    total: int
+    reserved: dict[str, int]
+    provisioned: dict[str, int]
+    caps: dict[str, int]
+
+
+def limits(settings: Settings) -> Limits:
+    """How many invocations may run of which function."""
+    functions = settings.functions.items()
+    return Limits(
+        total=settings.concurrency,
+        reserved={name: f.reserved_concurrency for name, f in functions if f.reserved_concurrency is not None},
+        provisioned={name: f.provisioned_concurrency for name, f in functions if f.provisioned_concurrency is not None},
+        caps={name: f.remote.concurrency for name, f in functions if f.remote and f.remote.concurrency},
+    )
 
 
 def slots(settings: Settings) -> Slots:
     """The permits of all functions."""
-    functions = settings.functions.items()
-    reserved = {name: f.reserved_concurrency for name, f in functions if f.reserved_concurrency is not None}
-    provisioned = {name: f.provisioned_concurrency for name, f in functions if f.provisioned_concurrency is not None}
-    caps = {name: f.remote.concurrency for name, f in functions if f.remote and f.remote.concurrency}
-    return Slots(settings.concurrency, reserved, provisioned, caps)
+    return Slots(**limits(settings))
 
 
 def invoker(settings: Settings, running: Mapping[str, Pool], emit: Emit) -> Invoker:
@@ -74,10 +114,13 @@ def invoker(settings: Settings, running: Mapping[str, Pool], emit: Emit) -> Invo
 def routes(settings: Settings, running: Mapping[str, Pool], draw: Callable[[], float]) -> dict[str, Function]:
     """Target -> function: unqualified, ``$LATEST``, every version, every alias whose versions all run. draw: uniform in [0, 1)."""
     found = {}
+    of_it: defaultdict[str, dict[str, Pool]] = defaultdict(dict)
+    for each in running.values():
+        of_it[each.spec.name][each.spec.version] = each
     for name, function in settings.functions.items():
-        latest = running[name]
+        runners = of_it[name]
+        latest = runners[LATEST]
         arn = latest.spec.arn
-        runners = {LATEST: latest} | {pool.spec.version: pool for pool in running.values() if pool.spec.name == name}
         splits = {version: Split(version) for version in runners}
         splits |= {alias: split(to) for alias, to in function.aliases.items()}
         found[name] = Function(name, arn, latest)

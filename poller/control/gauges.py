@@ -27,10 +27,11 @@ def watch(metrics: Metrics, pools: Mapping[str, Pool]) -> None:
     """Put them on the page, one sample a function."""
     for name, text, number in OF_ALL:
         metrics.watch(name, text, "function", _read(pools, number))
-    provisioned = {name: pool for name, pool in pools.items() if pool.allocation.requested}
     for name, text, number in OF_PROVISIONED:
-        metrics.watch(name, text, "function", _read(provisioned, number))
+        metrics.watch(name, text, "function", _read(pools, number, lambda pool: pool.allocation.requested > 0))
 
 
-def _read(pools: Mapping[str, Pool], number: Number) -> Callable[[], dict[str, int]]:
-    return lambda: {name: number(pool) for name, pool in pools.items()}
+def _read(
+    pools: Mapping[str, Pool], number: Number, shown: Callable[[Pool], bool] = lambda _: True
+) -> Callable[[], dict[str, int]]:
+    return lambda: {name: number(pool) for name, pool in pools.items() if shown(pool)}

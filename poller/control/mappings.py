@@ -24,7 +24,7 @@ from poller.pipeline.plan import QueuePlan
 from poller.pipeline.stream import StreamMapping, StreamPlan
 from poller.settings import destinations
 from poller.settings.mappings import source
-from poller.settings.model import MappingSettings, Settings
+from poller.settings.model import MappingSettings, Settings, SourceSettings
 from poller.settings.moments import moment
 from poller.settings.references import LATEST, loaded_reference
 
@@ -47,6 +47,33 @@ class Around:
         """A mapping's share of its function's permits."""
         settings = self.settings.event_source_mappings[name]
         return self.slots.claim(loaded_reference(settings.function).name, name, settings.maximum_concurrency)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a mapping is made of; equal ones make equal mappings. timeout: of its function, seconds. slots: those that it can have."""
+
+    settings: MappingSettings
+    function_arn: str
+    timeout: float
+    slots: int
+
+    @property
+    def source(self) -> SourceSettings:
+        """What it reads: nothing of a mapping's run is worth keeping when that is another one."""
+        return self.settings.source
+
+
+def recipe(name: str, around: Around) -> Recipe:
+    """Of one mapping, as things are."""
+    settings = around.settings.event_source_mappings[name]
+    reference = loaded_reference(settings.function)
+    return Recipe(
+        settings,
+        function_arn(reference.target, around),
+        timeout(settings, around.settings, around.pools),
+        around.slots.limit(reference.name),
+    )
 
 
 def queue(name: str, around: Around) -> Mapping:

@@ -19,10 +19,10 @@ from aiohttp import web
 from connectors.contract import SourceError
 from poller.control.mappings import reader
 from poller.control.rewind import Rewind, RewindError, rewind, target
-from poller.control.running import NotOursError, Running
+from poller.control.running import NotOursError
 from poller.control.token import token
+from poller.control.views import Configured
 from poller.settings.mappings import source
-from poller.settings.model import Settings
 from poller.settings.problems import nearest
 
 PATH = "/_pollerd/mappings"
@@ -34,16 +34,14 @@ ERRORS: Mapping[type[Exception], HTTPStatus] = {
 
 
 class Operations:
-    """The routes. running: the mappings that this daemon runs. shown: what is told of all of them."""
+    """The routes, to the mappings of a configuration. shown: what is told of all of them."""
 
     def __init__(
         self,
-        settings: Settings,
-        running: Mapping[str, Running[Any]],
+        configured: Configured,
         shown: Callable[[], Awaitable[list[dict[str, Any]]]],
     ) -> None:
-        self._settings = settings
-        self._running = running
+        self._configured = configured
         self._shown = shown
 
     def routes(self) -> list[web.RouteDef]:
@@ -65,13 +63,13 @@ class Operations:
 
         async def handle(request: web.Request) -> web.Response:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-            if not compare_digest(given, token(Path(self._settings.state)).encode()):
+            if not compare_digest(given, token(Path(self._configured.settings.state)).encode()):
                 return _refusal("this takes the token of the daemon's state folder", HTTPStatus.UNAUTHORIZED)
             name = request.match_info["name"]
-            if name not in self._settings.event_source_mappings:
-                hint = nearest(name, self._settings.event_source_mappings)
+            if name not in self._configured.settings.event_source_mappings:
+                hint = nearest(name, self._configured.settings.event_source_mappings)
                 return _refusal(f"there is no mapping {name!r}; {hint}", HTTPStatus.NOT_FOUND)
-            if name not in self._running:
+            if name not in self._configured.mappings:
                 return _refusal(f"the mapping {name} is disabled in the configuration", HTTPStatus.CONFLICT)
             try:
                 body = json.loads(await request.read() or b"{}")
@@ -80,18 +78,18 @@ class Operations:
                 return _refusal("the body is not JSON", HTTPStatus.BAD_REQUEST)
             except tuple(ERRORS) as error:
                 return _refusal(str(error), next(code for kind, code in ERRORS.items() if isinstance(error, kind)))
-            return _answer({"mapping": name, "state": self._running[name].state})
+            return _answer({"mapping": name, "state": self._configured.mappings[name].state})
 
         return handle
 
     async def _pause(self, name: str, _: Mapping[str, Any]) -> None:
-        await self._running[name].pause()
+        await self._configured.mappings[name].pause()
 
     async def _resume(self, name: str, _: Mapping[str, Any]) -> None:
-        await self._running[name].resume()
+        await self._configured.mappings[name].resume()
 
     async def _rewind(self, name: str, body: Mapping[str, Any]) -> None:
-        settings = self._settings.event_source_mappings[name]
+        settings = self._configured.settings.event_source_mappings[name]
         own = source(settings)
         to = target(str(body.get("to", "")), own.capabilities)
         partition = body.get("partition")
@@ -101,7 +99,7 @@ class Operations:
             who=str(body.get("who", "")),
             why=str(body.get("why", "")),
         )
-        async with self._running[name].halted() as checkpoints:
+        async with self._configured.mappings[name].halted() as checkpoints:
             if checkpoints is not None:  # a queue's mapping was refused by its target
                 await rewind(wish, own, checkpoints, reader(name, settings, checkpoints))
 

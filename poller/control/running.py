@@ -118,6 +118,16 @@ class Running(Generic[M]):
         async with self._moving:
             self._wanted.set()
 
+    async def renew(self) -> None:
+        """Finish what was begun, then go on as ``build`` makes it by now. While it is paused there is nothing to do."""
+        async with self._moving:
+            if self._wanted.is_set():
+                self._halt("changed")
+                try:
+                    await self._rest()
+                finally:
+                    self._wanted.set()
+
     @contextlib.asynccontextmanager
     async def halted(self) -> AsyncIterator[StoredCheckpoints | None]:
         """While this lasts nothing reads the source; afterwards all is as before. Raises NotOursError."""

@@ -14,7 +14,7 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,12 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def published(self) -> Published:
-        """All versions there are."""
+    def published(self, only: Collection[str] | None = None) -> Published:
+        """All versions there are; or those of some functions."""
         rows = self._connection.execute(
-            "SELECT function, number, configuration, description, created FROM versions ORDER BY function, number"
+            "SELECT function, number, configuration, description, created FROM versions "
+            "WHERE ?1 IS NULL OR function IN (SELECT value FROM json_each(?1)) ORDER BY function, number",
+            [None if only is None else json.dumps(list(only))],
         )
         return Published(tuple(_version(*row) for row in rows))
 
@@ -130,12 +132,12 @@ def opened(state: Path) -> Iterator[Store]:
         yield Store(connection)
 
 
-def published(state: Path) -> Published:
-    """All versions there are, without making a file where there is none. Raises StoreError."""
+def published(state: Path, only: Collection[str] | None = None) -> Published:
+    """All versions there are, or those of some functions, without making a file where there is none. Raises StoreError."""
     if not exists(state):
         return Published()
     with opened(state) as store:
-        return store.published()
+        return store.published(only)
 
 
 def exists(state: Path) -> bool:

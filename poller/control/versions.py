@@ -8,7 +8,7 @@ is seen is whole.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -57,15 +57,15 @@ def publish(name: str, settings: Settings, description: str = "") -> Publication
         return Publication(*open_store.publish(name, frozen, description, unchanged))
 
 
-def published(settings: Settings) -> Published:
-    """The versions of the functions of a configuration. Raises StoreError."""
-    found = store.published(Path(settings.state)).versions
+def published(settings: Settings, only: Collection[str] | None = None) -> Published:
+    """The versions of the functions of a configuration, or of some of them. Raises StoreError."""
+    found = store.published(Path(settings.state), only).versions
     return Published(tuple(version for version in found if version.function in settings.functions))
 
 
-def readable(settings: Settings) -> Iterator[tuple[Version, FunctionSettings]]:
+def readable(settings: Settings, only: Collection[str] | None = None) -> Iterator[tuple[Version, FunctionSettings]]:
     """The versions that this pollerd can read, with their settings; whether they can run is another question."""
-    for version in published(settings).versions:
+    for version in published(settings, only).versions:
         with contextlib.suppress(FrozenError):
             yield version, frozen_settings(version, settings)
 

@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import collections.abc
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from poller.control.running import Running
 from poller.observe.ages import Ages
-from poller.pipeline.mapping import Mapping
 from poller.pipeline.stream import StreamMapping
 from poller.settings.model import Settings
 
-Mappings = collections.abc.Mapping[str, Running[Mapping | StreamMapping]]
+Mappings = Mapping[str, Running[Any]]
 """Those that are enabled, by name."""
 
 LAG_SECONDS = 2.0
 """What an operator waits at most for sources to say how much waits in them."""
 
 
+class Configured(Protocol):
+    """A configuration, which may change, and what runs of it."""
+
+    @property
+    def settings(self) -> Settings:
+        """As they are now."""
+        ...
+
+    @property
+    def mappings(self) -> Mappings:
+        """Those that are enabled."""
+        ...
+
+
 class Views:
     """Of all mappings of a configuration, in its order. stopping: whether the daemon is."""
 
-    def __init__(self, settings: Settings, running: Mappings, ages: Ages, stopping: Callable[[], bool]) -> None:
-        self._settings = settings
-        self._running = running
+    def __init__(self, configured: Configured, ages: Ages, stopping: Callable[[], bool]) -> None:
+        self._configured = configured
         self._ages = ages
         self._stopping = stopping
 
     def readiness(self) -> list[dict[str, Any]]:
         """Each mapping, whether it works, and why not."""
-        return [self._readiness(name) for name in self._settings.event_source_mappings]
+        return [self._readiness(name) for name in self._configured.settings.event_source_mappings]
 
     async def operators(self) -> list[dict[str, Any]]:
         """The same, with how far each has come, and what waits in its source."""
-        lags = await asyncio.gather(*(self._lag(name) for name in self._settings.event_source_mappings))
+        lags = await asyncio.gather(*(self._lag(name) for name in self._configured.settings.event_source_mappings))
         return [
             view | self._progress(view["mapping"]) | ({} if lag is None else {"lag": lag})
             for view, lag in zip(self.readiness(), lags, strict=True)
@@ -43,11 +54,11 @@ class Views:
 
     def in_hand(self) -> dict[str, int]:
         """Records fetched and not settled, by mapping."""
-        mappings = {name: running.mapping for name, running in self._running.items()}
+        mappings = {name: running.mapping for name, running in self._configured.mappings.items()}
         return {name: mapping.in_hand for name, mapping in mappings.items() if mapping is not None}
 
     def _readiness(self, name: str) -> dict[str, Any]:
-        settings, running = self._settings.event_source_mappings[name], self._running.get(name)
+        settings, running = self._configured.settings.event_source_mappings[name], self._configured.mappings.get(name)
         shown = {"mapping": name, "function": settings.function, "source": settings.source.type}
         if running is None:
             return shown | {"ready": True, "state": "disabled"}
@@ -66,7 +77,7 @@ class Views:
         return shown | {"ready": True, "state": "polling", "from": identity.label} | held | warning
 
     def _progress(self, name: str) -> dict[str, Any]:
-        running = self._running.get(name)
+        running = self._configured.mappings.get(name)
         if running is None or not isinstance(running.mapping, StreamMapping):
             return {}
         told: dict[str, Any] = {"last_processing_result": running.mapping.last_processing_result}
@@ -77,11 +88,11 @@ class Views:
         return told
 
     async def _lag(self, name: str) -> int | None:
-        running = self._running.get(name)
+        running = self._configured.mappings.get(name)
         if running is None or running.mapping is None:
             return None
         try:
             async with asyncio.timeout(LAG_SECONDS):
-                return await running.mapping.link.backlog()
+                return await running.mapping.link.backlog()  # type: ignore[no-any-return]  # of any kind of mapping
         except TimeoutError:
             return None

@@ -49,17 +49,26 @@ class Invoker:
         self._functions = functions
         self._emit = emit
 
+    def lead_to(self, functions: Mapping[str, Function]) -> None:
+        """Other functions from now on; what runs is not touched."""
+        self._functions = functions
+
+    def function(self, target: str) -> Function:
+        """Where a target leads now. Raises UnknownFunctionError."""
+        function = self._functions.get(target)
+        if function is None:
+            raise UnknownFunctionError(
+                f"there is no function {target!r}; known are {', '.join(sorted(self._functions)) or 'none'}"
+            )
+        return function
+
     async def invoke(self, target: str, payload: bytes, *, request_id: str = "", client_context: str = "") -> Result:
         """Run one event; the caller holds a permit in use. A function's failure is a result; only cancellation escapes.
 
         request_id: kept over the retries of an unchanged batch; "" makes a new one. payload: at most MAX_PAYLOAD bytes; the
         batcher and the API see to that. Raises UnknownFunctionError.
         """
-        function = self._functions.get(target)
-        if function is None:
-            raise UnknownFunctionError(
-                f"there is no function {target!r}; known are {', '.join(sorted(self._functions)) or 'none'}"
-            )
+        function = self.function(target)
         invocation = Invocation(
             request_id=request_id or new_request_id(),
             payload=payload,

@@ -351,6 +351,14 @@ class MappingStarted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MappingEnded(Fact):
+    """A mapping is no longer part of the configuration, and has ended. unfinished: records cut in flight, which come again elsewhere."""
+
+    mapping: str
+    unfinished: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxChosen(Fact):
     """What keeps functions apart while this daemon runs. why: there is no sandbox although one was wanted; else ""."""
 

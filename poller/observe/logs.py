@@ -56,6 +56,7 @@ _INFOS = (
     events.StopBegan,
     events.StopEnded,
     events.MappingStarted,
+    events.MappingEnded,
     events.PortOpened,
     events.SandboxChosen,
 )

@@ -65,9 +65,9 @@ class Daemon:
 
     def __init__(self, settings: Settings) -> None:
         self.store = CheckpointStore(Path(settings.state), lambda _: None)
-        self.running = {name: self._running(name) for name in ("clicks", "views", "orders")}
-        self._settings = settings
-        self._port = Port(Metrics(), dict, dict, Operations(settings, self.running, self._shown).routes())
+        self.mappings = {name: self._running(name) for name in ("clicks", "views", "orders")}
+        self.settings = settings
+        self._port = Port(Metrics(), dict, dict, Operations(self, self._shown).routes())
         self.url = ""
 
     def _running(self, name: str) -> Running[Waiting]:
@@ -97,15 +97,15 @@ class Daemon:
                 "warning": "failure records cannot be stored" if name == "views" else "",
                 "positions": running.checkpoints.positions() if running.checkpoints else {},
             }
-            for name, running in self.running.items()
+            for name, running in self.mappings.items()
         ]
 
     @contextlib.asynccontextmanager
     async def begun(self) -> AsyncIterator[None]:
         stop = Stop()
         self.url = await self._port.open("127.0.0.1:0")
-        tasks = [asyncio.create_task(running.run(stop)) for running in self.running.values()]
-        while not all(running.mapping for running in self.running.values()):
+        tasks = [asyncio.create_task(running.run(stop)) for running in self.mappings.values()]
+        while not all(running.mapping for running in self.mappings.values()):
             await asyncio.sleep(0.001)
         try:
             yield
@@ -120,7 +120,7 @@ class Daemon:
 
         def ask() -> tuple[int, dict[str, Any]]:
             with contextlib.closing(http.client.HTTPConnection(self.url.removeprefix("http://"))) as connection:
-                given = token(Path(self._settings.state)) if word is None else word
+                given = token(Path(self.settings.state)) if word is None else word
                 connection.request("POST", f"/_pollerd/mappings/{path}", body, {"Authorization": f"Bearer {given}"})
                 answer = connection.getresponse()
                 return answer.status, json.loads(answer.read())
@@ -133,7 +133,7 @@ async def daemon(settings: Settings) -> AsyncIterator[Daemon]:
     found = Daemon(settings)
     async with found.begun():
         for name in ("clicks", "views"):
-            checkpoints = found.running[name].checkpoints
+            checkpoints = found.mappings[name].checkpoints
             assert checkpoints is not None
             await checkpoints.save({"shard-1": "10", "shard-2": POSITION})
         yield found
@@ -182,7 +182,7 @@ async def test_a_daemon_changes_nothing_for_who_has_no_token(daemon: Daemon) -> 
     for word in ("", "x", token(Path("state"))[:-1]):
         status, answer = await daemon.post("clicks/pause", word=word)
         assert (status, answer) == (401, {"message": "this takes the token of the daemon's state folder"})
-    assert daemon.running["clicks"].state == "running"
+    assert daemon.mappings["clicks"].state == "running"
 
 
 @pytest.mark.parametrize(
@@ -215,18 +215,18 @@ async def test_a_daemon_says_what_it_does_not_do(
     daemon: Daemon, path: str, body: str, status: int, message: str
 ) -> None:
     assert await daemon.post(path, body) == (status, {"message": message})
-    assert daemon.running["clicks"].state == "running"
+    assert daemon.mappings["clicks"].state == "running"
 
 
 async def test_a_mapping_is_paused_and_resumed(daemon: Daemon, command: Command) -> None:
     code, out, _ = await command.beside(daemon, "pause", "orders")
     assert (code, out) in [(0, "orders: pausing\n"), (0, "orders: paused\n")]
     code, out, _ = await command.beside(daemon, "resume", "orders")
-    assert (code, out, daemon.running["orders"].state) == (0, "orders: running\n", "running")
+    assert (code, out, daemon.mappings["orders"].state) == (0, "orders: running\n", "running")
 
 
 async def test_a_running_mapping_is_moved_by_its_daemon(daemon: Daemon, command: Command) -> None:
-    before = daemon.running["clicks"].mapping
+    before = daemon.mappings["clicks"].mapping
     code, out, err = await command.beside(
         daemon, "rewind", "clicks", "--to", "2026-01-01T00:00:00Z", "--why", "lost a table"
     )
@@ -235,19 +235,19 @@ async def test_a_running_mapping_is_moved_by_its_daemon(daemon: Daemon, command:
     assert out == f"shard-1: 10 -> {to}\nshard-2: {POSITION} -> {to}\n"
     assert jumps("clicks") == [("shard-1", "10", to, "lost a table"), ("shard-2", POSITION, to, "lost a table")]
     assert jumps("views") == []
-    while (after := daemon.running["clicks"].mapping) is before:
+    while (after := daemon.mappings["clicks"].mapping) is before:
         await asyncio.sleep(0.001)
     assert after is not None
     assert str(after.start) == to, "it begins there"
 
 
 async def test_a_paused_mapping_is_moved_and_stays_paused(daemon: Daemon, command: Command) -> None:
-    await daemon.running["clicks"].pause()
+    await daemon.mappings["clicks"].pause()
     code, out, _ = await command.beside(daemon, "rewind", "clicks", "--to", "5", "--partition", "shard-1", "--json")
     assert code == 0
     assert json.loads(out)["jumps"] == [{"partition": "shard-1", "from": "10", "to": "5"}]
-    assert daemon.running["clicks"].state == "paused"
-    checkpoints = daemon.running["clicks"].checkpoints
+    assert daemon.mappings["clicks"].state == "paused"
+    checkpoints = daemon.mappings["clicks"].checkpoints
     assert checkpoints is not None
     assert checkpoints.positions() == {"shard-1": "5", "shard-2": POSITION}
 

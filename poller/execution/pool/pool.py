@@ -71,6 +71,8 @@ class Pool:
         self._stopping = Stopping()
         self._later: asyncio.TimerHandle | None = None
         self._closed = False
+        self._inside = 0  # invocations, waiting or running
+        self._at_rest: asyncio.Event | None = None  # of a pool that is being retired
 
     def counts(self) -> dict[str, int]:
         """Environments by what they do."""
@@ -98,6 +100,15 @@ class Pool:
 
         Raises PoolClosedError when the pool is closed before there was an environment; what a driver raises, which is a defect.
         """
+        self._inside += 1
+        try:
+            return await self._run(invocation)
+        finally:
+            self._inside -= 1
+            if self._at_rest is not None and not self._inside:
+                self._at_rest.set()
+
+    async def _run(self, invocation: Invocation) -> Result:
         member = self._take() or await self._wait()
         if self._keeper is not None:
             self._emit(InvocationPlaced(function=self.spec.name, provisioned=member.provisioned))
@@ -111,6 +122,13 @@ class Pool:
         if member.provisioned:
             result.init_ms = None
         return result
+
+    async def retire(self) -> None:
+        """Close as soon as what runs and waits has ended. Nobody may come any more."""
+        if self._inside:
+            self._at_rest = asyncio.Event()
+            await self._at_rest.wait()
+        await self.close()
 
     async def close(self) -> None:
         """Stop all environments; those that are busy or in INIT too. Whoever waits in line is refused."""

@@ -7,6 +7,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from poller.observe.events import Fact
 from poller.pipeline.mapping import Mapping
 from poller.pipeline.stream import StreamMapping
 from poller.settings.load import load
+from poller.settings.model import Settings
 from tests.fakes.virtual_time import LoopClock
 from tests.unit.control.test_versions import Drivers
 
@@ -37,6 +39,14 @@ class Functions:
     async def invoke(self, target: str, payload: bytes, *, request_id: str = "") -> Result:
         status = Status.ERROR if self.fails else Status.SUCCESS
         return Result(request_id="r", status=status, payload=b"")
+
+
+@dataclass
+class Now:
+    """A configuration that does not change."""
+
+    settings: Settings
+    mappings: dict[str, Running[Any]]
 
 
 class Scene:
@@ -80,7 +90,7 @@ class Scene:
             clock=LoopClock(),
             emit=self._emit,
         )
-        self.views = Views(settings, {"m": self.running}, self.ages, lambda: self.stop.soft)
+        self.views = Views(Now(settings, {"m": self.running}), self.ages, lambda: self.stop.soft)
 
     def _emit(self, fact: Fact) -> None:
         self.ages.emit(fact)
