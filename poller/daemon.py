@@ -14,25 +14,51 @@ from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import gauges, shelves
 from poller.control.checkpoints import CheckpointStore
+from poller.control.desired import Desired, RefusedError
 from poller.control.fleet import Around, Fleet
 from poller.control.operations import Operations
 from poller.control.port import Port
+from poller.control.store import StoreError
 from poller.control.views import Views
 from poller.execution.contract import Driver, Isolating, Reporting, Stocked
 from poller.observe.ages import Ages
-from poller.observe.events import DefectFoundError, Emit, Fact, PortOpened, SandboxChosen, StopBegan, StopEnded
+from poller.observe.events import (
+    ConfigurationRefusedError,
+    ConfigurationReloaded,
+    DefectFoundError,
+    Emit,
+    Fact,
+    PortOpened,
+    SandboxChosen,
+    StopBegan,
+    StopEnded,
+)
 from poller.observe.metrics import Metrics
 from poller.settings.model import Settings
+from poller.settings.package import PackageError
+from poller.settings.problems import SettingsError
 
 FINISHING_SHARE = 0.75
 """Of the stop timeout, for running invocations to finish; the rest is for cutting, handing back and ending processes."""
 
+LIVE = {"functions", "event_source_mappings", "concurrency"}
+"""Keys of a configuration that take effect without a restart."""
+
 
 class Daemon:
-    """Everything that one configuration asks for, from ``run`` to its end. driver: makes what runs the functions, given where facts go."""
+    """Everything that one configuration asks for, from ``run`` to its end.
+
+    driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people.
+    """
 
     def __init__(
-        self, settings: Settings, driver: Callable[[Emit], Driver], log: Emit, clock: Clock | None = None
+        self,
+        settings: Settings,
+        driver: Callable[[Emit], Driver],
+        log: Emit,
+        *,
+        origin: str = "the configuration",
+        clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._log = log
@@ -50,7 +76,9 @@ class Daemon:
             found_defect=self._found_defect,
             grace=settings.stop_timeout_seconds * FINISHING_SHARE,
         )
-        self._fleet = fleet = Fleet(settings, around)
+        self.desired = Desired(settings, origin)
+        self._fleet = fleet = Fleet(self.desired.settings(self._driver), around)
+        self.desired.runs_as(fleet)
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         operations = Operations(fleet, self._views.operators)
         self._port = Port(self._metrics, self.readiness, self._about, operations.routes())
@@ -83,6 +111,24 @@ class Daemon:
             return await self._drain(stop)
         finally:
             await self._close()
+
+    async def reload(self, read: Callable[[], Settings]) -> bool:
+        """Put the configuration files as they are now in force, or leave all as it is and tell why; whether they are.
+
+        read: reads and checks them, in a thread.
+        """
+        try:
+            settings = await asyncio.to_thread(read)
+            _refuse_fixed(self._settings, settings)
+            await self.desired.reload(settings)
+        except (SettingsError, RefusedError, PackageError, StoreError) as error:
+            self._emit(ConfigurationRefusedError(message=str(error)))
+            return False
+        self._settings = settings
+        self._emit(
+            ConfigurationReloaded(functions=len(settings.functions), mappings=len(settings.event_source_mappings))
+        )
+        return True
 
     def readiness(self) -> dict[str, list[dict[str, Any]]]:
         """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency or elsewhere."""
@@ -141,3 +187,10 @@ class Daemon:
         self._metrics.emit(fact)
         self._ages.emit(fact)
         self._log(fact)
+
+
+def _refuse_fixed(before: Settings, after: Settings) -> None:
+    """Raises RefusedError that names the keys that differ and that a running daemon cannot change."""
+    names = [field.name for field in dataclasses.fields(Settings) if field.name not in LIVE]
+    if fixed := [name for name in names if getattr(before, name) != getattr(after, name)]:
+        raise RefusedError(f"{' and '.join(fixed)} can be changed by a restart only")

@@ -29,8 +29,8 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help=text)
 
 
-def read(path: Path | None, *, published: bool = True) -> Settings:
-    """The configuration, fit to run on this host. Else every problem goes to standard error, and the program ends with 78.
+def checked(path: Path | None, *, published: bool = True) -> Settings:
+    """The configuration, fit to run on this host. Raises SettingsError.
 
     published: whether versions that it names have to exist; whoever is about to publish them cannot wait for that.
     """
@@ -41,8 +41,13 @@ def read(path: Path | None, *, published: bool = True) -> Settings:
     ]
     if published:
         checks.append(lambda settings: preflight.published(settings, driver(settings, _nowhere)))
+    return load(path, checks)
+
+
+def read(path: Path | None, *, published: bool = True) -> Settings:
+    """The same for a program that ends with 78 when it cannot be had; every problem goes to standard error then."""
     try:
-        return load(path, checks)
+        return checked(path, published=published)
     except SettingsError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

@@ -7,6 +7,7 @@ import asyncio
 import signal
 import sys
 from functools import partial
+from pathlib import Path
 
 import uvloop
 
@@ -28,7 +29,8 @@ say. With Python's own 5 ms a round trip on a socket beside one took up to 13 ms
 def add(parser: argparse.ArgumentParser) -> None:
     """Description and arguments of the verb."""
     parser.description = (
-        "Run the daemon. SIGTERM or Ctrl-C drains: running invocations finish, the rest is handed back. Twice: at once."
+        "Run the daemon. SIGTERM or Ctrl-C drains: running invocations finish, the rest is handed back. Twice: at once. "
+        "SIGHUP reads the configuration again; what changed in functions, mappings and concurrency takes effect, the rest runs on."
     )
     configuration.add_argument(parser)
     parser.set_defaults(call=call)
@@ -39,24 +41,38 @@ def call(given: argparse.Namespace) -> int:
     settings = configuration.read(given.config)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings))
+        return runner.run(_run(settings, given.config))
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, path: Path | None) -> int:
     log = Log(settings.log.format, settings.log.level)
     stop = Stop()
     loop = asyncio.get_running_loop()
     STOP_SIGNALS.tell(lambda number: loop.call_soon_threadsafe(_signalled, stop, number))
-    daemon = Daemon(settings, partial(configuration.driver, settings), log)
+    daemon = Daemon(settings, partial(configuration.driver, settings), log, origin=str(path or "the configuration"))
+    reread = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, reread.set)
+    reloads = asyncio.create_task(_reload(daemon, reread, path), name="reloads")
     try:
         await daemon.run(stop)
     except PortError as error:
         print(error, file=sys.stderr)
         return NO_PORT
     finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        reloads.cancel()
+        await asyncio.gather(reloads, return_exceptions=True)
         STOP_SIGNALS.tell(lambda _: None)  # nothing is left to stop, and the exit code is settled
         log.flush()
     return 0
+
+
+async def _reload(daemon: Daemon, reread: asyncio.Event, path: Path | None) -> None:
+    """Whenever it is asked for; what is asked for meanwhile is one more time."""
+    while True:
+        await reread.wait()
+        reread.clear()
+        await daemon.reload(partial(configuration.checked, path))
 
 
 def _signalled(stop: Stop, number: signal.Signals) -> None:

@@ -78,6 +78,11 @@ class Fleet:
         self._changing = asyncio.Lock()
         self._stop: Stop | None = None
 
+    @property
+    def driver(self) -> Driver:
+        """What runs the functions."""
+        return self._around.driver
+
     def start(self, stop: Stop) -> None:
         """Run all of it until the stop."""
         self._stop = stop

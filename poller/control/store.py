@@ -62,7 +62,18 @@ CREATE TABLE positions_log (
     why TEXT NOT NULL
 ) STRICT;
 """
-_LAYOUTS = (_VERSIONS, _POSITIONS)
+_MADE = """
+CREATE TABLE made (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    document TEXT NOT NULL,
+    shown TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    modified TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+"""
+_LAYOUTS = (_VERSIONS, _POSITIONS, _MADE)
 """What each layout has that the one before had not. A file is brought up to the last one when it is opened; there is no way back."""
 LAYOUT = len(_LAYOUTS)
 """Of the tables; stands in the file as user_version. A file of a newer layout is refused."""

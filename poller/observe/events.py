@@ -359,6 +359,21 @@ class MappingEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationReloaded(Fact):
+    """The configuration files were read again and are in force. How many functions and mappings they have."""
+
+    functions: int
+    mappings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationRefusedError(Fact):
+    """The configuration files were read again and cannot be used; everything runs on as before."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxChosen(Fact):
     """What keeps functions apart while this daemon runs. why: there is no sandbox although one was wanted; else ""."""
 

@@ -36,7 +36,7 @@ FLUSH_SIZE = 64 * 1024
 FACT_SIZE = 256
 """What a fact counts for, beyond a function's line."""
 
-_ERRORS = (events.DefectFoundError,)
+_ERRORS = (events.ConfigurationRefusedError, events.DefectFoundError)
 _WARNINGS = (
     events.DestinationFailedError,
     events.EngineFailedError,
@@ -48,6 +48,7 @@ _WARNINGS = (
     events.SourceFailedError,
 )
 _INFOS = (
+    events.ConfigurationReloaded,
     events.FunctionLogged,
     events.ImageResolved,
     events.PartitionsRevoked,

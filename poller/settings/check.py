@@ -24,7 +24,7 @@ def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) ->
         yield from _listen(settings)
     if sound(("state",)):
         yield from _state(settings)
-    yield from _concurrency(settings, sound)
+    yield from check_concurrency(settings, sound)
     yield from check_provisioned(settings, sound)
     for name, function in settings.functions.items():
         yield from check_function(("functions", name), function, sound)
@@ -51,7 +51,8 @@ def _state(settings: Settings) -> Iterator[Finding]:
         yield Finding(("state",), f"this folder cannot be used: {error.strerror}")
 
 
-def _concurrency(settings: Settings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
+def check_concurrency(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) -> Iterator[Finding]:
+    """Reservations that leave too little."""
     if not sound(("concurrency",)):
         return
     total = settings.concurrency

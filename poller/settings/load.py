@@ -6,16 +6,17 @@ Each step goes on after a problem as far as that makes sense; only then are they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from poller.settings.check import check
 from poller.settings.containers import read_function
 from poller.settings.decode import BAD, Decoder, Special
 from poller.settings.files import folder_of, locate, read
 from poller.settings.model import AccountSettings, FunctionSettings, Settings, SourceSettings
-from poller.settings.nodes import Place, Scalar, Table
+from poller.settings.nodes import Place, Scalar, Table, from_value
 from poller.settings.problems import Finding, Report, SettingsError
 from poller.settings.sources import read_source
 
@@ -41,6 +42,21 @@ def load(path: Path | None = None, more: Iterable[More] = ()) -> Settings:
     return settings
 
 
+def read_documents(sections: Mapping[str, Mapping[str, Any]], folder: Path, aws: AccountSettings) -> Settings:
+    """Functions and mappings as a configuration file would have them, by section and name; the rest has its default.
+
+    folder: what paths in them are relative to. What makes sense by itself is all that is looked at. Raises ``SettingsError``.
+    """
+    report = Report()
+    root = from_value(
+        {section: dict(documents) for section, documents in sections.items()}, Place(folder / "documents")
+    )
+    settings: Settings = _decoder(Decoder(report, folder), aws).dataclass(Settings, root, (), partial=True)
+    if report:
+        raise SettingsError(report.problems(root))
+    return settings
+
+
 def _settings(root: Table, decoder: Decoder) -> Settings:
     """Return what can be read of the tree, and note what is wrong with it."""
     report = decoder.report
@@ -48,11 +64,16 @@ def _settings(root: Table, decoder: Decoder) -> Settings:
     if "aws" in root.entries:  # read ahead, for the sources; the same findings come once
         own = decoder.value(AccountSettings, root.entries["aws"].node, ("aws",), {})
         aws = aws if own is BAD else own
+    settings: Settings = _decoder(decoder, aws).dataclass(Settings, root, (), partial=True)
+    for finding in list(check(settings, report.sound)):
+        report.add(finding.keys, finding.sentence, finding.hint)
+    return settings
+
+
+def _decoder(decoder: Decoder, aws: AccountSettings) -> Decoder:
+    """One that reads sources and functions in their own ways, too. aws: what sources take from the file's section."""
     special: Special = {
         SourceSettings: partial(read_source, decoder=decoder, aws=aws),
         FunctionSettings: partial(read_function, decoder=decoder),
     }
-    settings: Settings = Decoder(report, decoder.folder, special).dataclass(Settings, root, (), partial=True)
-    for finding in list(check(settings, report.sound)):
-        report.add(finding.keys, finding.sentence, finding.hint)
-    return settings
+    return Decoder(decoder.report, decoder.folder, special)

@@ -1,0 +1,228 @@
+"""What is wished for: the configuration files' objects and those that calls made, as one configuration. The one way to change it.
+
+What holds here:
+
+1. An object is a document as it could stand in a configuration file, wherever it comes from; it is read and checked the same way.
+2. What stands in a file is the file's: a call that would change it is refused. A file that names an object which a call made takes it over.
+3. A change is checked whole, built, made durable, then in force, in this order, one change at a time (fleet.py). What is refused on the
+   way leaves no trace; what was answered outlives the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from poller.control import made as rows
+from poller.control import preflight
+from poller.control.fleet import Fleet
+from poller.control.made import KINDS, Key, Kind, Made
+from poller.control.versions import code_of
+from poller.execution.contract import Driver
+from poller.settings.check import check, check_concurrency
+from poller.settings.load import read_documents
+from poller.settings.model import MappingSettings, Settings
+from poller.settings.problems import Finding, SettingsError
+from poller.settings.provisioned import check_provisioned
+from poller.settings.references import function_reference
+
+
+class FiledError(Exception):
+    """The object stands in a configuration file. The message is a sentence that names it."""
+
+
+class RefusedError(Exception):
+    """The change makes no sense, or this host cannot run it. The message is a sentence; keys: what it is about, from the section on."""
+
+    def __init__(self, sentence: str, keys: tuple[str | int, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.keys = keys
+
+
+class Change:
+    """One change while it is being made: what there is, and what is to be. Made by ``Desired.change``."""
+
+    def __init__(self, desired: Desired) -> None:
+        self._desired = desired
+        self.puts: dict[Key, Made] = {}
+        self.gone: set[Key] = set()
+
+    def made(self, kind: Kind, name: str) -> Made | None:
+        """The object, if a call made it; as this change leaves it."""
+        key: Key = (kind, name)
+        return None if key in self.gone else self.puts.get(key) or self._desired.made.get(key)
+
+    def put(self, made: Made) -> Made:
+        """Let it be so, new or changed; returns it with its revision. Raises FiledError."""
+        self._desired.refuse_filed(made.kind, made.name)
+        self.gone.discard(made.key)
+        self.puts[made.key] = stamped = made.stamped()
+        return stamped
+
+    def remove(self, kind: Kind, name: str) -> None:
+        """Let it be no more. Raises FiledError."""
+        self._desired.refuse_filed(kind, name)
+        self.puts.pop((kind, name), None)
+        self.gone.add((kind, name))
+
+    @property
+    def touched(self) -> set[Key]:
+        """All that it is about."""
+        return {*self.puts, *self.gone}
+
+
+class Desired:
+    """The one writer. file: the configuration files' part. origin: where that was read, for people."""
+
+    def __init__(self, file: Settings, origin: str) -> None:
+        self._file = file
+        self._origin = origin
+        self._state = Path(file.state)
+        self._fleet: Fleet | None = None
+        self._changing = asyncio.Lock()
+        self.made: dict[Key, Made] = rows.read(self._state)
+        """What calls made and no file has, by section and name."""
+        self.broken: dict[Key, str] = {}
+        """Of these, those that cannot be used as things are, and why. They are kept."""
+        self._decoded: dict[Key, tuple[str, Any]] = {}  # by the revision of which it is
+
+    def settings(self, driver: Driver) -> Settings:
+        """The whole configuration to start with. What a call made and cannot be used any more is left out; see ``broken``."""
+        sound: dict[Key, Made] = {}
+        for key, made in sorted(self.made.items(), key=lambda item: item[0][0] != "functions"):
+            try:
+                self._read({**sound, key: made}, {key}, self._file, driver)
+            except RefusedError as error:
+                self.broken[key] = str(error)
+            else:
+                sound[key] = made
+        return self._joined(sound, self._file)
+
+    def runs_as(self, fleet: Fleet) -> None:
+        """From now on changes go there."""
+        self._fleet = fleet
+
+    def is_filed(self, kind: Kind, name: str) -> bool:
+        """Whether the object stands in a file."""
+        return name in getattr(self._file, kind)
+
+    @property
+    def fleet(self) -> Fleet:
+        """Where changes go."""
+        assert self._fleet is not None  # noqa: S101  # nobody is let in before it runs
+        return self._fleet
+
+    def refuse_filed(self, kind: Kind, name: str) -> None:
+        """Raises FiledError for an object that stands in a file."""
+        if self.is_filed(kind, name):
+            what = "function" if kind == "functions" else "mapping"
+            raise FiledError(f"the {what} {name} stands in {self._origin}, and is changed there")
+
+    @contextlib.asynccontextmanager
+    async def change(self) -> AsyncIterator[Change]:
+        """Make a change: what the block puts and removes is in force when it is left, or the reason why not is raised.
+
+        Raises FiledError, RefusedError, PackageError, StoreError.
+        """
+        async with self._changing:
+            change = Change(self)
+            yield change
+            if change.touched:
+                await self._make(change)
+
+    async def _make(self, change: Change) -> None:
+        after = {key: made for key, made in {**self.made, **change.puts}.items() if key not in change.gone}
+        usable = {key: made for key, made in after.items() if key not in self.broken or key in change.touched}
+        settings = await asyncio.to_thread(self._read, usable, change.touched, self._file, self.fleet.driver)
+        expected = {key: self.made[key].revision if key in self.made else "" for key in change.touched}
+
+        async def commit() -> None:
+            await asyncio.to_thread(rows.write, self._state, change.puts.values(), change.gone, expected)
+            self.made = after
+            for key in change.touched:
+                self.broken.pop(key, None)
+
+        functions = {name for kind, name in change.touched if kind == "functions"}
+        await self.fleet.apply(settings, commit, functions)
+
+    async def reload(self, file: Settings) -> None:
+        """Put other files in force; what calls made stays. Raises as ``change`` does, and nothing has changed then."""
+        async with self._changing:
+            before, self._file = self._file, file
+            try:
+                usable = {key: made for key, made in self.made.items() if key not in self.broken}
+                settings = await asyncio.to_thread(self._read, usable, set(usable), file, self.fleet.driver)
+                await self.fleet.apply(settings)
+            except BaseException:
+                self._file = before
+                raise
+
+    def _read(self, made: Mapping[Key, Made], touched: Collection[Key], file: Settings, driver: Driver) -> Settings:
+        """The whole configuration, of which what is touched, and what that leads to, is checked. Raises RefusedError."""
+        settings = self._joined(made, file)
+        functions = {name for kind, name in touched if kind == "functions"}
+        mappings = {
+            name: mapping
+            for name, mapping in settings.event_source_mappings.items()
+            if ("event_source_mappings", name) in touched or _function(mapping) in functions
+        }
+        functions |= {_function(mapping) for mapping in mappings.values()}
+        looked_at = dataclasses.replace(
+            settings,
+            functions={name: settings.functions[name] for name in functions if name in settings.functions},
+            event_source_mappings=mappings,
+        )
+        for finding in self._findings(settings, looked_at, driver):
+            raise RefusedError(
+                f"{finding.sentence}; {finding.hint}" if finding.hint else finding.sentence, finding.keys
+            )
+        return settings
+
+    def _findings(self, settings: Settings, looked_at: Settings, driver: Driver) -> Iterator[Finding]:
+        yield from check(looked_at)
+        yield from check_concurrency(settings)
+        yield from check_provisioned(settings, lambda _: True)
+        yield from preflight.filters(looked_at)
+        yield from preflight.folders(looked_at)
+        yield from preflight.published(looked_at, driver)
+
+    def _joined(self, made: Mapping[Key, Made], file: Settings) -> Settings:
+        """The file's configuration with what calls made. Raises RefusedError for what cannot be read by itself."""
+        self._decode(each for key, each in made.items() if self._decoded.get(key, ("", None))[0] != each.revision)
+        parts: dict[str, dict[str, Any]] = {kind: dict(getattr(file, kind)) for kind in KINDS}
+        for kind, name in made:
+            parts[kind].setdefault(name, self._decoded[kind, name][1])
+        functions, mappings = (parts[kind] for kind in KINDS)
+        return dataclasses.replace(file, functions=functions, event_source_mappings=mappings)
+
+    def _decode(self, made: Iterable[Made]) -> None:
+        """Read documents, and keep what they say by their revision: a change is not to cost more the more objects there are."""
+        by_kind: defaultdict[Kind, dict[str, Made]] = defaultdict(dict)
+        for each in made:
+            by_kind[each.kind][each.name] = each
+        if not by_kind:
+            return
+        documents: dict[str, Any] = {
+            kind: {name: of_it.document for name, of_it in found.items()} for kind, found in by_kind.items()
+        }
+        try:
+            settings = read_documents(documents, code_of(self._file), self._file.aws)
+        except SettingsError as error:
+            first = error.problems[0]
+            raise RefusedError(
+                f"{first.sentence}; {first.hint}" if first.hint else first.sentence, (first.key,)
+            ) from error
+        for kind, found in by_kind.items():
+            for name, of_it in found.items():
+                self._decoded[kind, name] = of_it.revision, getattr(settings, kind)[name]
+
+
+def _function(mapping: MappingSettings) -> str:
+    """Name of a mapping's function; "" when what stands there is none."""
+    reference = function_reference(mapping.function)
+    return reference.name if reference else ""
