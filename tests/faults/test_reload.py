@@ -84,7 +84,9 @@ def test_a_broken_file_changes_nothing(scene: Scene) -> None:
     scene.write(daemon, stop_timeout_seconds=5, log={"level": "debug"})
     daemon.signal(signal.SIGHUP)
     until(lambda: len(daemon.logged("configuration refused")) == 2, "what takes a restart was refused")
-    assert "stop_timeout_seconds and log can be changed by a restart only" in str(daemon.logged("configuration refused")[1])
+    assert "stop_timeout_seconds and log can be changed by a restart only" in str(
+        daemon.logged("configuration refused")[1]
+    )
     queue.send(20)
     scene.judge("a broken file at a reload", bound=0, why="nothing was touched")
     assert daemon.pid == pid
