@@ -16,6 +16,7 @@ from typing import Any, Final
 from poller.control.api.changing import changing
 from poller.control.api.contract import ApiError, Call, Handler
 from poller.control.api.mappings import fields, sources
+from poller.control.api.mappings.checks import check
 from poller.control.api.mappings.look import OF_AWS, look
 from poller.control.desired import Change, Desired
 from poller.control.made import Kind, Made
@@ -57,8 +58,8 @@ class Mappings:
         name = str(uuid.uuid4())
         async with changing(self._desired) as change:
             self._refuse_twin(params, reference)
+            check(params, document, new=True)
             change.put(Made(kind=KIND, name=name, document=document, shown=shown))
-            self._refuse_windowless(document)
             await self._look(change, name)
         return self._shown(name) | {"State": "Creating" if self._settings(name).enabled else "Disabled"}
 
@@ -89,7 +90,7 @@ class Mappings:
             if given := params.get("FunctionName"):
                 document["function"] = self._function(given).target
             shown = {**made.shown, **{member: params[member] for member in fields.SHOWN if member in params}}
-            self._refuse_windowless(document)
+            check(params, document, new=False)
             change.put(dataclasses.replace(made, document=document, shown=shown))
         wanted = params.get("Enabled")
         state = "Updating" if wanted is None or wanted == enabled else "Enabling" if wanted else "Disabling"
@@ -112,13 +113,10 @@ class Mappings:
         return str(uuid.uuid5(_FILED, name)) if self._desired.is_filed(KIND, name) else name
 
     def _name(self, wanted: str) -> str:
-        """The UUID of a mapping that is there, by that or by its name in a file."""
-        found = self._all()
-        if wanted in found:
-            return wanted
-        if self._desired.is_filed(KIND, wanted):
-            return self._uuid(wanted)
-        raise _gone()
+        """The UUID of a mapping, if it is there."""
+        if wanted not in self._all():
+            raise _gone()
+        return wanted
 
     def _settings(self, name: str) -> MappingSettings:
         return self._desired.fleet.settings.event_source_mappings[self._all()[name]]
@@ -199,22 +197,6 @@ class Mappings:
                 raise ApiError("ResourceConflictException", f"{start} {ending}")
             start = f'The event source arn (" {arn} ") and function (" {reference.name} ") provided mapping'
             raise ApiError("ResourceConflictException", f"{start} {ending}")
-
-    def _refuse_windowless(self, document: Mapping[str, Any]) -> None:
-        """In AWS's words; everything else that queues cannot do is for the checks of the configuration."""
-        if document["source"]["type"] != "sqs":
-            return
-        fifo = str(document["source"]["queue"]).endswith(".fifo")
-        size, window = document.get("batch_size") or 0, document.get("maximum_batching_window_seconds") or 0
-        if fifo and window:
-            raise _invalid("Batching window is not supported for FIFO queues")
-        if size > 10:  # noqa: PLR2004  # what one receive returns at most
-            if fifo:
-                raise _invalid("Batch size must not exceed 10 for FIFO queues")
-            if not window:
-                raise _invalid(
-                    "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
-                )
 
     async def _look(self, change: Change, name: str) -> None:
         settings = await asyncio.to_thread(self._desired.read, change, KIND, name)
