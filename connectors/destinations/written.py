@@ -1,16 +1,21 @@
-"""How a discarded batch is written down and called."""
+"""How a discarded batch, or the record of an invocation, is written down and called."""
 
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from connectors.contract import Discard
+from connectors.contract import DeadLetter, Discard, InvocationRecord
 
+MOST_MESSAGE = 1024
+"""Bytes of ErrorMessage (Lambda DG, Dead-letter queues: the first 1 KB)."""
+_UNSENDABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no message may have (SQS API reference, SendMessage)."""
 _NAMESPACE = uuid.UUID("6f1d1b46-6a0e-4b43-9d3c-1b2f6f3f7f05")
 
 
@@ -35,6 +40,49 @@ def name(discard: Discard) -> str:
         [discard.mapping, discard.partition, discard.moment, *(record.position for record in discard.records)]
     )
     return f"{moment(discard):%Y-%m-%dT%H.%M.%S}-{uuid.uuid5(_NAMESPACE, identity.decode())}"
+
+
+def invocation(record: InvocationRecord, limit: int | None = None) -> bytes:
+    """The record of an asynchronous invocation, as JSON. limit: bytes; past it the payloads stay out (Lambda DG, SNS destinations)."""
+    context = record.context
+    whole = {name: context[name] for name in ("version", "timestamp", "requestContext")}
+    whole["requestPayload"] = _payload(record.request)
+    if "responseContext" in context:
+        whole["responseContext"] = context["responseContext"]
+    if record.response is not None:
+        whole["responsePayload"] = _payload(record.response)
+    written = _json(whole)
+    return written if limit is None or len(written) <= limit else _json(dict(context))
+
+
+def invocation_moment(record: InvocationRecord) -> datetime:
+    """When it was known what became of it, UTC."""
+    return datetime.fromtimestamp(record.moment, UTC)
+
+
+def invocation_name(record: InvocationRecord) -> str:
+    """``YYYY-MM-DDTHH.MM.SS-<UUID>``; the same each time the same record is told."""
+    identity = uuid.uuid5(_NAMESPACE, record.request_id)
+    return f"{invocation_moment(record):%Y-%m-%dT%H.%M.%S}-{identity}"
+
+
+def attributes(letter: DeadLetter) -> dict[str, dict[str, str]]:
+    """What a dead letter's message says beside the event (recordings of 2025)."""
+    sentence = _UNSENDABLE.sub("?", letter.error_message).encode()[:MOST_MESSAGE].decode(errors="ignore")
+    return {
+        "RequestID": {"DataType": "String", "StringValue": letter.request_id},
+        "ErrorCode": {"DataType": "Number", "StringValue": str(letter.error_code)},
+        "ErrorMessage": {"DataType": "String", "StringValue": sentence or "?"},  # none may be empty
+    }
+
+
+def _payload(payload: bytes) -> Any:
+    """As it is where it is JSON, else as a text."""
+    try:
+        orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return payload.decode(errors="replace")
+    return orjson.Fragment(payload)
 
 
 def _json(value: Any) -> bytes:
