@@ -303,17 +303,22 @@ class Destination(Protocol):
 class InvocationRecord:
     """What became of an asynchronous invocation, for its destination.
 
-    function: name. moment: epoch seconds. context: the record as the service words it, JSON values, without the payloads. request,
-    response: the payloads, JSON in UTF-8 as a rule; response None: the function gave none. trace_id: X-Amzn-Trace-Id or "".
+    function: name; function_arn: with its qualifier. moment: epoch seconds. whole, brief: the record as the service words it, JSON in
+    UTF-8, with the payloads and without them, for where they do not fit. trace_id: X-Amzn-Trace-Id or "".
     """
 
     function: str
+    function_arn: str
     request_id: str
     moment: float
-    context: Mapping[str, Any]
-    request: bytes
-    response: bytes | None
+    succeeded: bool
+    whole: bytes
+    brief: bytes
     trace_id: str = ""
+
+    def within(self, limit: int) -> bytes:
+        """Whichever fits. limit: bytes."""
+        return self.whole if len(self.whole) <= limit else self.brief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from connectors.aws.arn import Arn
 from connectors.aws.options import AwsOptions
 from connectors.contract import InvocationDestination, InvocationRecord, SourceError
-from connectors.destinations import written
 from connectors.destinations.aws import Connection
 
 MOST_BYTES = 256 * 1024
@@ -28,14 +27,13 @@ class EventBridgeDestination(InvocationDestination):
 
     async def deliver_record(self, record: InvocationRecord) -> None:
         """PutEvents. The service answers 200 also when it took nothing: each entry has its own result."""
-        request = record.context["requestContext"]
-        outcome = "Success" if request["condition"] == "Success" else "Failure"
+        outcome = "Success" if record.succeeded else "Failure"
         entry = {
             "Time": record.moment,
             "Source": "lambda",
             "DetailType": f"Lambda Function Invocation Result - {outcome}",
-            "Resources": [self._bus, request["functionArn"]],
-            "Detail": written.invocation(record, MOST_BYTES - ROOM).decode(),
+            "Resources": [self._bus, record.function_arn],
+            "Detail": record.within(MOST_BYTES - ROOM).decode(),
             "EventBusName": self._bus,
         }
         if record.trace_id:

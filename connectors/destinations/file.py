@@ -40,7 +40,7 @@ class FileDestination(Destination):
     async def deliver_record(self, record: InvocationRecord) -> None:
         """Write one file; it is on the disk when this returns."""
         file = self._folder / record.function / f"{written.invocation_name(record)}.json"
-        await self._put(file, written.invocation(record))
+        await self._put(file, record.whole)
 
     async def close(self) -> None:
         """Nothing is kept open."""

@@ -36,7 +36,7 @@ class S3Destination(Destination):
         """PutObject."""
         day = f"{written.invocation_moment(record):%Y/%m/%d}"
         name = f"aws/lambda/async/{record.function}/{day}/{written.invocation_name(record)}"
-        await self._put(name, written.invocation(record))
+        await self._put(name, record.whole)
 
     async def close(self) -> None:
         """Disconnect."""

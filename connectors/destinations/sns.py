@@ -28,8 +28,7 @@ class SnsDestination(Destination):
 
     async def deliver_record(self, record: InvocationRecord) -> None:
         """Publish."""
-        message = written.invocation(record, MOST_BYTES).decode()
-        await self._connection.ask("publish", TopicArn=self._topic, Message=message)
+        await self._connection.ask("publish", TopicArn=self._topic, Message=record.within(MOST_BYTES).decode())
 
     async def deliver_letter(self, letter: DeadLetter) -> None:
         """Publish."""

@@ -33,7 +33,7 @@ class SqsDestination(Destination):
 
     async def deliver_record(self, record: InvocationRecord) -> None:
         """SendMessage."""
-        await self._send(written.invocation(record, MOST_BYTES - len(record.trace_id)).decode(), record.trace_id)
+        await self._send(record.within(MOST_BYTES).decode(), record.trace_id)
 
     async def deliver_letter(self, letter: DeadLetter) -> None:
         """SendMessage."""

@@ -42,19 +42,6 @@ def name(discard: Discard) -> str:
     return f"{moment(discard):%Y-%m-%dT%H.%M.%S}-{uuid.uuid5(_NAMESPACE, identity.decode())}"
 
 
-def invocation(record: InvocationRecord, limit: int | None = None) -> bytes:
-    """The record of an asynchronous invocation, as JSON. limit: bytes; past it the payloads stay out (Lambda DG, SNS destinations)."""
-    context = record.context
-    whole = {name: context[name] for name in ("version", "timestamp", "requestContext")}
-    whole["requestPayload"] = _payload(record.request)
-    if "responseContext" in context:
-        whole["responseContext"] = context["responseContext"]
-    if record.response is not None:
-        whole["responsePayload"] = _payload(record.response)
-    written = _json(whole)
-    return written if limit is None or len(written) <= limit else _json(dict(context))
-
-
 def invocation_moment(record: InvocationRecord) -> datetime:
     """When it was known what became of it, UTC."""
     return datetime.fromtimestamp(record.moment, UTC)
@@ -74,15 +61,6 @@ def attributes(letter: DeadLetter) -> dict[str, dict[str, str]]:
         "ErrorCode": {"DataType": "Number", "StringValue": str(letter.error_code)},
         "ErrorMessage": {"DataType": "String", "StringValue": sentence or "?"},  # none may be empty
     }
-
-
-def _payload(payload: bytes) -> Any:
-    """As it is where it is JSON, else as a text."""
-    try:
-        orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return payload.decode(errors="replace")
-    return orjson.Fragment(payload)
 
 
 def _json(value: Any) -> bytes:
