@@ -62,11 +62,13 @@ class Invoker:
             )
         return function
 
-    async def invoke(self, target: str, payload: bytes, *, request_id: str = "", client_context: str = "") -> Result:
+    async def invoke(
+        self, target: str, payload: bytes, *, request_id: str = "", client_context: str = "", trace_id: str = ""
+    ) -> Result:
         """Run one event; the caller holds a permit in use. A function's failure is a result; only cancellation escapes.
 
         request_id: kept over the retries of an unchanged batch; "" makes a new one. payload: at most MAX_PAYLOAD bytes; the
-        batcher and the API see to that. Raises UnknownFunctionError.
+        batcher and the API see to that. trace_id: X-Amzn-Trace-Id; "" has the environment make one. Raises UnknownFunctionError.
         """
         function = self.function(target)
         invocation = Invocation(
@@ -74,6 +76,7 @@ class Invoker:
             payload=payload,
             function_arn=function.arn,
             client_context=client_context,
+            trace_id=trace_id,
         )
         result = await function.runner.invoke(invocation)
         self._emit(

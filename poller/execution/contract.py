@@ -56,6 +56,7 @@ class Result:
     init_ms: this invocation's share of a cold start, else None.
     max_memory_mb: high-water mark of the environment, None where it was not measured.
     log_tail: the last 4 KB of the invocation's log, START to REPORT, where the invocation asked for it.
+    taken: False: whoever was to run it did not say what became of it, which is no function's fault (functions elsewhere).
     """
 
     request_id: str
@@ -68,6 +69,7 @@ class Result:
     max_memory_mb: int | None = None
     executed_version: str = "$LATEST"
     log_tail: bytes = b""
+    taken: bool = True
 
     @property
     def ok(self) -> bool:

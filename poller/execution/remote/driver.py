@@ -105,6 +105,7 @@ class RemoteEnvironment(Environment):
             duration_ms=took,
             executed_version=headers.get(VERSION, "$LATEST"),
             log_tail=_log_tail(headers.get(LOG_RESULT, "")),
+            taken=ruling.taken,
         )
 
     async def stop(self) -> None:
