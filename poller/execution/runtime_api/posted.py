@@ -17,8 +17,7 @@ from poller.execution.runtime_api.stream import MAX_STREAM, AnswerStream
 from poller.wire.http import Exchange, Receiver, Request
 
 MODE = b"lambda-runtime-function-response-mode"
-STREAMING = b"streaming"
-MODES = frozenset({b"", STREAMING})
+MODES = frozenset({b"", b"streaming"})
 CAUSE = b"lambda-runtime-function-xray-error-cause"
 
 
@@ -133,8 +132,11 @@ class Streamed(Receiver):
 
 
 def opened(invocation: Invocation, request: Request, exchange: Exchange, *, paced: bool) -> AnswerStream | None:
-    """Tell whoever wants to read an answer as it comes that it has begun; None where nobody does, or the runtime does not stream."""
-    if invocation.on_opening is None or request.header(MODE) != STREAMING:
+    """Tell whoever wants to read an answer as it comes that it has begun; None where nobody does.
+
+    Go's client streams without saying so in MODE (Lambda DG, Response streaming, counts it among those that do).
+    """
+    if invocation.on_opening is None:
         return None
     pace = Bucket(asyncio.get_running_loop().time()) if paced else None
     stream = AnswerStream(exchange.hold, pace)

@@ -266,11 +266,20 @@ async def test_a_stream_is_handed_on_as_it_comes(api: RuntimeApi) -> None:
     assert api.state is State.RESPONSE_SENT
 
 
-async def test_an_answer_is_not_handed_on_as_it_comes_unless_the_runtime_streams(api: RuntimeApi) -> None:
-    runtime, answer, openings = await streaming(api, {"Transfer-Encoding": "chunked"})  # as Go sends all of its answers
-    runtime.send(chunk(b"whole") + b"0\r\n\r\n")
-    assert not openings
-    assert result(answer) == Answer(b"whole", size=5)
+async def test_chunks_are_a_stream_though_the_client_does_not_say_so(api: RuntimeApi) -> None:
+    runtime, answer, [opening] = await streaming(
+        api, {"Transfer-Encoding": "chunked"}
+    )  # as Go sends all of its answers
+    runtime.send(chunk(b"piece") + b"0\r\n\r\n")
+    assert await read(opening) == b"piece"
+    assert result(answer) == Answer(b"", size=5, streamed=5)
+
+
+async def test_an_answer_of_known_length_is_no_stream(api: RuntimeApi) -> None:
+    openings: list[Opening] = []
+    runtime, answer = running(api, dataclasses.replace(INVOCATION, on_opening=openings.append))
+    runtime.answer("POST", RESPONSE, b"whole")
+    assert (openings, result(answer)) == ([], Answer(b"whole", size=5))
 
 
 async def test_a_slow_reader_holds_the_runtime_back(api: RuntimeApi) -> None:
