@@ -403,6 +403,9 @@ class Settings:
     /readyz say which. bubblewrap: that or no start. none: functions run as the daemon's user and see its files."""
     stop_timeout_seconds: float = field(default=30, metadata=between(1))
     """Seconds from SIGTERM to exit; three quarters of them for running invocations to finish."""
+    allow_deprecated_runtimes: bool = False
+    """Whether calls may make functions with runtimes that AWS takes no more (python3.7, provided, ...). False: they are refused in its
+    words. Files may name them in any case; `pollerd check` tells which this host can start."""
     http: HttpSettings = field(default_factory=HttpSettings)
     """The daemon's HTTP port."""
     log: LogSettings = field(default_factory=LogSettings)
