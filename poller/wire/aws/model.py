@@ -87,6 +87,11 @@ class Shape:
         return values
 
     @property
+    def is_sensitive(self) -> bool:
+        """Whether a value is not to be shown."""
+        return bool(self._facts.get("sensitive"))
+
+    @property
     def error(self) -> Mapping[str, Any] | None:
         """Of an error: its ``httpStatusCode``, and ``code`` where that is not the shape's name."""
         if not self._facts.get("exception"):
