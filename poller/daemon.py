@@ -13,6 +13,8 @@ from typing import Any
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import gauges, shelves
+from poller.control.api.front import Front
+from poller.control.api.resources import Resources
 from poller.control.checkpoints import CheckpointStore
 from poller.control.desired import Desired, RefusedError
 from poller.control.fleet import Around, Fleet
@@ -67,6 +69,8 @@ class Daemon:
         self._ages = Ages()
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
+        self.url = ""
+        """Of the port, as soon as it is open."""
         self._checkpoints = CheckpointStore(Path(settings.state), self._emit)
         around = Around(
             driver=self._driver,
@@ -81,7 +85,10 @@ class Daemon:
         self.desired.runs_as(fleet)
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         operations = Operations(fleet, self._views.operators)
-        self._port = Port(self._metrics, self.readiness, self._about, operations.routes())
+        resources = Resources(self.desired, settings, lambda: self.url)
+        front = Front(resources.handlers())
+        routes = [*operations.routes(), *resources.routes(), *front.routes()]
+        self._port = Port(self._metrics, self.readiness, self._about, routes)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
@@ -100,8 +107,8 @@ class Daemon:
 
     async def _run(self, stop: Stop) -> int:
         self._stop = stop
-        url = await self._port.open(self._settings.http.listen)
-        self._emit(PortOpened(url=url))
+        self.url = await self._port.open(self._settings.http.listen)
+        self._emit(PortOpened(url=self.url))
         if isinstance(self._driver, Isolating):
             sandbox, why = self._driver.sandbox()
             self._emit(SandboxChosen(sandbox=sandbox, why=why))

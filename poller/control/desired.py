@@ -51,6 +51,8 @@ class Change:
         self._desired = desired
         self.puts: dict[Key, Made] = {}
         self.gone: set[Key] = set()
+        self.republished: set[str] = set()
+        """Functions of which a version has come or gone: the block has published or deleted it by then, in a file's function, too."""
 
     def made(self, kind: Kind, name: str) -> Made | None:
         """The object, if a call made it; as this change leaves it."""
@@ -132,7 +134,7 @@ class Desired:
         async with self._changing:
             change = Change(self)
             yield change
-            if change.touched:
+            if change.touched or change.republished:
                 await self._make(change)
 
     def read(self, change: Change, kind: Kind, name: str) -> Any:
@@ -153,7 +155,7 @@ class Desired:
             for key in change.touched:
                 self.broken.pop(key, None)
 
-        functions = {name for kind, name in change.touched if kind == "functions"}
+        functions = {name for kind, name in change.touched if kind == "functions"} | change.republished
         await self.fleet.apply(settings, commit, functions)
 
     async def reload(self, file: Settings) -> None:
@@ -190,12 +192,19 @@ class Desired:
         return settings
 
     def _findings(self, settings: Settings, looked_at: Settings, driver: Driver) -> Iterator[Finding]:
-        yield from check(looked_at)
+        yield from (finding for finding in check(looked_at) if not self._left_to_init(finding))
         yield from check_concurrency(settings)
         yield from check_provisioned(settings, lambda _: True)
         yield from preflight.filters(looked_at)
         yield from preflight.folders(looked_at)
         yield from preflight.published(looked_at, driver)
+
+    def _left_to_init(self, finding: Finding) -> bool:
+        """Whether a function that a call made may stand so: its handler may come with the next call, and INIT tells until then."""
+        match finding.keys:
+            case ("functions", str(name), "handler"):
+                return not self.is_filed("functions", name)
+        return False
 
     def _joined(self, made: Mapping[Key, Made], file: Settings) -> Settings:
         """The file's configuration with what calls made. Raises RefusedError for what cannot be read by itself."""

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,9 +70,10 @@ def read(state: Path) -> dict[Key, Made]:
     return {made.key: made for made in found}
 
 
-def write(state: Path, puts: Iterable[Made], gone: Iterable[Key], expected: Mapping[Key, str]) -> None:
+def write(state: Path, puts: Iterable[Made], gone: Collection[Key], expected: Mapping[Key, str]) -> None:
     """Make a change durable, all or nothing. expected: the revision that each object has, "" for one that is not there yet.
 
+    The versions of a function go with it; their numbers stay used.
     Raises StoreError, also when another daemon with this state folder has changed one of them.
     """
     with store.explained(state), contextlib.closing(store.connect(state)) as connection:
@@ -80,6 +81,8 @@ def write(state: Path, puts: Iterable[Made], gone: Iterable[Key], expected: Mapp
         try:
             _refuse_if_changed(connection, expected)
             connection.executemany("DELETE FROM made WHERE kind = ? AND name = ?", gone)
+            functions = [(name,) for kind, name in gone if kind == "functions"]
+            connection.executemany("DELETE FROM versions WHERE function = ?", functions)
             connection.executemany("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?, ?)", map(_row, puts))
         except BaseException:
             connection.execute("ROLLBACK")

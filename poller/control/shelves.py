@@ -14,9 +14,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from poller.control import store
+from poller.control import made, packages, store
+from poller.control.layers import Layers
 from poller.execution.contract import FunctionSpec
-from poller.execution.package import shelf
+from poller.execution.package import SHELF, shelf
 
 LOCK = ".daemons"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -30,7 +31,9 @@ def kept(state: Path, specs: Iterable[FunctionSpec]) -> Iterator[None]:
     try:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shelf.collect(state, needed(state, specs))
+            names = needed(state, specs)
+            shelf.collect(state, names)
+            packages.collect(state / SHELF, names)
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield
     finally:
@@ -38,14 +41,13 @@ def kept(state: Path, specs: Iterable[FunctionSpec]) -> Iterator[None]:
 
 
 def needed(state: Path, specs: Iterable[FunctionSpec]) -> set[str]:
-    """Names on shelves: of what the functions run, and of whatever any published version was frozen with."""
+    """Names on shelves: of what the functions run, whatever any published version was frozen with, any call named, any layer holds."""
     folders = {folder for spec in specs for folder in _folders(spec) if folder}
-    frozen = {
-        digest
-        for version in store.published(state).versions
-        for digest in _DIGEST.findall(json.dumps(dict(version.configuration)))
-    }
-    return {Path(folder).name for folder in folders} | frozen
+    documents = [version.configuration for version in store.published(state).versions]
+    documents += [each.document for each in made.read(state).values()]
+    named = {digest for document in documents for digest in _DIGEST.findall(json.dumps(dict(document)))}
+    layers = {version.package.digest for version in Layers(state).all()}
+    return {Path(folder).name for folder in folders} | named | layers
 
 
 def _folders(spec: FunctionSpec) -> tuple[str | None, ...]:

@@ -24,7 +24,8 @@ class Version:
     """A published version; nothing of it ever changes.
 
     number: from 1 on, never given twice to the same function's name. configuration: settings as JSON values, files and folders as the
-    digests of their content. created: ISO 8601, UTC, milliseconds.
+    digests of their content. created: ISO 8601, UTC, milliseconds. shown: what AWS keeps of a version and nothing here acts on, by AWS's
+    names.
     """
 
     function: str
@@ -32,6 +33,7 @@ class Version:
     configuration: Mapping[str, Any]
     description: str
     created: str
+    shown: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def code(self) -> str:

@@ -113,7 +113,23 @@ CREATE TABLE async_failures (
 ) STRICT;
 CREATE INDEX async_failures_request ON async_failures (request_id);
 """
-_LAYOUTS = (_VERSIONS, _POSITIONS, _MADE, _EVENTS)
+_LAYERS = """
+ALTER TABLE versions ADD COLUMN shown TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE layer_names (name TEXT PRIMARY KEY, last_number INTEGER NOT NULL) STRICT;
+CREATE TABLE layers (
+    name TEXT NOT NULL REFERENCES layer_names (name),
+    number INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    unpacked INTEGER NOT NULL,
+    shown TEXT NOT NULL,
+    created TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    policy_revision TEXT NOT NULL,
+    PRIMARY KEY (name, number)
+) STRICT;
+"""
+_LAYOUTS = (_VERSIONS, _POSITIONS, _MADE, _EVENTS, _LAYERS)
 """What each layout has that the one before had not. A file is brought up to the last one when it is opened; there is no way back."""
 LAYOUT = len(_LAYOUTS)
 """Of the tables; stands in the file as user_version. A file of a newer layout is refused."""
@@ -132,14 +148,19 @@ class Store:
     def published(self, only: Collection[str] | None = None) -> Published:
         """All versions there are; or those of some functions."""
         rows = self._connection.execute(
-            "SELECT function, number, configuration, description, created FROM versions "
+            "SELECT function, number, configuration, description, created, shown FROM versions "
             "WHERE ?1 IS NULL OR function IN (SELECT value FROM json_each(?1)) ORDER BY function, number",
             [None if only is None else json.dumps(list(only))],
         )
         return Published(tuple(_version(*row) for row in rows))
 
     def publish(
-        self, function: str, configuration: Mapping[str, Any], description: str, unchanged: Callable[[Version], bool]
+        self,
+        function: str,
+        configuration: Mapping[str, Any],
+        description: str,
+        unchanged: Callable[[Version], bool],
+        shown: Mapping[str, Any],
     ) -> tuple[Version, bool]:
         """The newest version if ``unchanged`` says so of it, else a new one under the next number; and whether it is new.
 
@@ -154,8 +175,8 @@ class Store:
                 [function],
             ).fetchone()
             created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            row = (function, number, json.dumps(configuration), description, created)
-            connection.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?)", row)
+            row = (function, number, json.dumps(configuration), description, created, json.dumps(shown))
+            connection.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)", row)
             return _version(*row), True
 
     def delete(self, function: str, number: int) -> bool:
@@ -234,13 +255,14 @@ def _layout(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _version(function: str, number: int, configuration: str, description: str, created: str) -> Version:
+def _version(function: str, number: int, configuration: str, description: str, created: str, shown: str) -> Version:
     return Version(
         function=function,
         number=number,
         configuration=json.loads(configuration),
         description=description,
         created=created,
+        shown=json.loads(shown),
     )
 
 

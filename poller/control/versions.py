@@ -8,9 +8,10 @@ is seen is whole.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from poller.control import store
 from poller.control.code import loaded
@@ -36,11 +37,19 @@ class InUseError(Exception):
     """A version cannot be deleted. The message is a sentence that says who needs it."""
 
 
-def publish(name: str, settings: Settings, description: str = "") -> Publication:
+OWN = frozenset({"CodeSha256", "CodeSize", "RevisionId"})
+"""Of what is shown of a version: what says nothing that its settings do not."""
+
+
+def publish(
+    name: str, settings: Settings, description: str = "", shown: Mapping[str, Any] | None = None
+) -> Publication:
     """Freeze a function as it stands in the configuration. Neither code nor settings changed: the newest version, as on AWS.
 
-    The description alone makes no new version. Raises PackageError, also for a function that runs elsewhere, and StoreError.
+    The description alone makes no new version. shown: what AWS keeps of it and nothing here acts on, by AWS's names; a change of it
+    makes a new version, too. Raises PackageError, also for a function that runs elsewhere, and StoreError.
     """
+    shown = shown or {}
     _refuse_elsewhere(name, settings.functions[name])
     state = Path(settings.state)
     with store.opened(state) as open_store:
@@ -52,9 +61,11 @@ def publish(name: str, settings: Settings, description: str = "") -> Publication
         as_settings = thaw(frozen, code_of(settings))
 
         def unchanged(newest: Version) -> bool:
+            if _of_aws(newest.shown) != _of_aws(shown):
+                return False
             return thaw(newest.configuration, code_of(settings)) == as_settings
 
-        return Publication(*open_store.publish(name, frozen, description, unchanged))
+        return Publication(*open_store.publish(name, frozen, description, unchanged, shown))
 
 
 def published(settings: Settings, only: Collection[str] | None = None) -> Published:
@@ -76,6 +87,10 @@ def delete(name: str, number: int, settings: Settings) -> bool:
         raise InUseError(f"version {number} of {name} is used by {', '.join(users)}")
     with store.opened(Path(settings.state)) as open_store:
         return open_store.delete(name, number)
+
+
+def _of_aws(shown: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in shown.items() if name not in OWN}
 
 
 def digest(name: str, settings: Settings) -> str:

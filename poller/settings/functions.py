@@ -27,6 +27,13 @@ RUNTIMES = (
 )
 """Identifiers that functions can be created with (Lambda DG, Lambda runtimes, with the enum of the Lambda API reference)."""
 
+RETIRED = (
+    *("nodejs", "nodejs4.3", "nodejs4.3-edge", "nodejs6.10", "nodejs8.10", "nodejs10.x", "nodejs12.x", "nodejs14.x"),
+    *("python2.7", "python3.6", "python3.7", "java8", "go1.x", "ruby2.5", "ruby2.7"),
+    *("dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1", "dotnet5.0", "provided"),
+)
+"""Identifiers that functions could be created with once (Lambda DG, Lambda runtimes, deprecated runtimes)."""
+
 RESERVED_VARIABLES = frozenset(
     {
         *("_HANDLER", "_X_AMZN_TRACE_ID", "_LAMBDA_TELEMETRY_LOG_FD"),
@@ -94,7 +101,7 @@ def _archive(keys: Keys, function: FunctionSettings, sound: Callable[[Keys], boo
         for name in ("runtime", "handler")
         if {"code", name} <= read and not getattr(function, name)
     )
-    if "runtime" in read and function.runtime and function.runtime not in RUNTIMES:
+    if "runtime" in read and function.runtime and function.runtime not in (*RUNTIMES, *RETIRED):
         sentence = f"{function.runtime!r} is no runtime that AWS offers"
         yield Finding((*keys, "runtime"), sentence, nearest(function.runtime, RUNTIMES))
     if "image_config" in read and function.image_config is not None:

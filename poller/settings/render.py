@@ -20,12 +20,14 @@ from poller.settings.model import (
     HttpSettings,
     ImageCode,
     ImageConfig,
+    KeySettings,
     LoggingSettings,
     LogSettings,
     MappingSettings,
     OnFailureSettings,
     RemoteSettings,
     Settings,
+    TlsSettings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
 from poller.settings.schema import schema
@@ -35,6 +37,8 @@ _FIRST = "sqs"  # the source that the example uses
 _SECTIONS = (
     ("Top level", Settings),
     ("`http`", HttpSettings),
+    ("`keys` of `http`, each", KeySettings),
+    ("`tls` of `http`", TlsSettings),
     ("`log`", LogSettings),
     ("`aws`", AccountSettings),
     ("`container`", ContainerSettings),

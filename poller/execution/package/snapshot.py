@@ -75,12 +75,23 @@ def snapshot(code: Path, state: Path) -> Snapshot:
         raise PackageError(f"{code} cannot be copied: {error}") from error
 
 
+def pack(code: Path, file: IO[bytes]) -> None:
+    """Write the .zip that a folder makes, the one that identifies it. Raises PackageError."""
+    with opened(code) as members:
+        check_members(members, code)
+        _zip(members, file)
+
+
 def _zipped(members: Members) -> Fingerprint:
     sink = _Sink()
-    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as archive:
+    _zip(members, cast("IO[bytes]", sink))
+    return Fingerprint(sink.hash.hexdigest(), sink.size)
+
+
+def _zip(members: Members, file: IO[bytes]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for path, member in sorted(complete(members).items()):
             _add(archive, path, member)
-    return Fingerprint(sink.hash.hexdigest(), sink.size)
 
 
 def _add(archive: zipfile.ZipFile, path: str, member: Member) -> None:

@@ -10,7 +10,7 @@ from poller.execution.runtimes import java, node, own, provided, python, ruby
 from poller.execution.runtimes.contract import Runtime, RuntimeUnavailable
 from poller.execution.runtimes.installed import Build, installed
 from poller.execution.runtimes.managed import ManagedRuntime, Start
-from poller.settings.functions import RUNTIMES
+from poller.settings.functions import RETIRED, RUNTIMES
 from poller.settings.problems import nearest
 
 STARTS: dict[str, Start] = {"python": python.start, "nodejs": node.start, "java": java.start, "ruby": ruby.start}
@@ -70,7 +70,7 @@ def _build(identifier: str, state: Path) -> Build:
 
 
 def _no_language(identifier: str) -> str:
-    if identifier in RUNTIMES:
+    if identifier in (*RUNTIMES, *RETIRED):
         way = "publish the function as an executable named bootstrap, with the runtime provided.al2023"
         if identifier.startswith("nodejs"):
             way = "its Node is too old for what starts functions here, nodejs18.x is the oldest"

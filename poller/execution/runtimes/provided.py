@@ -1,4 +1,4 @@
-"""provided.al2023 and provided.al2: the function brings its own runtime, an executable named bootstrap.
+"""provided.al2023, provided.al2 and provided: the function brings its own runtime, an executable named bootstrap.
 
 Go (aws-lambda-go) and Rust (lambda_runtime) functions are such executables; a shell script will do. It must run on this host's system:
 a binary built for Amazon Linux 2023 needs a C library of 2.34 or newer, or none (a static build).
@@ -14,7 +14,7 @@ from poller.execution.contract import FunctionSpec
 from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Place, Places
 from poller.execution.runtimes.search_path import common
 
-IDENTIFIERS = ("provided.al2023", "provided.al2")
+IDENTIFIERS = ("provided.al2023", "provided.al2", "provided")
 
 
 class ProvidedRuntime:

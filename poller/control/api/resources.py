@@ -1,0 +1,56 @@
+"""All of the API's resources that are about functions, put together: the one table of handlers, and the routes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from aiohttp import web
+
+from poller.control.api.aliases import Aliases
+from poller.control.api.catalogue import Catalogue
+from poller.control.api.concurrency import Concurrency
+from poller.control.api.contract import Handler
+from poller.control.api.deletions import Deletions
+from poller.control.api.downloads import Downloads
+from poller.control.api.functions import Functions
+from poller.control.api.layer_permissions import LayerPermissions
+from poller.control.api.layers import LayersApi
+from poller.control.api.names import Account
+from poller.control.api.reads import Reads
+from poller.control.api.tags import Tags
+from poller.control.api.versions import Versions
+from poller.control.desired import Desired
+from poller.control.layers import Layers
+from poller.settings.model import Settings
+
+
+class Resources:
+    """url: of the daemon's port, asked when an answer holds an address there."""
+
+    def __init__(self, desired: Desired, settings: Settings, url: Callable[[], str]) -> None:
+        self.account = Account.of(settings.aws)
+        self.catalogue = Catalogue(desired, self.account)
+        self._downloads = Downloads(url)
+        layers = Layers(Path(settings.state))
+        versions = Versions(self.catalogue)
+        of_layers = LayersApi(desired, self.account, layers, self._downloads)
+        self._resources = (
+            Functions(self.catalogue, versions, layers),
+            Reads(self.catalogue, versions, self._downloads),
+            Deletions(self.catalogue),
+            versions,
+            Aliases(self.catalogue),
+            of_layers,
+            LayerPermissions(of_layers, layers, self.account),
+            Concurrency(self.catalogue),
+            Tags(self.catalogue),
+        )
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By operation."""
+        return {name: handler for resource in self._resources for name, handler in resource.handlers().items()}
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the port: where packages are fetched."""
+        return self._downloads.routes()
