@@ -1,4 +1,4 @@
-"""All of the API's resources that are about functions, put together: the one table of handlers, and the routes beside it."""
+"""All of the API's resources put together: the one table of handlers, and the routes beside it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from poller.control.api.downloads import Downloads
 from poller.control.api.functions import Functions
 from poller.control.api.layer_permissions import LayerPermissions
 from poller.control.api.layers import LayersApi
+from poller.control.api.mappings import Mappings
 from poller.control.api.names import Account
 from poller.control.api.reads import Reads
 from poller.control.api.tags import Tags
@@ -45,6 +46,7 @@ class Resources:
             LayerPermissions(of_layers, layers, self.account),
             Concurrency(self.catalogue),
             Tags(self.catalogue),
+            Mappings(desired),
         )
 
     def handlers(self) -> Mapping[str, Handler]:

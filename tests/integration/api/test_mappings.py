@@ -14,13 +14,10 @@ from typing import Any
 
 import boto3
 import pytest
-from aiohttp import web
 from botocore.exceptions import ClientError
 
 from poller.aio.stop import Stop
 from poller.cli import configuration
-from poller.control.api.front import Front
-from poller.control.api.mappings import Mappings
 from poller.daemon import Daemon
 from poller.observe.events import Fact
 from poller.settings.load import load
@@ -87,23 +84,19 @@ class Scene:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The daemon, and its API on a port of its own."""
+        """The daemon."""
         (self.folder / "pollerd.json").write_text(json.dumps(self.document))
         settings = load(self.folder / "pollerd.json")
         self.daemon = Daemon(settings, partial(configuration.driver, settings), self._log, origin="pollerd.json")
         stop = Stop()
         task = asyncio.create_task(self.daemon.run(stop))
-        app = web.Application()
-        app.add_routes(Front(Mappings(self.daemon.desired).handlers()).routes())
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.api = client("lambda", f"http://127.0.0.1:{runner.addresses[0][1]}")
+        while not self.daemon.url:
+            await asyncio.sleep(0.01)
+        self.api = client("lambda", self.daemon.url)
         try:
             yield
         finally:
             self.api.close()
-            await runner.cleanup()
             stop.begin("over")
             await task
 

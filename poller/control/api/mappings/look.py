@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from connectors.contract import Missing, Reader, Refused, SourceError, Stream
-from poller.control.api.contract import ApiError
+from poller.control.api.refusals import invalid
 from poller.settings.mappings import source
 from poller.settings.model import MappingSettings
 
@@ -29,16 +29,16 @@ async def look(settings: MappingSettings, function_seconds: float) -> None:
         async with asyncio.timeout(SECONDS):
             identity = await found.open()
     except Missing as error:
-        raise _invalid(_missing(settings)) from error
+        raise invalid(_missing(settings)) from error
     except Refused as error:
-        raise _invalid(str(error)) from error
+        raise invalid(str(error)) from error
     except (SourceError, TimeoutError):
         return
     finally:
         await found.close()
     lease = identity.lease_seconds
     if lease is not None and lease < function_seconds:
-        raise _invalid(
+        raise invalid(
             f"Queue visibility timeout: {lease:g} seconds is less than Function timeout: {function_seconds:g} seconds"
         )
 
@@ -68,7 +68,3 @@ def _missing(settings: MappingSettings) -> str:
             "SQS Error Message: The specified queue does not exist."
         )
     return f"Stream not found: {options.stream}"
-
-
-def _invalid(message: str) -> ApiError:
-    return ApiError("InvalidParameterValueException", message)

@@ -6,19 +6,20 @@ A mapping that a call made is called by its UUID, here and everywhere; one of a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import uuid
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from poller.control.api.changing import changing
 from poller.control.api.contract import ApiError, Call, Handler
 from poller.control.api.mappings import fields, sources
 from poller.control.api.mappings.checks import check
 from poller.control.api.mappings.look import OF_AWS, look
-from poller.control.desired import Change, Desired
+from poller.control.api.refusals import invalid, told
+from poller.control.desired import Change, Desired, RefusedError
 from poller.control.made import Kind, Made
 from poller.control.mappings import timeout
 from poller.pipeline.stream import StreamMapping
@@ -56,7 +57,7 @@ class Mappings:
         document = fields.document(params, {"source": sources.block(params), "function": reference.target})
         shown = {name: params[name] for name in (*fields.SHOWN, "Tags") if params.get(name)}
         name = str(uuid.uuid4())
-        async with changing(self._desired) as change:
+        async with self._changing() as change:
             self._refuse_twin(params, reference)
             check(params, document, new=True)
             change.put(Made(kind=KIND, name=name, document=document, shown=shown))
@@ -81,7 +82,7 @@ class Mappings:
         params = call.params
         name = self._name(params["UUID"])
         enabled = self._settings(name).enabled
-        async with changing(self._desired) as change:
+        async with self._changing() as change:
             made = change.made(KIND, name)
             if made is None:
                 self._desired.refuse_filed(KIND, self._all()[name])
@@ -100,7 +101,7 @@ class Mappings:
         """202 with state Deleting; what it began is finished."""
         name = self._name(call.params["UUID"])
         last = self._shown(name)
-        async with changing(self._desired) as change:
+        async with self._changing() as change:
             change.remove(KIND, self._all()[name])
         return last | {"State": "Deleting"}
 
@@ -126,7 +127,7 @@ class Mappings:
         reference = function_reference(given)
         settings = self._desired.fleet.settings
         if reference is None or reference.name not in settings.functions:
-            raise _invalid("Function does not exist")
+            raise invalid("Function does not exist")
         return reference
 
     def _arn_of(self, given: str) -> str:
@@ -198,6 +199,18 @@ class Mappings:
             start = f'The event source arn (" {arn} ") and function (" {reference.name} ") provided mapping'
             raise ApiError("ResourceConflictException", f"{start} {ending}")
 
+    @contextlib.asynccontextmanager
+    async def _changing(self) -> AsyncIterator[Change]:
+        """A change, refused as the API refuses."""
+        with told():
+            try:
+                async with self._desired.change() as change:
+                    yield change
+            except RefusedError as error:
+                if "filter_criteria" in error.keys:
+                    raise invalid("Invalid filter pattern definition.") from error
+                raise
+
     async def _look(self, change: Change, name: str) -> None:
         settings = await asyncio.to_thread(self._desired.read, change, KIND, name)
         fleet = self._desired.fleet
@@ -223,7 +236,3 @@ def _moment(made: Made | None) -> float | None:
 
 def _gone() -> ApiError:
     return ApiError("ResourceNotFoundException", "The resource you requested does not exist.")
-
-
-def _invalid(message: str) -> ApiError:
-    return ApiError("InvalidParameterValueException", message)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from connectors import registry
-from poller.control.api.contract import ApiError
+from poller.control.api.refusals import invalid
 from poller.settings.model import AccountSettings, SourceSettings
 
 OURS = "arn:pollerd:"
@@ -38,11 +38,11 @@ def block(params: Mapping[str, Any]) -> dict[str, Any]:
     if service == "dynamodb" and "/stream/" in resource:
         return {"type": "dynamodb-streams", "stream": arn}
     if service in {"kafka", "mq", "rds", "docdb"}:
-        raise _invalid(
+        raise invalid(
             f"pollerd does not ask AWS how to reach {arn}: name a Kafka cluster's servers in SelfManagedEventSource, or "
             "any other source in a configuration file"
         )
-    raise _invalid("Unrecognized event source.")
+    raise invalid("Unrecognized event source.")
 
 
 def members(source: SourceSettings, account: AccountSettings, region: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _ours(arn: str) -> dict[str, Any]:
     parts = arn.split(":", _PARTS - 1)
     if len(parts) != _PARTS or parts[2] not in registry.names():
         known = ", ".join(registry.names())
-        raise _invalid(
+        raise invalid(
             f"{arn} is no source: arn:pollerd:TYPE:REGION:ACCOUNT:OPTION=VALUE&..., TYPE being one of {known}"
         )
     return {"type": parts[2], **{name: _value(text) for name, text in parse_qsl(parts[5], keep_blank_values=True)}}
@@ -108,12 +108,12 @@ def _value(text: str) -> Any:
 def _kafka(params: Mapping[str, Any]) -> dict[str, Any]:
     servers = ((params.get("SelfManagedEventSource") or {}).get("Endpoints") or {}).get("KAFKA_BOOTSTRAP_SERVERS")
     if not servers:
-        raise _invalid("Unrecognized event source.")
+        raise invalid("Unrecognized event source.")
     if not params.get("Topics"):
-        raise _invalid("Required 'topics' parameter is missing.")
+        raise invalid("Required 'topics' parameter is missing.")
     config = params.get("SelfManagedKafkaEventSourceConfig") or {}
     if config.get("ConsumptionMode", "Stream") != "Stream":
-        raise _invalid("Unsupported 'ConsumptionMode' parameter for given event source mapping type")
+        raise invalid("Unsupported 'ConsumptionMode' parameter for given event source mapping type")
     found: dict[str, Any] = {"type": "kafka", "bootstrap_servers": list(servers), "topic": params["Topics"][0]}
     if group := config.get("ConsumerGroupId"):
         found["consumer_group_id"] = group
@@ -124,7 +124,7 @@ def _kafka(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _schema_registry(config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("AccessConfigs"):
-        raise _invalid(
+        raise invalid(
             "pollerd reads no secrets of AWS: a schema registry that asks for a login stands in a configuration file"
         )
     found: dict[str, Any] = {"url": config.get("SchemaRegistryURI", "")}
@@ -138,7 +138,7 @@ def _schema_registry(config: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_secrets(params: Mapping[str, Any]) -> None:
     for access in params.get("SourceAccessConfigurations") or ():
         if access.get("Type") not in _NETWORK:
-            raise _invalid(
+            raise invalid(
                 f"pollerd reads no secrets of AWS, and {access.get('Type')} needs one: let this mapping stand in a configuration file"
             )
 
@@ -146,7 +146,3 @@ def _refuse_secrets(params: Mapping[str, Any]) -> None:
 def _split(arn: str) -> tuple[str, str]:
     parts = arn.split(":", _PARTS - 1)
     return (parts[2], parts[5]) if len(parts) == _PARTS else ("", "")
-
-
-def _invalid(message: str) -> ApiError:
-    return ApiError("InvalidParameterValueException", message)
