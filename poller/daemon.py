@@ -14,12 +14,14 @@ from typing import Any
 
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
-from poller.control import assemble, gauges, mappings, shelves
+from poller.control import assemble, asynchronous, gauges, mappings, shelves
 from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
 from poller.control.operations import Operations
 from poller.control.port import Port
 from poller.control.running import Running
 from poller.control.views import Views
+from poller.control.writer import Writer
+from poller.dispatch.backlog import Backlog
 from poller.execution.contract import Driver, Isolating, Preparing, Reporting, Stocked
 from poller.observe.ages import Ages
 from poller.observe.events import (
@@ -57,7 +59,12 @@ class Daemon:
         self._slots = assemble.slots(settings)
         self._pools = assemble.pools(settings, self._driver, self._emit, self._clock)
         self._invoker = assemble.invoker(settings, self._pools, self._emit)
-        self._checkpoints = CheckpointStore(Path(settings.state), self._emit)
+        writer = Writer(Path(settings.state))
+        self._checkpoints = CheckpointStore(Path(settings.state), self._emit, writer=writer)
+        self.backlog: Backlog = asynchronous.backlog(
+            settings, writer, slots=self._slots, invoker=self._invoker, clock=self._clock, emit=self._emit
+        )
+        """Where asynchronous invocations are accepted, while ``run`` is under way."""
         enabled = (name for name, mapping in settings.event_source_mappings.items() if mapping.enabled)
         self._mappings = {name: self._running(name) for name in enabled}
         self._views = Views(settings, self._mappings, self._ages, lambda: bool(self._stop and self._stop.soft))
@@ -67,6 +74,7 @@ class Daemon:
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
         gauges.watch(self._metrics, self._pools)
+        gauges.watch_backlog(self._metrics, self.backlog)
         if isinstance(self._driver, Stocked):
             text = "Execution environments prepared ahead, INIT not begun; none of the others."
             self._metrics.watch("environments_spare", text, "function", self._driver.spares)
@@ -92,6 +100,7 @@ class Daemon:
         running = [
             asyncio.create_task(self._keep_running(name, stop), name=f"mapping {name}") for name in self._mappings
         ]
+        running.append(asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations"))
         try:
             await stop.wait()
             return await self._drain(running, stop)
@@ -118,6 +127,16 @@ class Daemon:
         settings = self._settings.event_source_mappings[name]
         self._emit(MappingStarted(mapping=name, function=settings.function, source=settings.source.type))
         await self._mappings[name].run(stop)
+
+    async def _keep_backlog(self, stop: Stop) -> None:
+        await asynchronous.keep_running(
+            self.backlog,
+            Path(self._settings.state),
+            stop,
+            found_defect=lambda error, delay: self._found_defect("asynchronous invocations", error, delay),
+            clock=self._clock,
+            emit=self._emit,
+        )
 
     def _running(self, name: str) -> Running[Mapping | StreamMapping]:
         settings = self._settings.event_source_mappings[name]
@@ -168,6 +187,7 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         await self._driver.close()
+        await self.backlog.close()
         await self._checkpoints.close()
         await self._port.close()
 
