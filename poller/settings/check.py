@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from poller.settings.asynchronous import check_asynchronous
 from poller.settings.functions import check_function
 from poller.settings.http import check_http
 from poller.settings.mappings import check_mapping
@@ -27,6 +28,7 @@ def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) ->
     yield from check_provisioned(settings, sound)
     for name, function in settings.functions.items():
         yield from check_function(("functions", name), function, sound)
+    yield from check_asynchronous(settings, sound)
     for name, mapping in settings.event_source_mappings.items():
         yield from check_mapping(("event_source_mappings", name), mapping, settings, sound)
 
