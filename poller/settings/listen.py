@@ -1,4 +1,4 @@
-"""The address the daemon listens on: ``host:port``, loopback only."""
+"""The addresses the daemon listens on: ``host:port``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import ipaddress
 _MOST_PORT = 65535
 
 
-def listen_address(text: str) -> tuple[str, int]:
+def listen_address(text: str, *, anywhere: bool = False) -> tuple[str, int]:
     """Split ``127.0.0.1:9870``, ``[::1]:9870`` or ``localhost:0`` into host and port.
 
-    Raises ``ValueError`` with a sentence when it is none of these, or when other machines could reach it.
+    anywhere: other machines may reach it. Raises ``ValueError`` with a sentence when it is none of these, or may not be.
     """
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > _MOST_PORT:
@@ -24,6 +24,6 @@ def listen_address(text: str) -> tuple[str, int]:
         raise ValueError(f"{host!r} is no IP address; write 127.0.0.1 or [::1]") from None
     if (address.version == 6) != host.startswith("["):  # noqa: PLR2004 - IPv6 is a name, not a magic number
         raise ValueError(f"{host!r} is no IP address; IPv6 ones stand in brackets, others do not")
-    if not address.is_loopback:
+    if not (anywhere or address.is_loopback):
         raise ValueError(f"{host} can be reached from other machines, and nothing here asks for credentials yet")
     return bare, int(port)

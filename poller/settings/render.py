@@ -15,8 +15,10 @@ from poller.settings.model import (
     AccountSettings,
     AliasSettings,
     ContainerSettings,
+    CorsSettings,
     DestinationSettings,
     FunctionSettings,
+    FunctionUrlsSettings,
     HttpSettings,
     ImageCode,
     ImageConfig,
@@ -26,6 +28,7 @@ from poller.settings.model import (
     OnFailureSettings,
     RemoteSettings,
     Settings,
+    UrlSettings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
 from poller.settings.schema import schema
@@ -35,6 +38,7 @@ _FIRST = "sqs"  # the source that the example uses
 _SECTIONS = (
     ("Top level", Settings),
     ("`http`", HttpSettings),
+    ("`function_urls`", FunctionUrlsSettings),
     ("`log`", LogSettings),
     ("`aws`", AccountSettings),
     ("`container`", ContainerSettings),
@@ -43,6 +47,8 @@ _SECTIONS = (
     ("`image_config`", ImageConfig),
     ("`logging`", LoggingSettings),
     ("`aliases` of a function, each", AliasSettings),
+    ("`url` of a function or an alias", UrlSettings),
+    ("`cors` of a `url`", CorsSettings),
     ("`remote` of a function", RemoteSettings),
     ("`event_source_mappings`, each", MappingSettings),
     ("`destination_config`", DestinationSettings),
