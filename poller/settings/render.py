@@ -16,10 +16,12 @@ from poller.settings.model import (
     AliasSettings,
     AsynchronousSettings,
     ContainerSettings,
+    CorsSettings,
     DeadLetterSettings,
     DestinationSettings,
     EventInvokeSettings,
     FunctionSettings,
+    FunctionUrlsSettings,
     HttpSettings,
     ImageCode,
     ImageConfig,
@@ -33,6 +35,7 @@ from poller.settings.model import (
     RemoteSettings,
     Settings,
     TlsSettings,
+    UrlSettings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
 from poller.settings.schema import schema
@@ -44,6 +47,7 @@ _SECTIONS = (
     ("`http`", HttpSettings),
     ("`keys` of `http`, each", KeySettings),
     ("`tls` of `http`", TlsSettings),
+    ("`function_urls`", FunctionUrlsSettings),
     ("`log`", LogSettings),
     ("`aws`", AccountSettings),
     ("`container`", ContainerSettings),
@@ -57,6 +61,8 @@ _SECTIONS = (
     ("`destination_config` of an `event_invoke_config`", InvocationDestinationsSettings),
     ("`on_success`, `on_failure` of an `event_invoke_config`", InvocationDestinationSettings),
     ("`dead_letter_config` of a function", DeadLetterSettings),
+    ("`url` of a function or an alias", UrlSettings),
+    ("`cors` of a `url`", CorsSettings),
     ("`remote` of a function", RemoteSettings),
     ("`event_source_mappings`, each", MappingSettings),
     ("`destination_config` of a mapping", DestinationSettings),
