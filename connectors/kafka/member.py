@@ -23,9 +23,10 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.future import Future
 from kafka.net.wakeup_notifier import WakeupNotifier
 
-from connectors.contract import SourceError
+from connectors.contract import Record, SourceError
 from connectors.kafka.loop import ClientLoop
 from connectors.kafka.positions import REQUEST_SECONDS, Begin, Offsets, Positions, name_of
+from connectors.kafka.records import FetchedRecords
 
 TICK_SECONDS = 0.5  # how often membership is looked after; a rebalance is learnt of by the heartbeat, every 3 s at most
 HEARTBEAT_SECONDS = 3.0  # Kafka's own default
@@ -67,6 +68,7 @@ class Member:
         self._cluster = loop.manager.cluster
         self._group = consumer._coordinator  # noqa: SLF001 - see above, and so below
         self._fetcher = consumer._fetcher  # noqa: SLF001
+        self._fetcher.PartitionRecords = FetchedRecords
         self._state = consumer._subscription  # noqa: SLF001
         self._listener = _Listener(self, released)
         self._nudge = WakeupNotifier(loop.client._net)  # noqa: SLF001
@@ -97,7 +99,7 @@ class Member:
             await self._positions.place()
             await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
 
-    async def read_there(self, room: int, seconds: float, held: Collection[str]) -> dict[TopicPartition, list[Any]]:
+    async def read_there(self, room: int, seconds: float, held: Collection[str]) -> dict[TopicPartition, list[Record]]:
         """Up to ``room`` records, those of each partition in order, of none that is held; {} when none came in time."""
         self._until = time.monotonic() + seconds
         while True:
@@ -203,7 +205,7 @@ class Member:
         except Exception as error:  # noqa: BLE001 - whatever it is, who reads is told
             self.fail_there(error)
 
-    def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Any]], bool]:
+    def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Record]], bool]:
         """Take what has come. What was put aside for a paused partition comes back only into an empty place (as of 3.0.12)."""
         current = self._fetcher._next_partition_records  # noqa: SLF001
         if current is not None and (not current or self._state.is_paused(current.topic_partition)):

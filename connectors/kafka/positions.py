@@ -120,3 +120,9 @@ class Positions:
 def name_of(partition: TopicPartition) -> str:
     """What the contract and AWS call it: topic-number."""
     return f"{partition.topic}-{partition.partition}"
+
+
+def partition_of(name: str) -> TopicPartition:
+    """The partition of a name."""
+    topic, _, number = name.rpartition("-")
+    return TopicPartition(topic, int(number))
