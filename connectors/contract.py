@@ -97,6 +97,7 @@ class Capabilities:
     default_batch_size, max_batch_size: AWS's numbers for this source (event source mappings, field BatchSize).
     batching_window: whether MaximumBatchingWindowInSeconds may be above 0.
     item_failures: whether ReportBatchItemFailures is honoured.
+    redelivers: queues: what failed is handed out again. False: each record is handed out once, and what fails is gone.
     stream: the source is a Stream: records carry partition and position, and their lane is the partition.
     prefix: streams: each partition's records are settled in order, none left out, since one position says what is done. False: each
         record is settled by itself, as soon as it is done.
@@ -113,6 +114,7 @@ class Capabilities:
     max_batch_size: int = 10_000
     batching_window: bool = True
     item_failures: bool = True
+    redelivers: bool = True
     stream: bool = False
     prefix: bool = True
     starting_positions: tuple[str, ...] = ()

@@ -161,7 +161,10 @@ class BatchCut(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJudged(Fact):
-    """The function's answer to a batch. verdict: delivered, partial, failed. why: for people; "" when delivered."""
+    """The function's answer to a batch. verdict: delivered, partial, failed. why: for people; "" when delivered.
+
+    partition: of a stream, which all records of a batch are of; "" of a queue.
+    """
 
     mapping: str
     function: str
@@ -170,6 +173,7 @@ class BatchJudged(Fact):
     delivered: int
     failed: int
     why: str
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,7 @@ async def test_without_a_destination_what_is_given_up_is_told_and_work_goes_on()
         False,
     )
     judged = [judged for judged in scene.facts_of(BatchJudged) if judged.verdict == "failed"]
+    assert {each.partition for each in scene.facts_of(BatchJudged)} == set(scene.stream.partitions)
     assert [(fact.request_id, fact.why)] * 2 == [(each.request_id, each.why) for each in judged]
     assert fact.why == "the function raised: Boom"
     assert scene.source.outcomes() == {1: "delivered", 2: "rejected", 3: "delivered"}
