@@ -28,7 +28,8 @@ def streams(monkeypatch: pytest.MonkeyPatch, pretended: None) -> None:
 
 
 def text(source: str, options: dict[str, Any], **function: Any) -> str:
-    of_source = {"type": source} | {"queue": {"queue": "q"}, "redis-pubsub": {"channels": ["news"]}}.get(source, {})
+    options_of: dict[str, dict[str, Any]] = {"queue": {"queue": "q"}, "redis-pubsub": {"channels": ["news"]}}
+    of_source = {"type": source} | options_of.get(source, {})
     functions = {"orders": document()["functions"]["orders"] | function}
     mapping = {"source": of_source, "function": "orders", **options}
     return json.dumps(document(functions=functions, event_source_mappings={"m": mapping}))
