@@ -200,6 +200,30 @@ class Measurable(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far reading of one partition has come, in the words of its server's own tools.
+
+    committed: where a restart would go on (Kafka: the offset to be read next; Redis: the id of the entry given out last); "" when nobody
+        knows. end: of the partition, in the same words. lag: records between the two; None where the server cannot tell.
+    pending: records before ``committed`` that were given to anybody of the group and are not settled; None where there is no such thing.
+    """
+
+    committed: str
+    end: str
+    lag: int | None
+    pending: int | None = None
+
+
+@runtime_checkable
+class Surveyable(Protocol):
+    """A stream that can tell where its partitions end. An operator asks, or who reads metrics; the engine needs none of it to run."""
+
+    async def survey(self) -> Mapping[str, Standing]:
+        """Of the partitions that this source reads now; asked while it is open, beside other verbs. Raises ``SourceError``."""
+        ...
+
+
 class Checkpoints(Protocol):
     """How far one mapping has come in each partition, kept by the engine across restarts. Positions are the source's own words.
 

@@ -19,6 +19,7 @@ from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
 from poller.control.operations import Operations
 from poller.control.port import Port
 from poller.control.running import Running
+from poller.control.surveys import Surveys
 from poller.control.views import Views
 from poller.execution.contract import Driver, Isolating, Preparing, Reporting, Stocked
 from poller.observe.ages import Ages
@@ -62,10 +63,13 @@ class Daemon:
         self._mappings = {name: self._running(name) for name in enabled}
         self._views = Views(settings, self._mappings, self._ages, lambda: bool(self._stop and self._stop.soft))
         operations = Operations(settings, self._mappings, self._views.operators)
-        self._port = Port(self._metrics, self.readiness, self._about, operations.routes())
+        surveys = Surveys(self._mappings, self._metrics)
+        self._port = Port(self._metrics, self.readiness, self._about, operations.routes(), surveys.take)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
+        text = "Age of the last record of a batch when its invocation ended (IteratorAge), of the oldest partition; 0: all is done."
+        self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all)
         gauges.watch(self._metrics, self._pools)
         if isinstance(self._driver, Stocked):
             text = "Execution environments prepared ahead, INIT not begun; none of the others."

@@ -219,13 +219,24 @@ class RecordsDiscarded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationFailedError(Fact):
-    """A failure record could not be stored; its lane waits. retry_seconds: until that is tried again."""
+    """A failure record could not be stored; its lane waits. retry_seconds: until that is tried again.
+
+    known: the same was told since the destination took something last.
+    """
 
     mapping: str
     partition: str
     kind: str
     message: str
     retry_seconds: float
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationRecovered(Fact):
+    """The destination takes failure records again."""
+
+    mapping: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +264,14 @@ class IteratorAged(Fact):
     mapping: str
     partition: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamCaughtUp(Fact):
+    """A fetch found nothing more. behind: partitions that have records in hand all the same; told until there are none."""
+
+    mapping: str
+    behind: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
