@@ -21,6 +21,7 @@ from poller.control.fleet import Around, Fleet
 from poller.control.operations import Operations
 from poller.control.port import Port
 from poller.control.store import StoreError
+from poller.control.surveys import Surveys
 from poller.control.views import Views
 from poller.control.writer import Writer
 from poller.dispatch.backlog import Backlog
@@ -94,10 +95,13 @@ class Daemon:
         self._calls = resources.invoke
         front = Front(resources.handlers())
         routes = [*operations.routes(), *resources.routes(), *front.routes()]
-        self._port = Port(self._metrics, self.readiness, self._about, routes)
+        surveys = Surveys(fleet.mappings, self._metrics)
+        self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
+        text = "Age of the last record of a batch when its invocation ended (IteratorAge), of the oldest partition; 0: all is done."
+        self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all)
         gauges.watch(self._metrics, fleet.pools)
         gauges.watch_backlog(self._metrics, self.backlog)
         if isinstance(self._driver, Stocked):

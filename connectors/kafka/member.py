@@ -24,6 +24,7 @@ from kafka.future import Future
 from kafka.net.wakeup_notifier import WakeupNotifier
 
 from connectors.contract import Record, SourceError
+from connectors.kafka.leaving import leave
 from connectors.kafka.loop import ClientLoop
 from connectors.kafka.positions import REQUEST_SECONDS, Begin, Offsets, Positions, name_of
 from connectors.kafka.records import FetchedRecords
@@ -33,7 +34,6 @@ HEARTBEAT_SECONDS = 3.0  # Kafka's own default
 BUSY_WAIT_SECONDS, IDLE_WAIT_SECONDS = 0.1, 1.0  # how long a broker keeps a fetch that has nothing to bring
 QUIET_SECONDS = 2.0  # without a record until it is idle
 RETRY_SECONDS = 0.1  # while a partition has no leader that can be reached
-LEAVE_SECONDS = 3.0
 
 
 class Member:
@@ -172,17 +172,22 @@ class Member:
         ends = await self._positions.find(dict.fromkeys(positions, OffsetSpec.LATEST))
         return sum(max(0, ends.get(partition, 0) - position) for partition, position in positions.items())
 
+    async def survey_there(self) -> dict[TopicPartition, tuple[int, int]]:
+        """Of our partitions: where the group would go on, and the end."""
+        self._check()
+        await self._positions.place()
+        known = {
+            p: self._positions.known(p) for p in self._state.assigned_partitions() if self._state.has_valid_position(p)
+        }
+        ends = await self._positions.find(dict.fromkeys(known, OffsetSpec.LATEST))
+        return {partition: (known[partition], end) for partition, end in ends.items()}
+
     async def leave_there(self) -> str:
         """Leave the group, so that others have the partitions at once. Returns what we are called there when it cannot be told."""
         self._leaving = True
         self._nudge.notify()
         self._group._close_heartbeat()  # noqa: SLF001
-        name: str = self._group.group_metadata().member_id
-        coordinator = self._group.coordinator_id
-        if coordinator is None or not self._consumer._client.connected(coordinator):  # noqa: SLF001
-            return name
-        await self._group.maybe_leave_group_async(timeout_ms=LEAVE_SECONDS * 1000)
-        return ""
+        return await leave(self._group, self._manager)
 
     def fail_there(self, error: Exception) -> None:
         """From now on every verb raises this."""

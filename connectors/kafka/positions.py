@@ -48,6 +48,11 @@ class Positions:
         """The next offset to be read of one that has a place."""
         return int(self._state.position(partition).offset)
 
+    def known(self, partition: TopicPartition) -> int:
+        """Where a restart would go on with one that has a place. What is not there any more is no offset of the group's."""
+        done = self.done.get(partition, -1)
+        return done if done >= 0 else self.of(partition)
+
     async def place(self) -> None:
         """Find where to read partitions that are new to us. One at a time: two might find two ends of the same partition."""
         while not self._placing.is_done:

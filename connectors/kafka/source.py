@@ -32,6 +32,7 @@ from connectors.contract import (
     Record,
     Settlement,
     SourceError,
+    Standing,
     Unreachable,
     Unsettled,
 )
@@ -158,6 +159,15 @@ class KafkaSource:
         loop, member = self._opened()
         lag: int = await self._asked(loop.call(member.lag_there))
         return lag + len(self._shelf)
+
+    async def survey(self) -> Mapping[str, Standing]:
+        """Of this member's partitions: committed offset, offset of the next record to be written, and the difference."""
+        loop, member = self._opened()
+        found: dict[TopicPartition, tuple[int, int]] = await self._asked(loop.call(member.survey_there))
+        return {
+            name_of(partition): Standing(committed=str(committed), end=str(end), lag=max(0, end - committed))
+            for partition, (committed, end) in found.items()
+        }
 
     async def seek(self, partition: str | None, to: str, timestamp: float | None) -> Mapping[str, str]:
         """Commit another offset for the group, which must have no members."""

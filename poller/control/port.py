@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -24,7 +24,10 @@ class PortError(Exception):
 
 
 class Port:
-    """Listens from ``open`` to ``close``. about: what /readyz shows beside what is or is not ready. more: further routes."""
+    """Listens from ``open`` to ``close``. about: what /readyz shows beside what is or is not ready. more: further routes.
+
+    measure: awaited before the metrics page is made, for what has to be asked elsewhere; None: nothing has.
+    """
 
     def __init__(
         self,
@@ -32,7 +35,9 @@ class Port:
         readiness: Readiness,
         about: Callable[[], Mapping[str, str]],
         more: Iterable[web.RouteDef] = (),
+        measure: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self._measure = measure
         self._more = more
         self._metrics = metrics
         self._about = about
@@ -81,4 +86,6 @@ class Port:
         return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
 
     async def _page(self, _: web.Request) -> web.Response:
+        if self._measure is not None:
+            await self._measure()
         return web.Response(body=self._metrics.page(), headers={"Content-Type": METRICS_TYPE})
