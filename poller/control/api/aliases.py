@@ -100,9 +100,7 @@ class Aliases:
         found, marker = page(names, str, call.params)
         return {"Aliases": [self._told(function, name) for name in found], "NextMarker": marker}
 
-    async def _put(
-        self, change: Change, made: Made, name: str, alias: Mapping[str, Any], description: str
-    ) -> None:
+    async def _put(self, change: Change, made: Made, name: str, alias: Mapping[str, Any], description: str) -> None:
         function = made.name
         await self._check(function, alias)
         document = {**made.document, "aliases": {**made.document.get("aliases", {}), name: alias}}

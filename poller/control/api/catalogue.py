@@ -146,8 +146,7 @@ class Catalogue:
     def users(self, name: str, qualifier: str | None = None) -> list[str]:
         """Names of the event source mappings that lead to a function; qualifier: to this version or alias of it only."""
         found = {
-            mapping: loaded_reference(of_it.function)
-            for mapping, of_it in self.settings.event_source_mappings.items()
+            mapping: loaded_reference(of_it.function) for mapping, of_it in self.settings.event_source_mappings.items()
         }
         return [
             mapping

@@ -138,7 +138,6 @@ def failed(reason: str) -> dict[str, Any]:
     }
 
 
-
 def moment(text: str) -> str | None:
     """``2026-01-02T03:04:05.678+0000``, as functions and layers have it."""
     return text.replace("Z", "+0000") or None

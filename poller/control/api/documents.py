@@ -27,7 +27,9 @@ def document(before: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, 
         after["logging"] = _logging(before.get("logging", {}), params["LoggingConfig"])
     if "ImageConfig" in params:
         after.pop("image_config", None)
-        if given := {key: params["ImageConfig"][name] for name, key in _OF_IMAGE.items() if params["ImageConfig"].get(name)}:
+        if given := {
+            key: params["ImageConfig"][name] for name, key in _OF_IMAGE.items() if params["ImageConfig"].get(name)
+        }:
             after["image_config"] = given
     return after
 

@@ -142,7 +142,9 @@ class Functions:
     async def _unpacked(self, references: list[str]) -> int:
         """Bytes of the files of packages that documents name."""
         digests = [Path(reference).stem for reference in references]
-        return await asyncio.to_thread(lambda: sum(unpacked_size(digest, self._catalogue.settings) for digest in digests))
+        return await asyncio.to_thread(
+            lambda: sum(unpacked_size(digest, self._catalogue.settings) for digest in digests)
+        )
 
     def _told(self, made: Made, state: Mapping[str, Any]) -> dict[str, Any]:
         settings = self._catalogue.settings.functions[made.name]

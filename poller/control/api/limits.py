@@ -23,7 +23,9 @@ MOST_MEMORY = 10_240
 
 NOT_HERE = ("CapacityProviderConfig", "DurableConfig", "FileSystemConfigs", "PublishTo", "TenancyConfig")
 """Members that would change what the function does, and change nothing here."""
-VARIABLES_REFUSED = "Lambda was unable to configure your environment variables because the environment variables you have provided"
+VARIABLES_REFUSED = (
+    "Lambda was unable to configure your environment variables because the environment variables you have provided"
+)
 
 
 def check(params: Mapping[str, Any], *, image: bool, retired: bool, architecture: str) -> None:
