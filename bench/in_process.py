@@ -34,7 +34,7 @@ SPEC = FunctionSpec(
 
 
 @contextlib.asynccontextmanager
-async def driver(state: Path) -> AsyncIterator[tuple[ProcessDriver, Emit]]:
+async def driver(state: Path, sandbox: str = "auto") -> AsyncIterator[tuple[ProcessDriver, Emit]]:
     """The driver as the daemon makes it. Log lines are written, to nowhere."""
     metrics = Metrics()
     with _nowhere() as nowhere:
@@ -44,7 +44,7 @@ async def driver(state: Path) -> AsyncIterator[tuple[ProcessDriver, Emit]]:
             metrics.emit(fact)
             log(fact)
 
-        made = ProcessDriver(state, emit)
+        made = ProcessDriver(state, emit, sandbox)
         try:
             yield made, emit
         finally:
@@ -57,10 +57,10 @@ def _nowhere() -> TextIO:
 
 
 @contextlib.asynccontextmanager
-async def pool(state: Path) -> AsyncIterator[Pool]:
+async def pool(state: Path, spec: FunctionSpec = SPEC, sandbox: str = "auto") -> AsyncIterator[Pool]:
     """One function's environments."""
-    async with driver(state) as (made, emit):
-        environments = Pool(SPEC, made, emit, SystemClock(), 300)
+    async with driver(state, sandbox) as (made, emit):
+        environments = Pool(spec, made, emit, SystemClock(), 300)
         try:
             yield environments
         finally:

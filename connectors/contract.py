@@ -299,6 +299,64 @@ class Destination(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationRecord:
+    """What became of an asynchronous invocation, for its destination.
+
+    function: name; function_arn: with its qualifier. moment: epoch seconds. whole, brief: the record as the service words it, JSON in
+    UTF-8, with the payloads and without them, for where they do not fit. trace_id: X-Amzn-Trace-Id or "".
+    """
+
+    function: str
+    function_arn: str
+    request_id: str
+    moment: float
+    succeeded: bool
+    whole: bytes
+    brief: bytes
+    trace_id: str = ""
+
+    def within(self, limit: int) -> bytes:
+        """Whichever fits. limit: bytes."""
+        return self.whole if len(self.whole) <= limit else self.brief
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An asynchronous event that was given up, as it came, with what a dead-letter target is told of it. error_code: an HTTP status."""
+
+    function: str
+    request_id: str
+    event: bytes
+    error_code: int
+    error_message: str
+    trace_id: str = ""
+
+
+class InvocationDestination(Protocol):
+    """Where records of asynchronous invocations go. Built without I/O; connects when first used."""
+
+    async def deliver_record(self, record: InvocationRecord) -> None:
+        """Store it; durable when this returns. Raises ``SourceError``: it is told again, unless ``TooLarge``, so twice must do no harm."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect; never raises. Idempotent."""
+        ...
+
+
+class DeadLetterTarget(Protocol):
+    """Where asynchronous events go that were given up: a queue, a topic. Built without I/O; connects when first used."""
+
+    async def deliver_letter(self, letter: DeadLetter) -> None:
+        """Store it; durable when this returns. Raises ``SourceError``, as ``InvocationDestination`` does."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect; never raises. Idempotent."""
+        ...
+
+
 @runtime_checkable
 class Producing(Protocol):
     """A source to whose own cluster failure records can go (Kafka: ``kafka://<topic>``)."""
@@ -333,6 +391,10 @@ class Refused(SourceError):
 
 class Throttled(SourceError):
     """The source asks for fewer calls. The engine waits and goes on; nothing is lost."""
+
+
+class TooLarge(SourceError):
+    """What it was told is past what it ever takes. Nothing is gained by telling it again."""
 
 
 class OptionsError(ValueError):

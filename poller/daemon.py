@@ -12,7 +12,7 @@ from typing import Any
 
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
-from poller.control import gauges, shelves
+from poller.control import asynchronous, gauges, shelves
 from poller.control.api.front import Front
 from poller.control.api.resources import Resources
 from poller.control.checkpoints import CheckpointStore
@@ -22,6 +22,8 @@ from poller.control.operations import Operations
 from poller.control.port import Port
 from poller.control.store import StoreError
 from poller.control.views import Views
+from poller.control.writer import Writer
+from poller.dispatch.backlog import Backlog
 from poller.execution.contract import Driver, Isolating, Reporting, Stocked
 from poller.observe.ages import Ages
 from poller.observe.events import (
@@ -71,7 +73,8 @@ class Daemon:
         self._stop: Stop | None = None
         self.url = ""
         """Of the port, as soon as it is open."""
-        self._checkpoints = CheckpointStore(Path(settings.state), self._emit)
+        writer = Writer(Path(settings.state))
+        self._checkpoints = CheckpointStore(Path(settings.state), self._emit, writer=writer)
         around = Around(
             driver=self._driver,
             checkpoints=self._checkpoints,
@@ -83,9 +86,12 @@ class Daemon:
         self.desired = Desired(settings, origin)
         self._fleet = fleet = Fleet(self.desired.settings(self._driver), around)
         self.desired.runs_as(fleet)
+        self.backlog: Backlog = asynchronous.backlog(fleet, writer, clock=self._clock, emit=self._emit)
+        """Where asynchronous invocations are accepted, while ``run`` is under way."""
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         operations = Operations(fleet, self._views.operators)
-        resources = Resources(self.desired, settings, lambda: self.url)
+        resources = Resources(self.desired, self.backlog, lambda: self.url)
+        self._calls = resources.invoke
         front = Front(resources.handlers())
         routes = [*operations.routes(), *resources.routes(), *front.routes()]
         self._port = Port(self._metrics, self.readiness, self._about, routes)
@@ -93,6 +99,7 @@ class Daemon:
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
         gauges.watch(self._metrics, fleet.pools)
+        gauges.watch_backlog(self._metrics, self.backlog)
         if isinstance(self._driver, Stocked):
             text = "Execution environments prepared ahead, INIT not begun; none of the others."
             self._metrics.watch("environments_spare", text, "function", self._driver.spares)
@@ -113,11 +120,12 @@ class Daemon:
             sandbox, why = self._driver.sandbox()
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
         self._fleet.start(stop)
+        later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
         try:
             await stop.wait()
-            return await self._drain(stop)
+            return await self._drain(later, stop)
         finally:
-            await self._close()
+            await self._close(later)
 
     async def reload(self, read: Callable[[], Settings]) -> bool:
         """Put the configuration files as they are now in force, or leave all as it is and tell why; whether they are.
@@ -145,13 +153,23 @@ class Daemon:
         """What else /readyz shows, and what makes nothing unready."""
         return {"sandbox": self._driver.sandbox()[0]} if isinstance(self._driver, Isolating) else {}
 
-    async def _drain(self, stop: Stop) -> int:
-        """Let running invocations finish, then cut."""
+    async def _keep_backlog(self, stop: Stop) -> None:
+        await asynchronous.keep_running(
+            self.backlog,
+            Path(self._settings.state),
+            stop,
+            found_defect=lambda error, delay: self._found_defect("asynchronous invocations", error, delay),
+            clock=self._clock,
+            emit=self._emit,
+        )
+
+    async def _drain(self, later: asyncio.Task[None], stop: Stop) -> int:
+        """Let running invocations finish, then cut. later: those of the backlog."""
         began = self._clock.now()
         seconds = self._settings.stop_timeout_seconds * FINISHING_SHARE
         self._emit(StopBegan(reason=stop.reason, seconds=seconds))
         hurry = asyncio.create_task(stop.wait_hurry())
-        finishing = asyncio.create_task(self._fleet.finish(), name="drain")
+        finishing: asyncio.Future[Any] = asyncio.gather(self._fleet.finish(), self._calls.finish(), later)
         first: set[asyncio.Future[Any]] = {hurry, finishing}
         await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
@@ -161,9 +179,12 @@ class Daemon:
         self._emit(StopEnded(unfinished=unfinished, seconds=self._clock.now() - began))
         return unfinished
 
-    async def _close(self) -> None:
+    async def _close(self, later: asyncio.Task[None]) -> None:
+        later.cancel()
+        await asyncio.gather(later, return_exceptions=True)
         await self._fleet.close()
         await self._driver.close()
+        await self.backlog.close()
         await self._checkpoints.close()
         await self._port.close()
 

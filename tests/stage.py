@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from poller.execution.contract import Invocation
+from poller.execution.contract import Invocation, OnOpening
 from poller.execution.extensions.api import About, ExtensionsApi
 from poller.execution.runtime_api import Answer, RuntimeApi
 from poller.execution.telemetry.api import TelemetryApi
@@ -87,14 +87,16 @@ class Stage:
             await self.extensions.ready
         self.telemetry.close_subscriptions()
 
-    async def invoke(self, event: Mapping[str, Any], *, stream: bool = False) -> Answer:
-        invocation = Invocation(request_id=str(uuid.uuid4()), payload=orjson.dumps(event), function_arn=ARN)
+    async def invoke(self, event: Mapping[str, Any], on_opening: OnOpening | None = None) -> Answer:
+        invocation = Invocation(
+            request_id=str(uuid.uuid4()), payload=orjson.dumps(event), function_arn=ARN, on_opening=on_opening
+        )
         deadline = int((time.time() + SECONDS) * 1000)
         async with asyncio.timeout(SECONDS):
             idle = self.extensions.invoke(invocation, deadline)
-            answer = await self.api.deliver(invocation, deadline, stream=stream)
+            answer = await self.api.deliver(invocation, deadline)
             assert answer is not None
-            if answer.stream is None and idle is not None:
+            if idle is not None:
                 await idle
         return answer
 

@@ -3,6 +3,8 @@
 It holds the failure record, ``payload`` (the event the function was sent, as a text), and ``records``: each record as it was fetched, body
 and other bytes as ``{"base64": ...}``, so that nothing is lost with the source's retention. Only the daemon's user may read it.
 
+Of an asynchronous invocation the record is ``<folder>/<function>/YYYY-MM-DDTHH.MM.SS-<UUID>.json``, with its payloads.
+
 A file is complete or not there: it is written beside under another name, put on the disk, and renamed.
 """
 
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from connectors.contract import Destination, Discard, OptionsError, Record, SourceError
+from connectors.contract import Destination, Discard, InvocationRecord, OptionsError, Record, SourceError
 from connectors.destinations import written
 
 
@@ -33,14 +35,21 @@ class FileDestination(Destination):
     async def deliver(self, discard: Discard) -> None:
         """Write one file; it is on the disk when this returns."""
         content = written.with_payload(discard, records=[_record(record) for record in discard.records])
-        file = self._folder / quote(discard.mapping, safe="") / f"{written.name(discard)}.json"
+        await self._put(self._folder / quote(discard.mapping, safe="") / f"{written.name(discard)}.json", content)
+
+    async def deliver_record(self, record: InvocationRecord) -> None:
+        """Write one file; it is on the disk when this returns."""
+        file = self._folder / record.function / f"{written.invocation_name(record)}.json"
+        await self._put(file, record.whole)
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    async def _put(self, file: Path, content: bytes) -> None:
         try:
             await asyncio.to_thread(_write, file, content)
         except OSError as error:
             raise SourceError(f"{file.parent} cannot be written to: {error.strerror}") from error
-
-    async def close(self) -> None:
-        """Nothing is kept open."""
 
 
 def _write(file: Path, content: bytes) -> None:

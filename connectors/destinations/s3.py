@@ -3,6 +3,8 @@
 ``aws/lambda/<mapping>/<partition>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<UUID>``, in UTC, of type application/octet-stream; ``payload`` is the
 event as a text (Lambda DG, Retaining discarded batch records; recordings of 2025). For Kafka, where the guide gives no key, the partition
 is ``<topic>-<number>``. Permission needed: s3:PutObject.
+
+The record of an asynchronous invocation is ``aws/lambda/async/<function>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<UUID>``, with its payloads.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from urllib.parse import quote
 
 from connectors.aws.arn import Arn
 from connectors.aws.options import AwsOptions
-from connectors.contract import Destination, Discard
+from connectors.contract import Destination, Discard, InvocationRecord
 from connectors.destinations import written
 from connectors.destinations.aws import Connection
 
@@ -28,17 +30,21 @@ class S3Destination(Destination):
 
     async def deliver(self, discard: Discard) -> None:
         """PutObject."""
-        await self._connection.ask(
-            "put_object",
-            Bucket=self._bucket,
-            Key=key(discard),
-            Body=written.with_payload(discard),
-            ContentType="application/octet-stream",
-        )
+        await self._put(key(discard), written.with_payload(discard))
+
+    async def deliver_record(self, record: InvocationRecord) -> None:
+        """PutObject."""
+        day = f"{written.invocation_moment(record):%Y/%m/%d}"
+        name = f"aws/lambda/async/{record.function}/{day}/{written.invocation_name(record)}"
+        await self._put(name, record.whole)
 
     async def close(self) -> None:
         """Disconnect."""
         await self._connection.close()
+
+    async def _put(self, name: str, body: bytes) -> None:
+        content = {"Body": body, "ContentType": "application/octet-stream"}
+        await self._connection.ask("put_object", Bucket=self._bucket, Key=name, **content)
 
 
 def key(discard: Discard) -> str:

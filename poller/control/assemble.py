@@ -143,7 +143,7 @@ def spec(name: str, function: FunctionSettings, settings: Settings, version: str
     return FunctionSpec(
         name=name,
         version=version,
-        arn=f"arn:aws:lambda:{region_of(account)}:{account.account_id}:function:{name}",
+        arn=function_arn(name, account),
         **unpacked(function, Path(settings.state)),
         runtime=function.runtime,
         handler=function.handler,
@@ -161,6 +161,11 @@ def spec(name: str, function: FunctionSettings, settings: Settings, version: str
         elsewhere=elsewhere,
         prefork=function.prefork,
     )
+
+
+def function_arn(name: str, account: AccountSettings) -> str:
+    """Unqualified."""
+    return f"arn:aws:lambda:{region_of(account)}:{account.account_id}:function:{name}"
 
 
 def _elsewhere(name: str, remote: RemoteSettings, account: AccountSettings) -> Elsewhere:

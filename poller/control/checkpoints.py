@@ -1,134 +1,29 @@
-"""Checkpoints of stream mappings over the state file: what the engine and the sources of all mappings tell, written by one thread.
+"""Checkpoints of stream mappings over the state file: what the engine and the sources of all mappings tell (writer.py).
 
-What holds here:
-
-1. What is told while the thread writes gathers, and goes together in the next transaction. Whoever told it waits for that transaction, so
-   the more there is to write, the fewer transactions it takes, and the event loop waits for none of them.
-2. Positions and marks outlive the process from the moment the call returns: they are the kernel's then. They are not forced onto the disk
-   (synchronous = NORMAL): what a power failure takes back is the newest positions, in order, never a part of one, so records come again and
-   none is lost. A forced write takes milliseconds, thousands of times a minute, for a copy that is out of date at once. Jumps are forced:
-   nobody repeats an operator's word.
-3. A transaction that fails has changed nothing, here or in the file. It is a ``SourceError``, to be told again.
+Positions and marks outlive the process from the moment the call returns, and are not forced onto the disk: what a power failure takes back
+is the newest positions, in order, never a part of one, so records come again and none is lost. A forced write takes milliseconds, thousands
+of times a minute, for a copy that is out of date at once. Jumps are forced: nobody repeats an operator's word. What fails is a
+``SourceError``, to be told again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from connectors.contract import SourceError
 from poller.control import positions as rows
-from poller.control import store, tenancy
+from poller.control import tenancy
 from poller.control.positions import Held, Start, Statement
 from poller.control.store import StoreError
 from poller.control.tenancy import TakenError
+from poller.control.writer import PATIENCE, Writer
 from poller.observe.events import Emit, PositionMoved, PositionsSaved
 
-PATIENCE = 5.0
-"""Seconds to wait for another process that writes; then the engine waits and tells it again."""
 DAEMON = "pollerd"
 """Who moved a position, in the log, when nobody did but the source's own circumstances."""
-
-
-@dataclass(slots=True, eq=False)
-class _Group:
-    """What is written together. done: None, or the SourceError of all. then: what is true once it is written. forced: onto the disk."""
-
-    done: asyncio.Future[None]
-    statements: list[Statement] = field(default_factory=list)
-    then: list[Callable[[], None]] = field(default_factory=list)
-    forced: bool = False
-
-
-class Writer:
-    """The thread, its connection, and the line in front of it. Opens the file when first used and anew after a failure."""
-
-    def __init__(self, state: Path, patience: float = PATIENCE) -> None:
-        self._state = state
-        self._patience = patience
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="positions")
-        self._connection: sqlite3.Connection | None = None
-        self._gathering: _Group | None = None
-        self._writing: asyncio.Task[None] | None = None
-
-    async def read(self, mapping: str) -> Held:
-        """What is known of a mapping. Raises SourceError."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, mapping)
-
-    async def write(self, statements: list[Statement], then: Callable[[], None], *, forced: bool = False) -> None:
-        """Return when it is written and ``then`` was called, whatever becomes of the caller. Raises SourceError."""
-        if self._gathering is None:
-            done = asyncio.get_running_loop().create_future()
-            done.add_done_callback(asyncio.Future.exception)  # looked at, though all who waited may be gone
-            self._gathering = _Group(done)
-        group = self._gathering
-        group.statements += statements
-        group.then.append(then)
-        group.forced |= forced
-        self._start()
-        await asyncio.shield(group.done)
-
-    async def idle(self) -> None:
-        """Return once all is written that was told."""
-        while self._writing is not None:
-            await asyncio.wait({self._writing})
-
-    async def close(self) -> None:
-        """Write what was told, and close the file. Idempotent."""
-        await self.idle()
-        if self._connection is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-        self._thread.shutdown()
-
-    def _start(self) -> None:
-        if self._gathering is not None and self._writing is None:
-            group, self._gathering = self._gathering, None
-            self._writing = asyncio.create_task(self._commit(group), name="positions")
-            self._writing.add_done_callback(self._ended)
-
-    def _ended(self, _: asyncio.Task[None]) -> None:
-        self._writing = None
-        self._start()
-
-    async def _commit(self, group: _Group) -> None:
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, group.statements, group.forced)
-        except Exception as error:  # noqa: BLE001  # SourceError, or a defect of ours: for whoever waits
-            group.done.set_exception(error)
-            return
-        for step in group.then:
-            step()
-        group.done.set_result(None)
-
-    def _read(self, mapping: str) -> Held:
-        with self._connected() as connection:
-            return rows.read(connection, mapping)
-
-    def _write(self, statements: list[Statement], forced: bool) -> None:
-        with self._connected() as connection:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
-            rows.write(connection, statements)
-
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with store.explained(self._state):
-                self._connection = self._connection or store.connect(self._state, self._patience)
-                yield self._connection
-        except StoreError as error:
-            self._disconnect()
-            raise SourceError(f"positions cannot be kept: {error}") from error
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
 
 
 class StoredCheckpoints:
@@ -161,7 +56,7 @@ class StoredCheckpoints:
             self._held.positions.update(fixed)
             self._emit(PositionsSaved(mapping=self._mapping, count=len(fixed)))
 
-        await self._writer.write(rows.saved(self._mapping, fixed), then)
+        await self._write(rows.saved(self._mapping, fixed), then)
 
     async def mark(self, marks: Mapping[str, Mapping[str, str]]) -> None:
         """The marks of these partitions from now on. Raises SourceError."""
@@ -173,12 +68,12 @@ class StoredCheckpoints:
                 if lanes:
                     self._held.marks[partition] = lanes
 
-        await self._writer.write(rows.marked(self._mapping, fixed), then)
+        await self._write(rows.marked(self._mapping, fixed), then)
 
     async def move(self, partition: str, position: str | None, why: str) -> None:
         """Go on elsewhere than reading would have. Raises SourceError."""
         statements = rows.moved(self._mapping, [partition], position, who=DAEMON, why=why)
-        await self._writer.write(statements, lambda: self._moved(partition, position, DAEMON, why), forced=True)
+        await self._write(statements, lambda: self._moved(partition, position, DAEMON, why), forced=True)
 
     async def send(self, partition: str, to: Start | str, *, who: str, why: str) -> None:
         """An operator's jump of one partition, to a start or a position. Raises SourceError.
@@ -188,7 +83,7 @@ class StoredCheckpoints:
         await self._writer.idle()
         position = to.word if isinstance(to, Start) else to
         statements = rows.moved(self._mapping, [partition], position, who=who, why=why, to=str(to))
-        await self._writer.write(statements, lambda: self._moved(partition, position, who, why), forced=True)
+        await self._write(statements, lambda: self._moved(partition, position, who, why), forced=True)
 
     async def restart(self, start: Start, *, who: str, why: str) -> None:
         """An operator's jump of all partitions to a start. Raises SourceError. Only while nothing reads the mapping."""
@@ -200,7 +95,7 @@ class StoredCheckpoints:
             for partition in partitions:
                 self._moved(partition, None, who, why, str(start))
 
-        await self._writer.write(rows.restarted(self._mapping, partitions, start, who=who, why=why), then, forced=True)
+        await self._write(rows.restarted(self._mapping, partitions, start, who=who, why=why), then, forced=True)
 
     async def note(self, jumps: Mapping[str, str], *, everywhere: bool, who: str, why: str) -> None:
         """An operator's jump in a stream whose server keeps the positions: partition -> where reading goes on. Raises SourceError.
@@ -217,7 +112,11 @@ class StoredCheckpoints:
                 self._told(partition, "", after, who, why)
 
         statements = rows.noted(self._mapping, jumps, partitions, who=who, why=why)
-        await self._writer.write(statements, then, forced=True)
+        await self._write(statements, then, forced=True)
+
+    async def _write(self, statements: list[Statement], then: Callable[[], None], *, forced: bool = False) -> None:
+        with _explained():
+            await self._writer.write(partial(rows.write, statements=statements), lambda _: then(), forced=forced)
 
     def _moved(self, partition: str, position: str | None, who: str, why: str, to: str = "") -> None:
         before = self._held.positions.pop(partition, None)
@@ -232,12 +131,15 @@ class StoredCheckpoints:
 
 
 class CheckpointStore:
-    """The checkpoints of all stream mappings that one process runs."""
+    """The checkpoints of all stream mappings that one process runs.
 
-    def __init__(self, state: Path, emit: Emit, patience: float = PATIENCE) -> None:
+    writer: shared with others who write in this process, and closed with this; None: its own.
+    """
+
+    def __init__(self, state: Path, emit: Emit, patience: float = PATIENCE, writer: Writer | None = None) -> None:
         self._state = state
         self._emit = emit
-        self._writer = Writer(state, patience)
+        self._writer = writer or Writer(state, patience)
 
     @contextlib.asynccontextmanager
     async def taken(self, mapping: str) -> AsyncIterator[StoredCheckpoints]:
@@ -247,7 +149,9 @@ class CheckpointStore:
         except (TakenError, OSError) as error:
             raise SourceError(str(error)) from error
         try:
-            yield StoredCheckpoints(mapping, await self._writer.read(mapping), self._writer, self._emit)
+            with _explained():
+                held = await self._writer.read(partial(rows.read, mapping=mapping))
+            yield StoredCheckpoints(mapping, held, self._writer, self._emit)
         finally:
             try:
                 await self._writer.idle()  # what was told by whoever was cancelled must not come after another's
@@ -257,3 +161,11 @@ class CheckpointStore:
     async def close(self) -> None:
         """Close the file. Idempotent."""
         await self._writer.close()
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise SourceError(f"positions cannot be kept: {error}") from error

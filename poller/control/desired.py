@@ -137,6 +137,12 @@ class Desired:
             if change.touched or change.republished:
                 await self._make(change)
 
+    def read(self, change: Change, kind: Kind, name: str) -> Any:
+        """Settings of one object as the change has it. Raises RefusedError."""
+        made = {key: each for key, each in {**self.made, **change.puts}.items() if key not in self.broken}
+        settings = self._read(made, {(kind, name)}, self._file, self.fleet.driver)
+        return getattr(settings, kind)[name]
+
     async def _make(self, change: Change) -> None:
         after = {key: made for key, made in {**self.made, **change.puts}.items() if key not in change.gone}
         usable = {key: made for key, made in after.items() if key not in self.broken or key in change.touched}

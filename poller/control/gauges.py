@@ -1,9 +1,10 @@
-"""Gauges of the functions' environments: read when the metrics page is, so they cannot drift from what they tell about."""
+"""Gauges of the functions' environments, and of what waits: read when the metrics page is, so they cannot drift from what they tell of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from poller.dispatch.backlog import Backlog
 from poller.execution.pool import Pool
 from poller.observe.metrics import Metrics
 
@@ -29,6 +30,14 @@ def watch(metrics: Metrics, pools: Mapping[str, Pool]) -> None:
         metrics.watch(name, text, "function", _read(pools, number))
     for name, text, number in OF_PROVISIONED:
         metrics.watch(name, text, "function", _read(pools, number, lambda pool: pool.allocation.requested > 0))
+
+
+def watch_backlog(metrics: Metrics, backlog: Backlog) -> None:
+    """What waits of asynchronous invocations."""
+    text = "Asynchronous events that wait or run, about."
+    metrics.watch("async_events_waiting", text, "function", backlog.waiting)
+    text = "Records and dead letters of asynchronous events that are to be delivered, by target, about."
+    metrics.watch("async_deliveries_waiting", text, "target", backlog.untold)
 
 
 def _read(

@@ -136,16 +136,9 @@ def _now() -> str:
 
 
 def write(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
-    """All of them or none."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for text, rows in statements:
-            connection.executemany(text, rows)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite itself has rolled back what a full disk cut short
-            connection.execute("ROLLBACK")
-        raise
+    """Execute them in order, within the caller's transaction."""
+    for text, rows in statements:
+        connection.executemany(text, rows)
 
 
 def known(state: Path, mapping: str) -> Held:

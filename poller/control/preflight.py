@@ -12,13 +12,15 @@ from poller.control.state import FrozenError, Published, Version
 from poller.control.store import StoreError
 from poller.execution.contract import Driver
 from poller.pipeline.filter import FilterError, compile_criteria
+from poller.settings.asynchronous import FUNCTION
+from poller.settings.asynchronous import destinations as event_destinations
 from poller.settings.destinations import destination
 from poller.settings.mappings import content, source
-from poller.settings.model import FunctionSettings, Settings
+from poller.settings.model import EventInvokeSettings, FunctionSettings, Settings
 from poller.settings.nodes import Keys
 from poller.settings.package import PackageError
 from poller.settings.problems import Finding
-from poller.settings.references import LATEST, is_number, loaded_reference
+from poller.settings.references import LATEST, function_reference, is_number, loaded_reference
 from poller.settings.streams import check_timeout
 
 
@@ -85,8 +87,8 @@ def filters(settings: Settings) -> Iterator[Finding]:
 
 def folders(settings: Settings) -> Iterator[Finding]:
     """Folders for failure records that cannot be made or written to."""
-    for name, mapping in settings.event_source_mappings.items():
-        scheme, _, folder = destination(mapping).partition(":")
+    for keys, text in _destinations(settings):
+        scheme, _, folder = text.partition(":")
         if scheme != "file":
             continue
         there = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
@@ -98,8 +100,21 @@ def folders(settings: Settings) -> Iterator[Finding]:
             else "is not ours to write to"
         )
         if problem:
-            keys = ("event_source_mappings", name, "destination_config", "on_failure", "destination")
             yield Finding(keys, f"{there} {problem}", "name a folder that this user may make or write to")
+
+
+def _destinations(settings: Settings) -> Iterator[tuple[Keys, str]]:
+    """All destinations of mappings and of asynchronous invocations, and where they stand."""
+    for name, mapping in settings.event_source_mappings.items():
+        yield ("event_source_mappings", name, "destination_config", "on_failure", "destination"), destination(mapping)
+    for name, function in settings.functions.items():
+        configs: dict[Keys, EventInvokeSettings | None] = {(): function.event_invoke_config}
+        configs |= {("aliases", alias): to.event_invoke_config for alias, to in function.aliases.items()}
+        for below, config in configs.items():
+            of_it = ("functions", name, *below, "event_invoke_config", "destination_config")
+            success, failure = event_destinations(config or EventInvokeSettings())
+            yield (*of_it, "on_success", "destination"), success
+            yield (*of_it, "on_failure", "destination"), failure
 
 
 def _named(settings: Settings) -> Iterator[tuple[Keys, str, str]]:
@@ -114,6 +129,10 @@ def _named(settings: Settings) -> Iterator[tuple[Keys, str, str]]:
         reference = loaded_reference(of_it.function)
         if is_number(reference.qualifier):
             yield ("event_source_mappings", mapping, "function"), reference.name, reference.qualifier
+    for where, text in _destinations(settings):
+        told = function_reference(text) if FUNCTION in text else None
+        if told is not None and is_number(told.qualifier):
+            yield where, told.name, told.qualifier
 
 
 def _problems(version: Version, settings: Settings, driver: Driver) -> list[str]:

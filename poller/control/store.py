@@ -73,6 +73,46 @@ CREATE TABLE made (
     PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
 """
+_EVENTS = """
+CREATE TABLE async_events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    line TEXT NOT NULL,
+    due REAL NOT NULL,
+    request_id TEXT NOT NULL,
+    qualifier TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    trace_id TEXT NOT NULL,
+    accepted REAL NOT NULL,
+    attempts INTEGER NOT NULL,
+    refusals INTEGER NOT NULL
+) STRICT;
+CREATE INDEX async_events_due ON async_events (line, due);
+CREATE TABLE async_deliveries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    line TEXT NOT NULL,
+    due REAL NOT NULL,
+    kind TEXT NOT NULL,
+    target TEXT NOT NULL,
+    tries INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    response BLOB
+) STRICT;
+CREATE INDEX async_deliveries_due ON async_deliveries (line, due);
+CREATE TABLE async_failures (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    moment REAL NOT NULL,
+    function TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    target TEXT NOT NULL,
+    why TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    response BLOB
+) STRICT;
+CREATE INDEX async_failures_request ON async_failures (request_id);
+"""
 _LAYERS = """
 ALTER TABLE versions ADD COLUMN shown TEXT NOT NULL DEFAULT '{}';
 CREATE TABLE layer_names (name TEXT PRIMARY KEY, last_number INTEGER NOT NULL) STRICT;
@@ -89,7 +129,7 @@ CREATE TABLE layers (
     PRIMARY KEY (name, number)
 ) STRICT;
 """
-_LAYOUTS = (_VERSIONS, _POSITIONS, _MADE, _LAYERS)
+_LAYOUTS = (_VERSIONS, _POSITIONS, _MADE, _EVENTS, _LAYERS)
 """What each layout has that the one before had not. A file is brought up to the last one when it is opened; there is no way back."""
 LAYOUT = len(_LAYOUTS)
 """Of the tables; stands in the file as user_version. A file of a newer layout is refused."""

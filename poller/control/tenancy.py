@@ -29,8 +29,8 @@ class Tenancy:
         os.close(self._descriptor)
 
 
-def take(state: Path, mapping: str) -> Tenancy:
-    """Become the one that runs the mapping. Raises TakenError, OSError."""
+def take(state: Path, mapping: str, what: str = "") -> Tenancy:
+    """Become the one that runs the mapping, or what else goes by that name. Raises TakenError, OSError."""
     folder = state / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / mapping, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -41,7 +41,8 @@ def take(state: Path, mapping: str) -> Tenancy:
     except BlockingIOError:
         number = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
         os.close(descriptor)
-        raise TakenError(f"process {number or 'unknown'} runs the mapping {mapping} with this state folder") from None
+        what = what or f"the mapping {mapping}"
+        raise TakenError(f"process {number or 'unknown'} runs {what} with this state folder") from None
     except BaseException:
         with contextlib.suppress(OSError):
             os.close(descriptor)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from poller.execution.contract import Invocation, Result
+from poller.execution.contract import Invocation, OnOpening, Result
 from poller.observe.events import Emit, InvocationEnded
 
 MAX_PAYLOAD = 6 * 1024 * 1024
@@ -62,11 +62,22 @@ class Invoker:
             )
         return function
 
-    async def invoke(self, target: str, payload: bytes, *, request_id: str = "", client_context: str = "") -> Result:
+    async def invoke(
+        self,
+        target: str,
+        payload: bytes,
+        *,
+        request_id: str = "",
+        client_context: str = "",
+        trace_id: str = "",
+        tail: bool = False,
+        on_opening: OnOpening | None = None,
+    ) -> Result:
         """Run one event; the caller holds a permit in use. A function's failure is a result; only cancellation escapes.
 
         request_id: kept over the retries of an unchanged batch; "" makes a new one. payload: at most MAX_PAYLOAD bytes; the
-        batcher and the API see to that. Raises UnknownFunctionError.
+        batcher and the API see to that. on_opening: for an answer that is to be read as it comes (see stream.py); the rest is as in
+        Invocation. Raises UnknownFunctionError.
         """
         function = self.function(target)
         invocation = Invocation(
@@ -74,6 +85,9 @@ class Invoker:
             payload=payload,
             function_arn=function.arn,
             client_context=client_context,
+            trace_id=trace_id,
+            tail=tail,
+            on_opening=on_opening,
         )
         result = await function.runner.invoke(invocation)
         self._emit(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from poller.dispatch.invoker import Runner
-from poller.execution.contract import Invocation, Result
+from poller.execution.contract import Invocation, Opening, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +37,11 @@ class Router(Runner):
     async def invoke(self, invocation: Invocation) -> Result:
         """Run one event."""
         version = self._split.pick(self._draw())
+        if (told := invocation.on_opening) is not None:
+
+            def named(opening: Opening) -> None:
+                told(dataclasses.replace(opening, executed_version=version))
+
+            invocation = dataclasses.replace(invocation, on_opening=named)
         result = await self._runners[version].invoke(invocation)
         return dataclasses.replace(result, executed_version=version)

@@ -7,7 +7,7 @@ returns. What escapes as an exception is a defect of ours.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -27,6 +27,30 @@ class Status(enum.Enum):
     FAILURE = "failure"  # the process exited, was killed, or broke the protocol
 
 
+class Pieces(Protocol):
+    """The body of an answer as its pieces come, for one reader. One that is slow holds the runtime back."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The pieces, never empty; ends after the last, however the answer ended: the result tells."""
+        ...
+
+    def abandon(self) -> None:
+        """Nobody reads on: what comes is dropped, and the function runs to its end as if it were read. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """An answer has begun to come. content_type: as the runtime sent it, "" without."""
+
+    content_type: str
+    pieces: Pieces
+    executed_version: str = "$LATEST"
+
+
+OnOpening = Callable[[Opening], None]
+
+
 @dataclass(slots=True, kw_only=True)
 class Invocation:
     """One event on its way to a function; whoever gets it only reads it.
@@ -34,6 +58,9 @@ class Invocation:
     payload: the event, JSON, at most 6 MiB (Lambda quotas). function_arn: as invoked. trace_id: X-Amzn-Trace-Id or "".
     client_context: JSON text (already base64-decoded) or "". tail: whether the result carries the end of the log (LogType=Tail).
     cognito_identity: JSON text of identity and pool ids, or "". tenant_id: of a function with one environment a tenant, or "".
+    on_opening: called when an answer begins to come as a stream, before the result and once at most; never for a runtime that sends it
+    whole, which is in the result then as ever. It does not raise, and reads the pieces or abandons them. None: whoever invokes wants it
+    whole.
     """
 
     request_id: str
@@ -44,18 +71,21 @@ class Invocation:
     tail: bool = False
     cognito_identity: str = ""
     tenant_id: str = ""
+    on_opening: OnOpening | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Result:
     """The answer to one invocation; whoever gets it only reads it.
 
-    payload: the function's bytes, or the error object as AWS words it (runtime fact sheet, section 13).
+    payload: the function's bytes, or the error object as AWS words it (runtime fact sheet, section 13). Of an answer that went to
+    ``on_opening``: b"", or the error that ended it. streamed: bytes that went there. content_type: of the answer, as the runtime sent it.
     error_type: "" on success; else e.g. ``Runtime.ExitError``, ``Sandbox.Timedout``, or the handler's own errorType.
     duration_ms: from handing out the event to the answer's end. response_ms: the share of it in which the answer came.
     init_ms: this invocation's share of a cold start, else None.
     max_memory_mb: high-water mark of the environment, None where it was not measured.
     log_tail: the last 4 KB of the invocation's log, START to REPORT, where the invocation asked for it.
+    taken: False: whoever was to run it did not say what became of it, which is no function's fault (functions elsewhere).
     """
 
     request_id: str
@@ -68,6 +98,9 @@ class Result:
     max_memory_mb: int | None = None
     executed_version: str = "$LATEST"
     log_tail: bytes = b""
+    taken: bool = True
+    content_type: str = ""
+    streamed: int = 0
 
     @property
     def ok(self) -> bool:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from poller.execution import failures
-from poller.execution.contract import Driver, Environment, FunctionSpec, Invocation, Result, Status
+from poller.execution.contract import Driver, Environment, FunctionSpec, Invocation, Opening, Result, Status
+from poller.execution.runtime_api import AnswerStream
 
 
 class Ending(enum.Enum):
@@ -31,11 +33,15 @@ class Ending(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One INIT or one invocation. seconds: how long it takes. payload: the answer; None: the event itself."""
+    """One INIT or one invocation. seconds: how long it takes. payload: the answer; None: the event itself.
+
+    pieces: the answer in place of a payload, as a stream to whoever wants one, all but the last before the seconds pass.
+    """
 
     ending: Ending = Ending.WELL
     seconds: float = 0.0
     payload: bytes | None = None
+    pieces: tuple[bytes, ...] = ()
 
 
 class DefectError(RuntimeError):
@@ -137,12 +143,16 @@ class ScriptedEnvironment(Environment):
                 ending = Ending.WELL if self.warm else await self._init(self.spec.timeout_seconds)
             if ending is Ending.WELL:
                 act = self._script.act(invocation)
-                ending = await self._play(act, self.spec.timeout_seconds - (self._now() - began))
+                with _Streaming(act, invocation) as streaming:
+                    ending = await self._play(act, self.spec.timeout_seconds - (self._now() - began))
+                    streaming.rest(ending)
                 if ending is Ending.HUNG and self.spec.max_concurrency > 1:
                     self._overdue += 1
                 elif ending is Ending.HUNG:
                     self.die()
             result = self._result(invocation, ending, act.payload)
+            if act.pieces and ending is Ending.WELL:
+                result.payload = b"" if invocation.on_opening else b"".join(act.pieces)
             return dataclasses.replace(result, init_ms=init_ms, duration_ms=(self._now() - began) * 1000)
 
     async def stop(self) -> None:
@@ -185,6 +195,35 @@ class ScriptedEnvironment(Environment):
             Ending.OVERSIZED: (Status.ERROR, "Function.ResponseSizeTooLarge", failures.too_large(6291556)),
         }[ending]
         return Result(request_id=request_id, status=status, payload=payload, error_type=kind)
+
+
+class _Streaming:
+    """The pieces of an act, on their way to whoever wants them as they come."""
+
+    def __init__(self, act: Act, invocation: Invocation) -> None:
+        self._pieces = act.pieces
+        self._stream: AnswerStream | None = None
+        if act.pieces and invocation.on_opening:
+            self._stream = AnswerStream(lambda _hold: None)
+            invocation.on_opening(Opening(content_type="application/octet-stream", pieces=self._stream))
+
+    def __enter__(self) -> Self:
+        self._feed(self._pieces[:-1])
+        return self
+
+    def rest(self, ending: Ending) -> None:
+        """It has ended so."""
+        if ending is Ending.WELL:
+            self._feed(self._pieces[-1:])
+
+    def _feed(self, pieces: Iterable[bytes]) -> None:
+        if self._stream is not None:
+            for piece in pieces:
+                self._stream.feed(piece)
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            self._stream.finish()
 
 
 class _Doing:

@@ -38,9 +38,14 @@ FACT_SIZE = 256
 
 _ERRORS = (events.ConfigurationRefusedError, events.DefectFoundError)
 _WARNINGS = (
+    events.DeliveryFailedError,
+    events.DeliveryPostponedError,
     events.DestinationFailedError,
     events.EngineFailedError,
+    events.EventDropped,
+    events.FailuresForgotten,
     events.LeaseLostError,
+    events.LedgerFailedError,
     events.PositionMoved,
     events.RecordsDiscarded,
     events.RecordsUnsettledError,

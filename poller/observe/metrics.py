@@ -21,6 +21,9 @@ from poller.observe.events import Fact
 BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
 
+AGES = (0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 900, 1800, 3600, 7200, 10800, 21600)
+"""Seconds; an event may wait for six hours."""
+
 
 On = dict[type[Fact], Callable[..., object]]
 
@@ -38,6 +41,7 @@ class Metrics:
             | _streams(self.registry)
             | _settling(self.registry)
             | _functions(self.registry)
+            | _asynchronous(self.registry)
         )
 
     def emit(self, fact: Fact) -> None:
@@ -236,4 +240,46 @@ def _functions(registry: CollectorRegistry) -> On:
         e.FunctionLogged: lines.on_logged,
         e.RemoteFailedError: lambda fact: remote.labels(fact.function, fact.kind).inc(),
         e.DefectFoundError: lambda fact: defects.labels(fact.part).inc(),
+    }
+
+
+def _asynchronous(registry: CollectorRegistry) -> On:
+    text = "Asynchronous events accepted (AsyncEventsReceived)."
+    received = Counter("pollerd_async_events_received", text, ["function"], registry=registry)
+    text = "Age of asynchronous events when they first ran (AsyncEventAge)."
+    age = Histogram("pollerd_async_event_age_seconds", text, ["function"], buckets=AGES, registry=registry)
+    text = "Asynchronous events to be run again, by reason: function (its error), refused (nobody could run it)."
+    retried = Counter("pollerd_async_events_retried", text, ["function", "reason"], registry=registry)
+    text = "Asynchronous events given up (AsyncEventsDropped; of a recursive loop RecursiveInvocationsDropped)."
+    dropped = Counter("pollerd_async_events_dropped", text, ["function", "condition"], registry=registry)
+    text = "Records of asynchronous events that a destination took, or events that a dead-letter target did."
+    told = Counter("pollerd_async_deliveries", text, ["function", "to"], registry=registry)
+    text = "Times that a destination or dead-letter target of asynchronous events did not take one; it is told again."
+    postponed = Counter("pollerd_async_deliveries_postponed", text, ["function"], registry=registry)
+    text = "Records of asynchronous events that their destination did not take for good (DestinationDeliveryFailures)."
+    records = Counter("pollerd_destination_delivery_failures", text, ["function"], registry=registry)
+    text = "Events that their dead-letter target did not take for good (DeadLetterErrors)."
+    letters = Counter("pollerd_dead_letter_errors", text, ["function"], registry=registry)
+    text = "Failures that made way for newer ones in the state file."
+    forgotten = Counter("pollerd_async_failures_forgotten", text, registry=registry)
+    text = "Times that the state file did not serve asynchronous events."
+    ledger = Counter("pollerd_async_ledger_errors", text, ["part"], registry=registry)
+    accepted, aged = cache(received.labels), cache(age.labels)
+
+    def on_retried(fact: e.EventRetried) -> None:
+        retried.labels(fact.function, "function" if fact.counted else "refused").inc()
+
+    def on_delivered(fact: e.RecordDelivered) -> None:
+        told.labels(fact.function, "dead-letter" if fact.dead_letter else "destination").inc()
+
+    return {
+        e.EventAccepted: lambda fact: accepted(fact.function).inc(),
+        e.EventStarted: lambda fact: aged(fact.function).observe(fact.seconds),
+        e.EventRetried: on_retried,
+        e.EventDropped: lambda fact: dropped.labels(fact.function, fact.condition).inc(),
+        e.RecordDelivered: on_delivered,
+        e.DeliveryPostponedError: lambda fact: postponed.labels(fact.function).inc(),
+        e.DeliveryFailedError: lambda fact: (letters if fact.dead_letter else records).labels(fact.function).inc(),
+        e.FailuresForgotten: lambda fact: forgotten.inc(fact.count),
+        e.LedgerFailedError: lambda fact: ledger.labels(fact.part).inc(),
     }

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from poller.settings.asynchronous import check_asynchronous
 from poller.settings.functions import check_function
 from poller.settings.http import check_http
 from poller.settings.mappings import check_mapping
@@ -16,6 +17,7 @@ from poller.settings.model import Settings
 from poller.settings.nodes import Keys
 from poller.settings.problems import Finding
 from poller.settings.provisioned import check_provisioned
+from poller.settings.urls import check_urls
 
 
 def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) -> Iterator[Finding]:
@@ -25,8 +27,10 @@ def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) ->
         yield from _state(settings)
     yield from check_concurrency(settings, sound)
     yield from check_provisioned(settings, sound)
+    yield from check_urls(settings, sound)
     for name, function in settings.functions.items():
         yield from check_function(("functions", name), function, sound)
+    yield from check_asynchronous(settings, sound)
     for name, mapping in settings.event_source_mappings.items():
         yield from check_mapping(("event_source_mappings", name), mapping, settings, sound)
 

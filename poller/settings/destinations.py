@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from connectors.aws.options import AwsOptions
 from connectors.contract import Destination, OptionsError, Producing, Source
@@ -40,9 +40,13 @@ def check_destination(keys: Keys, mapping: MappingSettings, source: Source, aws:
     """Findings about one mapping whose values could all be read. Queues have none; see streams.py."""
     if not source.capabilities.stream:
         return
-    keys = (*keys, "destination_config", "on_failure", "destination")
+    yield from refused((*keys, "destination_config", "on_failure", "destination"), lambda: built(mapping, source, aws))
+
+
+def refused(keys: Keys, build: Callable[[], object]) -> Iterator[Finding]:
+    """What building a destination comes to, if not to one."""
     try:
-        built(mapping, source, aws)
+        build()
     except OptionsError as error:
         blamed = f"{error.field}: " if error.field not in {"", "destination"} else ""
         yield Finding(keys, f"{blamed}{error}")

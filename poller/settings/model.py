@@ -185,6 +185,135 @@ class ContainerSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InvocationDestinationSettings:
+    """Where records of asynchronous invocations with one end go."""
+
+    destination: str = field(
+        default="",
+        metadata={
+            "pattern": r"|arn:aws[a-zA-Z0-9-]*:(sqs|sns|s3|lambda|events):.{1,320}|file:(?!//[^/]).+",
+            "words": "the ARN of a queue, topic, bucket, function or event bus, or file:<folder>",
+            "path": "file:",
+            "example": "arn:aws:sqs:us-east-1:000000000000:failures",
+        },
+    )
+    """ARN of an SQS queue, an SNS topic (no FIFO ones), an EventBridge bus, an S3 bucket (on_failure only) at the AWS of `aws`, or of a
+    function of this configuration, which is invoked asynchronously; file:<folder>, relative to the file that names it. Empty: none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvocationDestinationsSettings:
+    """Who is told what became of asynchronous invocations (Lambda API reference, DestinationConfig)."""
+
+    on_success: InvocationDestinationSettings = field(default_factory=InvocationDestinationSettings)
+    """Of those that the function succeeded with."""
+    on_failure: InvocationDestinationSettings = field(default_factory=InvocationDestinationSettings)
+    """Of those that were given up: retries used up, too old, no concurrency at all, a recursive loop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventInvokeSettings:
+    """How asynchronous invocations are dealt with (Lambda API reference, FunctionEventInvokeConfig)."""
+
+    maximum_retry_attempts: int | None = field(default=None, metadata=between(0, 2) | {"example": 2})
+    """How often an event is run again that the function failed. Absent: 2, as on AWS."""
+    maximum_event_age_seconds: int | None = field(default=None, metadata=between(60, 21600) | {"example": 21600})
+    """An event is given up rather than run when it is older, or would be at its next retry. Absent: 21600, six hours, as on AWS."""
+    destination_config: InvocationDestinationsSettings | None = field(
+        default=None,
+        metadata={"example": {"on_failure": {"destination": "arn:aws:sqs:us-east-1:000000000000:failures"}}},
+    )
+    """Who is told what became of them. Absent: nobody; what was given up is kept in the state file, see `pollerd failures`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetterSettings:
+    """Where asynchronous events go that were given up (Lambda API reference, DeadLetterConfig)."""
+
+    target_arn: str = field(
+        metadata={
+            "pattern": r"arn:aws[a-zA-Z0-9-]*:(sqs|sns):.{1,320}",
+            "words": "the ARN of a queue or topic",
+            "example": "arn:aws:sqs:us-east-1:000000000000:dead",
+        }
+    )
+    """ARN of an SQS queue or an SNS topic (no FIFO ones), at the AWS of `aws`. It gets the event as it came."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsynchronousSettings:
+    """What is asked of asynchronous invocations beyond AWS, where these are fixed."""
+
+    retry_delays_seconds: Sequence[float] = field(default=(60, 120), metadata=between(0))
+    """Seconds before the first and the second retry of an event that the function failed; the last counts for all further. AWS's are
+    one minute and two."""
+    destination_retry_seconds: float = field(default=3600, metadata=between(0))
+    """How long a destination or dead-letter target that fails is told an event's end again; then that is kept in the state file, see
+    `pollerd failures`. 0: once only. AWS does not say how long it tries, and forgets the event then."""
+    failures_kept: int = field(default=10000, metadata=between(1))
+    """Failures that the state file keeps, the newest, each with its event."""
+
+
+EVENT_INVOKE_EXAMPLE = {
+    "maximum_retry_attempts": 1,
+    "destination_config": {"on_failure": {"destination": "arn:aws:sqs:us-east-1:000000000000:failures"}},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionUrlsSettings:
+    """The port of the functions' URLs."""
+
+    listen: str = "127.0.0.1:9871"
+    """Address and port, opened when a function has a `url`; it serves each under the host name of its own that the log shows. Addresses
+    other than loopback are reachable from other machines, and whoever reaches a URL with auth_type NONE runs the function. Port 0 takes
+    a free one."""
+    domain: str = field(
+        default="localhost",
+        metadata={
+            "pattern": r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
+            "words": "a domain name in lower case",
+        },
+    )
+    """What host names end in: `<id>.lambda-url.<region>.localhost`. Names under localhost lead to this machine by themselves, in browsers,
+    curl and most resolvers; any other domain wants a wildcard record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorsSettings:
+    """Which web pages of other origins may call a URL (Lambda API reference, Cors)."""
+
+    allow_origins: Sequence[str] = field(default=(), metadata={"example": ["https://www.example.com"]})
+    """Origins, or "*" for all. At most 100."""
+    allow_methods: Sequence[str] = field(
+        default=(), metadata={"choices": ("GET", "PUT", "HEAD", "POST", "PATCH", "DELETE", "*"), "example": ["GET"]}
+    )
+    """Methods that they may use. At most 6."""
+    allow_headers: Sequence[str] = field(default=(), metadata={"example": ["content-type"]})
+    """Headers that they may send. At most 100."""
+    expose_headers: Sequence[str] = field(default=(), metadata={"example": ["x-amzn-requestid"]})
+    """Headers of the answer that they may read. At most 100."""
+    allow_credentials: bool = False
+    """Whether they may send cookies."""
+    max_age_seconds: int = field(default=0, metadata=between(0, 86400))
+    """Seconds for which browsers may remember all this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UrlSettings:
+    """An HTTP address of a function, or of one of its aliases (Lambda API reference, FunctionUrlConfig)."""
+
+    auth_type: str = field(metadata={"choices": ("NONE", "AWS_IAM"), "example": "NONE"})
+    """NONE: everybody may call it. AWS_IAM: who signs with a key that this daemon knows."""
+    invoke_mode: str = field(default="BUFFERED", metadata={"choices": ("BUFFERED", "RESPONSE_STREAM")})
+    """BUFFERED: the answer is sent when it is whole, up to 6 MB. RESPONSE_STREAM: as it comes, up to 200 MB."""
+    cors: CorsSettings | None = field(default=None, metadata={"example": {"allow_origins": ["*"]}})
+    """Absent: the function sees to it itself, preflight requests included."""
+    port: int | None = field(default=None, metadata=between(1, 65535) | {"example": 9900})
+    """A port of its own beside the common one, at the same address and under any host name. Absent: none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AliasSettings:
     """A name for a published version, which can be pointed to another one without touching whoever uses it."""
 
@@ -197,6 +326,10 @@ class AliasSettings:
         metadata={"keys": r"[1-9][0-9]{0,17}", "keys_words": "a version number", "example": {"4": 0.1}} | between(0, 1),
     )
     """A second version and its share of the invocations, 0 to 1; the rest goes to `version`. At most one (AWS: RoutingConfig)."""
+    event_invoke_config: EventInvokeSettings | None = field(default=None, metadata={"example": EVENT_INVOKE_EXAMPLE})
+    """How asynchronous invocations are dealt with that name this alias. Absent: by AWS's defaults; the function's own is not inherited."""
+    url: UrlSettings | None = field(default=None, metadata={"example": {"auth_type": "NONE"}})
+    """An HTTP address of the alias."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,6 +481,20 @@ class FunctionSettings:
         },
     )
     """Names for published versions, by name. Mappings and callers write `orders:live`."""
+    event_invoke_config: EventInvokeSettings | None = field(
+        default=None, metadata={"example": EVENT_INVOKE_EXAMPLE, "unversioned": True}
+    )
+    """How asynchronous invocations are dealt with that name no alias and no version: retries, age, destinations."""
+    dead_letter_config: DeadLetterSettings | None = field(
+        default=None,
+        metadata={"example": {"target_arn": "arn:aws:sqs:us-east-1:000000000000:dead"}, "unversioned": True},
+    )
+    """Where asynchronous events go that were given up, whatever version they were for; beside an on_failure destination, which gets the
+    record of it."""
+    recursive_loop: str = field(default="Terminate", metadata={"choices": ("Terminate", "Allow"), "unversioned": True})
+    """Terminate: an event that comes of the function's own doing for more than 16 times in a row is given up. Allow: it is run."""
+    url: UrlSettings | None = field(default=None, metadata={"example": {"auth_type": "NONE"}, "unversioned": True})
+    """An HTTP address of the function, as it stands here. An alias may have one of its own."""
     remote: RemoteSettings | None = field(
         default=None, metadata={"example": {"endpoint_url": "http://127.0.0.1:8080"}, "unversioned": True}
     )
@@ -464,12 +611,16 @@ class Settings:
     words. Files may name them in any case; `pollerd check` tells which this host can start."""
     http: HttpSettings = field(default_factory=HttpSettings)
     """The daemon's HTTP port."""
+    function_urls: FunctionUrlsSettings = field(default_factory=FunctionUrlsSettings)
+    """Where functions with a `url` are reached over HTTP."""
     log: LogSettings = field(default_factory=LogSettings)
     """What is written to standard error."""
     aws: AccountSettings = field(default_factory=AccountSettings)
     """Which AWS sources and functions talk to, unless they say otherwise."""
     container: ContainerSettings = field(default_factory=ContainerSettings)
     """The container engine, for functions with driver: container."""
+    asynchronous: AsynchronousSettings = field(default_factory=AsynchronousSettings)
+    """Asynchronous invocations, beyond what AWS lets be said of them."""
     functions: Mapping[str, FunctionSettings] = field(
         default_factory=dict, metadata=NAME | {"example": "orders", "shown": True}
     )

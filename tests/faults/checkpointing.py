@@ -18,11 +18,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from poller.control import checkpoints, positions, store, tenancy
+from poller.control import checkpoints, positions, store, tenancy, writer
 from poller.control.checkpoints import CheckpointStore
 from poller.control.positions import Held, Start
 
-WATCHED = {module.__file__ for module in (checkpoints, positions, store, tenancy)}
+WATCHED = {module.__file__ for module in (checkpoints, positions, store, tenancy, writer)}
 STEPS = (
     Held(),
     Held({"a": "1", "b": "1"}),

@@ -125,6 +125,14 @@ class Scene:
 
     def daemon(self, **settings: Any) -> Daemon:
         """A daemon for all this, not yet started."""
+        config = self._folder / f"pollerd-{len(self._daemons)}.json"
+        daemon = Daemon(config, str(self._folder))
+        self.write(daemon, **settings)
+        self._daemons.append(daemon)
+        return daemon
+
+    def write(self, daemon: Daemon, **settings: Any) -> None:
+        """The daemon's configuration as things are now; one that runs reads it when it is told to."""
         whole = {
             "state": str(self._folder / "state"),
             "http": {"listen": "127.0.0.1:0"},
@@ -133,11 +141,7 @@ class Scene:
             "event_source_mappings": self._mappings,
             **settings,
         }
-        config = self._folder / f"pollerd-{len(self._daemons)}.json"
-        config.write_text(json.dumps(whole, indent=2))
-        daemon = Daemon(config, str(self._folder))
-        self._daemons.append(daemon)
-        return daemon
+        daemon.config.write_text(json.dumps(whole, indent=2))
 
     def notes(self) -> list[Note]:
         return self.journal.notes()

@@ -9,6 +9,7 @@ import io
 import json
 import time
 import zipfile
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from poller.execution.contract import Elsewhere, FunctionSpec, Health, Invocation, Result, Status
+from poller.execution.contract import Elsewhere, FunctionSpec, Health, Invocation, Opening, Result, Status
 from poller.execution.remote import RemoteDriver
 from poller.execution.remote.server import aws
 from poller.observe.events import Fact, RemoteFailedError
@@ -362,6 +363,8 @@ async def test_aws_s_emulator(emulator: servers.Server, remote: Driven) -> None:
     function = remote(emulator.url, function="function", concurrency=1)
     answered = await function.invoke({"n": 1})
     assert (answered.status, json.loads(answered.payload)["event"]) == (Status.SUCCESS, {"n": 1})
+    pieces, whole = await streamed(function, event={"n": 2})  # it streams nothing
+    assert (pieces, json.loads(whole.payload)["event"]) == ([], {"n": 2})
     raised = await function.invoke({"raise": "no"})
     assert (raised.status, raised.error_type) == (Status.ERROR, "ValueError")
     assert json.loads(raised.payload)["errorMessage"] == "no"
@@ -422,7 +425,163 @@ async def test_ministack_s_lambda(ministack: servers.Server, remote: Driven) -> 
     raised = await function.invoke({"raise": "no"})
     assert raised.status is Status.ERROR  # what type of error it was, MiniStack says in words of its own
     assert json.loads(raised.payload)["errorMessage"] == "no"
+    pieces, passed_on = await streamed(function, event={"n": 2})
+    assert json.loads(b"".join(pieces))["event"] == {"n": 2}
+    assert (passed_on.status, passed_on.payload) == (Status.SUCCESS, b"")  # its version MiniStack does not tell
     assert function.failures == []
     missing = remote(ministack.url, function="remote-nothing", **keys)
     assert (await missing.invoke()).error_type == "ResourceNotFoundException"
     assert "Function not found" in missing.health.trouble
+
+
+def frame(payload: bytes, **headers: str) -> bytes:
+    """A frame as AWS SDKs have it: lengths, their checksum, headers of strings, payload, the checksum of it all."""
+    head = b""
+    for name, value in headers.items():
+        key = f":{name.replace('_', '-')}".encode()
+        head += bytes([len(key)]) + key + b"\x07" + len(value).to_bytes(2, "big") + value.encode()
+    start = (len(head) + len(payload) + 16).to_bytes(4, "big") + len(head).to_bytes(4, "big")
+    rest = start + zlib.crc32(start).to_bytes(4, "big") + head + payload
+    return rest + zlib.crc32(rest).to_bytes(4, "big")
+
+
+def piece(payload: bytes) -> bytes:
+    return frame(payload, message_type="event", event_type="PayloadChunk", content_type="application/octet-stream")
+
+
+def complete(**members: str) -> bytes:
+    return frame(json.dumps(members).encode(), message_type="event", event_type="InvokeComplete")
+
+
+def streaming(*parts: bytes, seen: list[str] | None = None) -> Handler:
+    """A server that answers InvokeWithResponseStream with these bytes, and Invoke as ever."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if seen is not None:
+            seen.append(request.raw_path)
+        if "response-streaming" not in request.path:
+            return lambda_answer()
+        headers = {"X-Amz-Executed-Version": "7", "Content-Type": "application/vnd.amazon.eventstream"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        for part in parts:
+            await response.write(part)
+        return response
+
+    return handler
+
+
+async def streamed(function: Remote, **more: Any) -> tuple[list[bytes], Result]:
+    """The pieces of an answer, and its result."""
+    openings: list[Opening] = []
+    result = await function.invoke(on_opening=openings.append, **more)
+    return [piece for opening in openings async for piece in opening.pieces], result
+
+
+async def test_a_stream_is_passed_on_with_what_its_end_says(remote: Driven) -> None:
+    log = base64.b64encode(b"END").decode()
+    whole = piece(b"one") + piece(b"two") + complete(LogResult=log)
+    async with serving(streaming(whole[:50], whole[50:])) as url:
+        pieces, result = await streamed(remote(url), tail=True)
+    assert pieces == [b"one", b"two"]
+    assert (result.status, result.payload, result.streamed) == (Status.SUCCESS, b"", 6)
+    assert (result.executed_version, result.log_tail) == ("7", b"END")
+
+
+async def test_whoever_wants_no_stream_asks_for_none(remote: Driven) -> None:
+    seen: list[str] = []
+    async with serving(streaming(seen=seen)) as url:
+        assert (await remote(url).invoke()).payload == b'"ok"'
+    assert seen == ["/2015-03-31/functions/orders/invocations"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "error_type", "message"),
+    [
+        (complete(ErrorCode="Broken", ErrorDetails='{"errorType":"B","errorMessage":"m"}'), Status.ERROR, "B", "m"),
+        (complete(ErrorCode="Sandbox.Timedout", ErrorDetails="late"), Status.TIMEOUT, "Sandbox.Timedout", "late"),
+        (complete(ErrorCode="Broken"), Status.ERROR, "Broken", "the server gave no details"),
+        (
+            frame(b"{}", message_type="exception", exception_type="ServiceException"),
+            Status.FAILURE,
+            "ServiceException",
+            "the server broke off: {}",
+        ),
+        (b"", Status.FAILURE, "Remote.Unreachable", "the server hung up in the middle of its answer"),
+        (b"x" * 40, Status.FAILURE, "Remote.NotTaken", "what the server sent is no event stream"),
+    ],
+)
+async def test_how_a_stream_fails_is_the_result(
+    remote: Driven, end: bytes, status: Status, error_type: str, message: str
+) -> None:
+    async with serving(streaming(piece(b"half"), end)) as url:
+        pieces, result = await streamed(remote(url))
+    assert pieces == [b"half"]
+    assert (result.status, result.error_type) == (status, error_type)
+    assert message in json.loads(result.payload)["errorMessage"]
+
+
+async def test_an_error_before_anything_opens_nothing(remote: Driven) -> None:
+    async with serving(streaming(complete(ErrorCode="Broken", ErrorDetails="no"))) as url:
+        pieces, result = await streamed(remote(url))
+    assert (pieces, result.error_type) == ([], "Broken")
+
+
+async def test_a_server_without_streams_is_asked_once_and_for_the_whole_from_then_on(remote: Driven) -> None:
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        return lambda_answer() if request.path.rpartition("/")[2] == "invocations" else web.Response(status=404)
+
+    async with serving(handler) as url:
+        function = remote(url)
+        for _ in range(2):
+            pieces, result = await streamed(function)
+            assert (pieces, result.payload) == ([], b'"ok"')
+    assert [path.rpartition("/")[2] for path in seen] == [
+        "response-streaming-invocations",
+        "invocations",
+        "invocations",
+    ]
+
+
+async def test_a_function_that_is_not_there_is_no_reason_to_ask_again(remote: Driven) -> None:
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        return web.Response(status=404, headers={"x-amzn-ErrorType": "ResourceNotFoundException"})
+
+    async with serving(handler) as url:
+        _, result = await streamed(remote(url))
+    assert (result.error_type, len(seen)) == ("ResourceNotFoundException", 1)
+
+
+async def test_a_slow_reader_holds_the_server_back(remote: Driven) -> None:
+    """More than sockets and buffers take is written only when somebody reads."""
+    written = 0
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal written
+        response = web.StreamResponse(headers={"Content-Type": "application/vnd.amazon.eventstream"})
+        await response.prepare(request)
+        for _ in range(64):
+            await response.write(piece(b"x" * 1024 * 1024))
+            written += 1
+        await response.write(complete())
+        return response
+
+    opened: asyncio.Future[Opening] = asyncio.get_running_loop().create_future()
+    async with serving(handler) as url:
+        asking = asyncio.create_task(remote(url).invoke(on_opening=opened.set_result))
+        opening = await opened
+        seen = -1
+        while seen != written:
+            seen = written
+            await asyncio.sleep(0.1)
+        assert written < 64
+        assert not asking.done()
+        opening.pieces.abandon()
+        result = await asking
+    assert (result.ok, result.streamed, written) == (True, 64 * 1024 * 1024, 64)

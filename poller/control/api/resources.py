@@ -1,4 +1,4 @@
-"""All of the API's resources that are about functions, put together: the one table of handlers, and the routes beside it."""
+"""All of the API's resources put together: the one table of handlers, and the routes beside it."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ from poller.control.api.contract import Handler
 from poller.control.api.deletions import Deletions
 from poller.control.api.downloads import Downloads
 from poller.control.api.functions import Functions
+from poller.control.api.invoke import Accepts, Invoke
 from poller.control.api.layer_permissions import LayerPermissions
 from poller.control.api.layers import LayersApi
+from poller.control.api.mappings import Mappings
 from poller.control.api.names import Account
 from poller.control.api.reads import Reads
 from poller.control.api.tags import Tags
 from poller.control.api.versions import Versions
 from poller.control.desired import Desired
 from poller.control.layers import Layers
-from poller.settings.model import Settings
 
 
 class Resources:
     """url: of the daemon's port, asked when an answer holds an address there."""
 
-    def __init__(self, desired: Desired, settings: Settings, url: Callable[[], str]) -> None:
+    def __init__(self, desired: Desired, backlog: Accepts, url: Callable[[], str]) -> None:
+        settings = desired.fleet.settings
         self.account = Account.of(settings.aws)
         self.catalogue = Catalogue(desired, self.account)
         self._downloads = Downloads(url)
         layers = Layers(Path(settings.state))
         versions = Versions(self.catalogue)
         of_layers = LayersApi(desired, self.account, layers, self._downloads)
+        self.invoke = Invoke(desired, backlog, self.account)
         self._resources = (
+            self.invoke,
             Functions(self.catalogue, versions, layers),
             Reads(self.catalogue, versions, self._downloads),
             Deletions(self.catalogue),
@@ -45,6 +49,7 @@ class Resources:
             LayerPermissions(of_layers, layers, self.account),
             Concurrency(self.catalogue),
             Tags(self.catalogue),
+            Mappings(desired),
         )
 
     def handlers(self) -> Mapping[str, Handler]:

@@ -14,11 +14,10 @@ from collections.abc import Callable
 from poller.execution.contract import Invocation
 from poller.execution.listener.listener import Admit
 from poller.execution.listener.replies import not_found, refuse
-from poller.execution.runtime_api.answers import Answer, AnswerStream, End
+from poller.execution.runtime_api.answers import Answer
 from poller.execution.runtime_api.api import INVOCATION, VERBS, RuntimeApi
-from poller.execution.runtime_api.bandwidth import Bucket
 from poller.execution.runtime_api.handout import handout
-from poller.execution.runtime_api.posted import MODE, MODES, Streamed, Taker, text
+from poller.execution.runtime_api.posted import MODE, MODES, Streamed, Taker, opened
 from poller.execution.runtime_api.states import Call
 from poller.wire.http import Exchange, Receiver, Request
 
@@ -32,13 +31,10 @@ class Outstanding(Taker):
     answer: None there: nobody will give one, because it has ``expired`` or the process is gone. taken: the runtime has it.
     """
 
-    def __init__(
-        self, invocation: Invocation, deadline_ms: int, over: Callable[[Outstanding], None], *, stream: bool
-    ) -> None:
+    def __init__(self, invocation: Invocation, deadline_ms: int, over: Callable[[Outstanding], None]) -> None:
         self.invocation = invocation
         self.event_id = invocation.request_id.encode()
         self.deadline_ms = deadline_ms
-        self.wants_stream = stream
         self.taken = False
         self.expired = False
         self.streamed: Streamed | None = None
@@ -59,14 +55,20 @@ class Outstanding(Taker):
         """The first one counts. With None nothing that may still be coming counts."""
         if not self.answer.done():
             self.answer.set_result(answer)
-        if self.streamed is None or answer is None:
-            self._over(self)
+        if answer is None:
+            self.cut()
+        self._over(self)
 
     def sent(self) -> None:
-        """The body has come: unless it is the answer itself, that is about to be settled."""
+        """The body has come. One that comes too late is over with that; any other is about to be settled."""
         self.streamed = None
         if self.answer.done():
             self._over(self)
+
+    def cut(self) -> None:
+        """Pass on no more of what is still coming."""
+        if self.streamed is not None:
+            self.streamed.cut()
 
 
 class ConcurrentRuntimeApi(RuntimeApi):
@@ -82,7 +84,6 @@ class ConcurrentRuntimeApi(RuntimeApi):
 
     def reset(self) -> None:
         """A new process is about to start. Whoever waits for an answer of the old one is told that there will be none."""
-        self.cut("Sandbox.Failure")
         self.give_up()
         super().reset()
         self._calls.clear()
@@ -103,15 +104,13 @@ class ConcurrentRuntimeApi(RuntimeApi):
         """Whether there are events that nobody has taken yet."""
         return bool(self._untaken)
 
-    def deliver(
-        self, invocation: Invocation, deadline_ms: int, *, stream: bool = False
-    ) -> asyncio.Future[Answer | None]:
+    def deliver(self, invocation: Invocation, deadline_ms: int) -> asyncio.Future[Answer | None]:
         """The answer of what is handed over."""
-        return self.hand(invocation, deadline_ms, stream=stream).answer
+        return self.hand(invocation, deadline_ms).answer
 
-    def hand(self, invocation: Invocation, deadline_ms: int, *, stream: bool = False) -> Outstanding:
+    def hand(self, invocation: Invocation, deadline_ms: int) -> Outstanding:
         """Hand an event to whoever asks first, or asked longest ago. Raises ValueError for an id that is outstanding already."""
-        one = Outstanding(invocation, deadline_ms, self._over, stream=stream)
+        one = Outstanding(invocation, deadline_ms, self._over)
         if one.event_id in self._outstanding:
             raise ValueError(f"{invocation.request_id} runs in this environment already")
         self._outstanding[one.event_id] = one
@@ -137,11 +136,10 @@ class ConcurrentRuntimeApi(RuntimeApi):
         for one in list(self._outstanding.values()):
             one.settle(None)
 
-    def cut(self, error_type: str) -> None:
-        """End the streams that are still coming, because the environment ends. Idempotent."""
+    def cut(self) -> None:
+        """Pass on no more of the streams that are still coming. Idempotent."""
         for one in self._outstanding.values():
-            if one.streamed is not None and one.streamed.stream is not None:
-                one.streamed.stream.finish(End.TRUNCATED, error_type)
+            one.cut()
 
     # what the listener calls
 
@@ -153,13 +151,8 @@ class ConcurrentRuntimeApi(RuntimeApi):
             return None
         if request.header(MODE) not in MODES:
             return None
-        stream = None
-        if one.wants_stream:
-            pace = Bucket(asyncio.get_running_loop().time()) if self._paced else None
-            stream = AnswerStream(exchange, pace)
+        stream = opened(one.invocation, request, exchange, paced=self._paced)
         one.streamed = Streamed(one, exchange, request, one.invocation.request_id, stream)
-        if stream is not None:
-            one.settle(Answer(b"", content_type=text(request, b"content-type"), stream=stream))
         return one.streamed
 
     def on_truncated(self, request: Request, exchange: Exchange) -> None:

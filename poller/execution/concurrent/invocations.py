@@ -73,9 +73,10 @@ class Concurrent:
         if one.lost and not one.taken and not self._stopped and await self._initialised() is None:
             one, process = await self._handed(invocation, deadline)
         answer, took = one.answer.result(), (time.monotonic() - began) * 1000
-        if answer is not None:
+        ends = answer is not None and answer.truncated and await self._processes.ends(process)
+        if answer is not None and not ends:
             return answered(invocation.request_id, answer, took)
-        if not one.lost:
+        if not (one.lost or ends):
             return self._unanswered(invocation.request_id, None, took)
         if process is not None and self._companions.error is None:
             await asyncio.wait({process.ended})  # known to be over, but perhaps not yet told how

@@ -24,6 +24,8 @@ from poller.execution.sandbox.box import Box
 from poller.execution.sandbox.processes import Command, Process, SpawnerLost, SpawnError
 
 NOT_READY = frozenset({State.STARTED, State.INIT_ERROR})
+GOING_SECONDS = 0.1
+"""A process that ends hangs up first; its end is known a few milliseconds later."""
 
 
 class Processes:
@@ -99,6 +101,13 @@ class Processes:
         await self._companions.shut_down(self.runtime, reason)
         self._killed = True
         await box.clear()
+
+    async def ends(self, runtime: Process | None) -> bool:
+        """Whether a runtime that hung up in the middle of an answer did so because it ended; it may not be known yet."""
+        if runtime is None:
+            return False
+        await asyncio.wait({runtime.ended}, timeout=GOING_SECONDS)
+        return runtime.ended.done()
 
     def end(self, runtime: Process | None) -> Ended | None:
         """How a runtime has ended that was started here since the last INIT; None while it runs, and for none."""

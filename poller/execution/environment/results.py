@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from poller.execution import failures
 from poller.execution.contract import Result, Status
 from poller.execution.logs.init import TIMED_OUT
-from poller.execution.runtime_api import MAX_ANSWER, Answer
+from poller.execution.runtime_api import Answer
 
 Broken = tuple[str, str]
 """How an extension has ended the environment: error type and reason."""
@@ -26,7 +26,7 @@ class Ended:
 def answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
     """Of an invocation whose runtime has answered."""
     if answer.oversized:
-        payload, kind, status = failures.too_large(MAX_ANSWER), "Function.ResponseSizeTooLarge", Status.ERROR
+        payload, kind, status = failures.too_large(answer.limit), "Function.ResponseSizeTooLarge", Status.ERROR
     elif answer.truncated:
         payload, kind, status = answer.body, failures.error_type(answer.body), Status.FAILURE
     elif answer.error:
@@ -40,6 +40,8 @@ def answered(request_id: str, answer: Answer, duration_ms: float) -> Result:
         error_type=kind,
         duration_ms=duration_ms,
         response_ms=min(duration_ms, answer.seconds * 1000),
+        content_type=answer.content_type,
+        streamed=answer.streamed,
     )
 
 

@@ -95,7 +95,8 @@ class Serial:
             return None
         self._deadline.set(left)
         try:
-            return await answer
+            found = await answer
+            return None if found and found.truncated and await self._processes.ends(self._processes.runtime) else found
         finally:
             self._deadline.met()
 

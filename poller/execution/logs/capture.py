@@ -107,7 +107,9 @@ class Capture:
             return
         self.drain()
         duration = round(result.duration_ms + (overhead_ms or 0), 3)
-        produced = len(result.payload) if result.ok else 0  # an error was not given as a response, whoever words it
+        produced = (
+            result.streamed + len(result.payload) if result.ok else 0
+        )  # an error was not given as a response, whoever words it
         self._event(
             RuntimeDone(
                 request_id=result.request_id,

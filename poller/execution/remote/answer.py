@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -20,8 +20,10 @@ from poller.execution import failures
 from poller.execution.contract import Status
 
 VERSION, FUNCTION_ERROR, ERROR_TYPE = "X-Amz-Executed-Version", "X-Amz-Function-Error", "x-amzn-ErrorType"
+LOG_RESULT = "X-Amz-Log-Result"
 
 TIMED_OUT = "Sandbox.Timedout"
+UNREACHABLE = "Remote.Unreachable"
 THROTTLED = "TooManyRequestsException"
 NOT_TAKEN = "Remote.NotTaken"
 """Error type of an invocation that the server answered with anything but what became of it, where it does not name its own."""
@@ -44,12 +46,16 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What became of the invocation. taken: False when the server is to blame, not the function; the payload says what it answered."""
+    """What became of the invocation. taken: False when the server is to blame, not the function; the payload says what it answered.
+
+    streamed: bytes that were handed on before that.
+    """
 
     status: Status
     payload: bytes
     error_type: str = ""
     taken: bool = True
+    streamed: int = 0
 
     @classmethod
     def not_taken(cls, error_type: str, sentence: str) -> Ruling:
@@ -73,6 +79,23 @@ def rule(answer: HttpAnswer, request_id: str, limit: int) -> Ruling:
     if VERSION in answer.headers:
         return Ruling(Status.SUCCESS, answer.body)
     return _emulated(answer.body, request_id)
+
+
+def rule_end(complete: Mapping[str, Any], streamed: int) -> Ruling:
+    """The same of a stream, by its last event, InvokeComplete. streamed: bytes that came before it."""
+    code, details = complete.get("ErrorCode"), str(complete.get("ErrorDetails") or "")
+    if not code:
+        return Ruling(Status.SUCCESS, b"", streamed=streamed)
+    said = details.encode()
+    body = said if _is_error(_json(said)) else error_object(str(code), details or "the server gave no details")
+    return replace(_error(body), streamed=streamed)
+
+
+def offers_no_streams(answer: HttpAnswer) -> bool:
+    """Whether a server does not know InvokeWithResponseStream; a function that is not there is something else."""
+    if answer.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
+        return False
+    return _failed(answer).error_type != "ResourceNotFoundException"
 
 
 def _emulated(body: bytes, request_id: str) -> Ruling:

@@ -14,7 +14,6 @@ import asyncio
 import base64
 import binascii
 import uuid
-from collections.abc import Mapping
 from http import HTTPStatus
 
 import aiohttp
@@ -22,15 +21,23 @@ import aiohttp
 from poller.aio.backoff import Backoff
 from poller.aio.clock import Clock, SystemClock
 from poller.execution.contract import Driver, Environment, FunctionSpec, Health, Invocation, Reporting, Result, Status
-from poller.execution.remote.answer import THROTTLED, TIMED_OUT, VERSION, HttpAnswer, Ruling, error_object, rule
+from poller.execution.remote.answer import (
+    LOG_RESULT,
+    THROTTLED,
+    TIMED_OUT,
+    VERSION,
+    HttpAnswer,
+    Ruling,
+    error_object,
+    rule,
+)
 from poller.execution.remote.server import Server, client
 from poller.execution.runtime_api import MAX_ANSWER
 from poller.observe.events import Emit
 
 DELAYS = Backoff(first=0.1, cap=5.0)
-LOG_RESULT = "X-Amz-Log-Result"
 
-Headers = Mapping[str, str]
+NOTHING = HttpAnswer(0, {}, b"")
 
 
 class RemoteDriver(Driver, Reporting):
@@ -94,7 +101,7 @@ class RemoteEnvironment(Environment):
         """Ask the server, when it is this function's turn there."""
         async with self._server.turns:
             began = self._clock.now()
-            ruling, headers = await self._within(invocation)
+            ruling, answer = await self._within(invocation)
             took = (self._clock.now() - began) * 1000
         self._server.note(ruling)
         return Result(
@@ -103,14 +110,17 @@ class RemoteEnvironment(Environment):
             payload=ruling.payload,
             error_type=ruling.error_type,
             duration_ms=took,
-            executed_version=headers.get(VERSION, "$LATEST"),
-            log_tail=_log_tail(headers.get(LOG_RESULT, "")),
+            executed_version=answer.headers.get(VERSION, "$LATEST"),
+            log_tail=_log_tail(answer.headers.get(LOG_RESULT, "")),
+            content_type=answer.headers.get("Content-Type", ""),
+            streamed=ruling.streamed,
+            taken=ruling.taken,
         )
 
     async def stop(self) -> None:
         """Nothing is left to end."""
 
-    async def _within(self, invocation: Invocation) -> tuple[Ruling, Headers]:
+    async def _within(self, invocation: Invocation) -> tuple[Ruling, HttpAnswer]:
         """Ask until the server takes the invocation, for as long as the function may take."""
         seconds = self._spec.timeout_seconds
         throttled, waiting = 0, False
@@ -118,19 +128,19 @@ class RemoteEnvironment(Environment):
             async with asyncio.timeout(seconds):
                 while True:
                     waiting = False
-                    answer = await self._server.ask(invocation)
-                    if isinstance(answer, Ruling):
-                        return answer, {}
+                    ruling, answer = await self._server.ask(invocation)
+                    if ruling is not None:
+                        return ruling, answer
                     if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
-                        return rule(answer, invocation.request_id, MAX_ANSWER), answer.headers
+                        return rule(answer, invocation.request_id, MAX_ANSWER), answer
                     throttled, waiting = throttled + 1, True
                     await self._clock.sleep(max(DELAYS.delay(throttled), _retry_after(answer)))
         except TimeoutError:
             if waiting:
                 sentence = f"{self._server.health.server} throttled for {seconds:g} s; attempts: {throttled}"
-                return Ruling.not_taken(THROTTLED, sentence), {}
+                return Ruling.not_taken(THROTTLED, sentence), NOTHING
             sentence = f"no answer from {self._server.health.server} within {seconds:g} s"
-            return Ruling(Status.TIMEOUT, error_object(TIMED_OUT, sentence), TIMED_OUT, taken=False), {}
+            return Ruling(Status.TIMEOUT, error_object(TIMED_OUT, sentence), TIMED_OUT, taken=False), NOTHING
 
 
 def _retry_after(answer: HttpAnswer) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -14,7 +15,7 @@ import orjson
 from yarl import URL
 
 from poller.execution.contract import CredentialsError, Elsewhere, Health, Invocation
-from poller.execution.remote.answer import THROTTLED, TIMED_OUT, HttpAnswer, Ruling
+from poller.execution.remote.answer import THROTTLED, TIMED_OUT, UNREACHABLE, HttpAnswer, Ruling, offers_no_streams
 from poller.execution.runtime_api import MAX_ANSWER
 from poller.observe.events import Emit, RemoteFailedError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 """For a connection; the function's timeout is for the whole."""
 CHUNK = 64 * 1024
-UNREACHABLE = "Remote.Unreachable"
+EVENT_STREAM = "application/vnd.amazon.eventstream"
 _KINDS = {UNREACHABLE: "unreachable", THROTTLED: "throttled", TIMED_OUT: "timeout"}
 
 _SUFFIXES = {
@@ -63,20 +64,27 @@ class Server:
         self._emit = emit
         self._where = where
         query = f"?{urlencode({'Qualifier': where.qualifier})}" if where.qualifier else ""
-        self._url = f"{origin}/2015-03-31/functions/{quote(where.function, safe='')}/invocations{query}"
+        name = quote(where.function, safe="")
+        self._url = f"{origin}/2015-03-31/functions/{name}/invocations{query}"
+        self._streaming_url = f"{origin}/2021-11-15/functions/{name}/response-streaming-invocations{query}"
+        self._streams = True  # until it is known that it does not
         self._signer: Signer | None = None
 
-    async def ask(self, invocation: Invocation) -> HttpAnswer | Ruling:
-        """One request; what the server answered, or that it did not. Only cancellation escapes."""
-        url = URL(self._url, encoded=True)
+    async def ask(self, invocation: Invocation) -> tuple[Ruling | None, HttpAnswer]:
+        """One request, or two where the server turns out not to stream; what it answered, with a ruling where that needs no judging.
+
+        Only cancellation escapes.
+        """
         try:
-            headers = await self._headers(invocation)
-            async with self._http.post(
-                url, data=invocation.payload, headers=headers, allow_redirects=False
-            ) as response:
-                return await _whole(response)
+            if invocation.on_opening is not None and self._streams:
+                ruling, answer = await self._request(self._streaming_url, invocation)
+                self._streams = ruling is not None or not offers_no_streams(answer)
+                if self._streams:
+                    return ruling, answer
+            return await self._request(self._url, invocation)
         except (aiohttp.ClientError, OSError, CredentialsError) as error:
-            return Ruling.not_taken(UNREACHABLE, f"{self.health.server}: {str(error) or type(error).__name__}")
+            said = f"{self.health.server}: {str(error) or type(error).__name__}"
+            return Ruling.not_taken(UNREACHABLE, said), HttpAnswer(0, {}, b"")
 
     def note(self, ruling: Ruling) -> None:
         """Keep in mind how the server did, and tell when it did not take an invocation."""
@@ -90,7 +98,18 @@ class Server:
         kind = _KINDS.get(ruling.error_type, "refused")
         self._emit(RemoteFailedError(function=self._function, kind=kind, message=message))
 
-    async def _headers(self, invocation: Invocation) -> dict[str, str]:
+    async def _request(self, url: str, invocation: Invocation) -> tuple[Ruling | None, HttpAnswer]:
+        headers = await self._headers(url, invocation)
+        async with self._http.post(
+            URL(url, encoded=True), data=invocation.payload, headers=headers, allow_redirects=False
+        ) as response:
+            if response.status != HTTPStatus.OK or response.content_type != EVENT_STREAM:
+                return None, await _whole(response)
+            from poller.execution.remote.stream import pass_on  # noqa: PLC0415  # megabytes, for those who stream
+
+            return await pass_on(response, invocation)
+
+    async def _headers(self, url: str, invocation: Invocation) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}
         if invocation.tail:
             headers["X-Amz-Log-Type"] = "Tail"
@@ -104,7 +123,7 @@ class Server:
             from poller.execution.remote.signature import Signer  # noqa: PLC0415  # megabytes, for those who sign
 
             self._signer = Signer(self._where)
-        return await self._signer.sign(self._url, headers, invocation.payload)
+        return await self._signer.sign(url, headers, invocation.payload)
 
 
 def aws(region: str) -> str:

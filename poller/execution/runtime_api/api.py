@@ -14,11 +14,10 @@ import socket
 from poller.execution.contract import Invocation
 from poller.execution.listener.listener import Admit, Api, Listener
 from poller.execution.listener.replies import ACCEPTED, JSON, not_found, refuse
-from poller.execution.runtime_api.answers import ERROR_TYPE, MAX_ANSWER, Answer, AnswerStream, End
-from poller.execution.runtime_api.bandwidth import Bucket
+from poller.execution.runtime_api.answers import ERROR_TYPE, MAX_ANSWER, Answer
 from poller.execution.runtime_api.error_cause import sanitised
 from poller.execution.runtime_api.handout import handout
-from poller.execution.runtime_api.posted import MODE, MODES, Streamed, Taker, text
+from poller.execution.runtime_api.posted import MODE, MODES, Streamed, Taker, opened, text
 from poller.execution.runtime_api.states import MOVES, Call, State, refusal
 from poller.wire.http import Exchange, Receiver, Request, response
 
@@ -48,12 +47,11 @@ class RuntimeApi(Taker):
         self._returned: asyncio.Future[None] | None = None
         self._pending: tuple[Invocation, int] | None = None  # the one to hand out
         self._streamed: Streamed | None = None
-        self._wants_stream = False
         self.reset()
 
     def reset(self) -> None:
         """A new process is about to start."""
-        self.cut("Sandbox.Failure")
+        self.cut()
         self.listener.hang_up()
         for api in self.listener.apis:
             api.reset()
@@ -88,18 +86,12 @@ class RuntimeApi(Taker):
 
     async def close(self) -> None:
         """Listen no more, hang up on everybody."""
-        self.cut("Sandbox.Failure")
+        self.cut()
         await self.listener.close()
 
-    def deliver(
-        self, invocation: Invocation, deadline_ms: int, *, stream: bool = False
-    ) -> asyncio.Future[Answer | None]:
-        """Hand an event to a runtime that is ready. Returns where its answer comes; None there: nobody will give one.
-
-        stream: an answer in chunks is handed on as it begins, as ``Answer.stream``; else it comes whole, or oversized.
-        """
+    def deliver(self, invocation: Invocation, deadline_ms: int) -> asyncio.Future[Answer | None]:
+        """Hand an event to a runtime that is ready. Returns where its answer comes, at its end; None there: nobody will give one."""
         self._pending = (invocation, deadline_ms)
-        self._wants_stream = stream
         self.answer = self._loop.create_future()
         exchange = self._parked
         if exchange is not None:
@@ -111,6 +103,7 @@ class RuntimeApi(Taker):
         """No answer is awaited any longer: the process is gone, or the time is over."""
         if self.answer is not None and not self.answer.done():
             self.answer.set_result(None)
+            self.cut()
 
     def returned(self) -> asyncio.Future[None]:
         """Done when the runtime has asked for a further event, or has done so since its answer. May never be: ``reset`` forgets it."""
@@ -119,11 +112,11 @@ class RuntimeApi(Taker):
             future.set_result(None)
         return future
 
-    def cut(self, error_type: str) -> None:
-        """End a stream that is still coming, because the environment ends (``Sandbox.Timedout``, ``Sandbox.Failure``). Idempotent."""
+    def cut(self) -> None:
+        """Pass on no more of a stream that is still coming. Idempotent."""
         streamed, self._streamed = self._streamed, None
-        if streamed is not None and streamed.stream is not None:
-            streamed.stream.finish(End.TRUNCATED, error_type)
+        if streamed is not None:
+            streamed.cut()
 
     def restored(self) -> None:
         """SnapStart: let a runtime go on that waits in ``restore/next`` (its ``restore_ready`` is done)."""
@@ -155,11 +148,8 @@ class RuntimeApi(Taker):
             return None
         if request.header(MODE) not in MODES or not self._moved(Call.STREAM):
             return None
-        stream = None
-        if self._wants_stream:
-            pace = Bucket(asyncio.get_running_loop().time()) if self._paced else None
-            stream = AnswerStream(exchange, pace)
-            self.settle(Answer(b"", content_type=text(request, b"content-type"), stream=stream))
+        awaited = self.answer is not None and not self.answer.done()
+        stream = opened(current[0], request, exchange, paced=self._paced) if awaited else None
         self._streamed = Streamed(self, exchange, request, current[0].request_id, stream)
         return self._streamed
 

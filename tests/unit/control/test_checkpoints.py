@@ -7,11 +7,12 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connectors.contract import Checkpoints, SourceError
-from poller.control import positions, store
+from poller.control import positions, store, writer
 from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
 from poller.control.positions import Held, Start
 from poller.observe.events import Fact, PositionMoved, PositionsSaved
@@ -72,13 +73,13 @@ async def test_mappings_know_nothing_of_each_other(tmp_path: Path) -> None:
 
 async def test_what_gathers_is_written_together_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     transactions = []
-    write = positions.write
+    transaction = writer.transaction
 
-    def counted(connection: sqlite3.Connection, statements: list[positions.Statement]) -> None:
-        transactions.append(len(statements))
-        write(connection, statements)
+    def counted(connection: sqlite3.Connection, steps: list[writer.Step[Any]]) -> list[Any]:
+        transactions.append(len(steps))
+        return transaction(connection, steps)
 
-    monkeypatch.setattr(positions, "write", counted)
+    monkeypatch.setattr(writer, "transaction", counted)
     async with opened(tmp_path) as taken:
         await asyncio.gather(*(taken.save({"a": str(number)}) for number in range(100)))
         assert taken.positions() == on_disk(tmp_path).positions == {"a": "99"}

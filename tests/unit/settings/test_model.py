@@ -7,8 +7,10 @@ from poller.settings.model import (
     AccountSettings,
     AliasSettings,
     ContainerSettings,
+    CorsSettings,
     DestinationSettings,
     FunctionSettings,
+    FunctionUrlsSettings,
     HttpSettings,
     ImageCode,
     ImageConfig,
@@ -21,6 +23,7 @@ from poller.settings.model import (
     Settings,
     SourceSettings,
     TlsSettings,
+    UrlSettings,
 )
 from poller.settings.options import REQUIRED, options_of
 
@@ -31,6 +34,7 @@ PROMISES = {
         "sandbox": "auto",
         "stop_timeout_seconds": 30,
         "http": HttpSettings(),
+        "function_urls": FunctionUrlsSettings(),
         "log": LogSettings(),
         "aws": AccountSettings(),
         "container": ContainerSettings(),
@@ -85,6 +89,7 @@ PROMISES = {
         "prefork": 1,
         "recycle_after_seconds": 14400,
         "aliases": {},
+        "url": None,
         "remote": None,
     },
     RemoteSettings: {
@@ -105,7 +110,17 @@ PROMISES = {
         "system_log_level": None,
         "log_group": None,
     },
-    AliasSettings: {"version": REQUIRED, "weights": {}},
+    AliasSettings: {"version": REQUIRED, "weights": {}, "event_invoke_config": None, "url": None},
+    FunctionUrlsSettings: {"listen": "127.0.0.1:9871", "domain": "localhost"},
+    UrlSettings: {"auth_type": REQUIRED, "invoke_mode": "BUFFERED", "cors": None, "port": None},
+    CorsSettings: {
+        "allow_origins": (),
+        "allow_methods": (),
+        "allow_headers": (),
+        "expose_headers": (),
+        "allow_credentials": False,
+        "max_age_seconds": 0,
+    },
     SourceSettings: {"type": REQUIRED, "options": REQUIRED},
     MappingSettings: {
         "source": REQUIRED,

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from poller.execution.concurrent.api import FEW, ConcurrentRuntimeApi, Outstanding
-from poller.execution.contract import Invocation
-from poller.execution.runtime_api.answers import MAX_ANSWER, Answer, End
+from poller.execution.contract import Invocation, OnOpening, Opening
+from poller.execution.runtime_api.answers import MAX_ANSWER, Answer
 from poller.execution.runtime_api.states import State
 from tests.fakes.wire import Client, Reply, chunk, head
 
@@ -56,8 +56,9 @@ async def api() -> ConcurrentRuntimeApi:
     return ConcurrentRuntimeApi(lambda _port: True, paced=False)
 
 
-def hand(api: ConcurrentRuntimeApi, name: str, *, stream: bool = False) -> Outstanding:
-    return api.hand(Invocation(request_id=name, payload=name.encode(), function_arn="arn"), 1, stream=stream)
+def hand(api: ConcurrentRuntimeApi, name: str, on_opening: OnOpening | None = None) -> Outstanding:
+    invocation = Invocation(request_id=name, payload=name.encode(), function_arn="arn", on_opening=on_opening)
+    return api.hand(invocation, 1)
 
 
 def answer(one: Outstanding) -> Answer:
@@ -232,27 +233,44 @@ async def test_chunks_that_come_too_late_are_read_and_free_the_place(api: Concur
 
 async def test_a_stream_is_handed_on_as_it_begins_and_keeps_its_place_to_the_end(api: ConcurrentRuntimeApi) -> None:
     worker = Worker(api)
-    a = hand(api, "a", stream=True)
+    openings: list[Opening] = []
+    a = hand(api, "a", openings.append)
     worker.next()
     worker.stream("a", b"1", headers=STREAMING)
-    stream = answer(a).stream
-    assert stream is not None
+    [opening] = openings
     assert api.running == 1
     worker.send(chunk(b"2") + chunk(b""))
-    assert [piece async for piece in stream] == [b"1", b"2"]
-    assert stream.ended.result().end is End.COMPLETE
+    assert [piece async for piece in opening.pieces] == [b"1", b"2"]
+    assert answer(a) == Answer(b"", size=2, streamed=2)
     assert (api.running, api.overdue) == (0, 0)
 
 
 async def test_a_stream_ends_with_its_environment(api: ConcurrentRuntimeApi) -> None:
     worker = Worker(api)
-    a = hand(api, "a", stream=True)
+    openings: list[Opening] = []
+    a = hand(api, "a", openings.append)
     worker.next()
     worker.stream("a", b"1", headers=STREAMING)
     api.reset()
-    stream = answer(a).stream
-    assert stream is not None
-    assert stream.ended.result().end is End.TRUNCATED
+    assert [piece async for piece in openings[0].pieces] == [b"1"]
+    assert a.answer.result() is None
+
+
+async def test_a_stream_past_its_time_ends_and_frees_the_place_when_its_body_has_come(
+    api: ConcurrentRuntimeApi,
+) -> None:
+    worker = Worker(api)
+    openings: list[Opening] = []
+    a = hand(api, "a", openings.append)
+    worker.next()
+    worker.stream("a", b"1", headers=STREAMING)
+    api.expire(a)
+    assert (a.answer.result(), api.overdue) == (None, 1)
+    worker.send(chunk(b"x" * 600_000))
+    assert worker.reading
+    worker.send(chunk(b""))
+    assert [piece async for piece in openings[0].pieces] == [b"1"]
+    assert api.overdue == 0
 
 
 async def test_a_body_that_breaks_off_is_an_answer_to_its_own_invocation(api: ConcurrentRuntimeApi) -> None:

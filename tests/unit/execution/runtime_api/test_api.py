@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import json
 import socket
 import time
+from collections.abc import Callable
 
 import pytest
 
-from poller.execution.contract import Invocation
+from poller.execution.contract import Invocation, Opening
 from poller.execution.runtime_api import RuntimeApi
-from poller.execution.runtime_api.answers import MAX_ANSWER, Answer, AnswerStream, End
+from poller.execution.runtime_api.answers import MAX_ANSWER, Answer
 from poller.execution.runtime_api.states import State
 from tests.fakes.wire import Client, Reply, chunk, head
 
@@ -37,11 +39,11 @@ async def api() -> RuntimeApi:
     return RuntimeApi(lambda _port: True, paced=False)
 
 
-def running(api: RuntimeApi, *, stream: bool = False) -> tuple[Runtime, asyncio.Future[Answer | None]]:
+def running(api: RuntimeApi, invocation: Invocation = INVOCATION) -> tuple[Runtime, asyncio.Future[Answer | None]]:
     """A runtime that has an event."""
     runtime = Runtime(api)
     assert runtime.call("GET", NEXT) is None
-    answer = api.deliver(INVOCATION, 1764088062107, stream=stream)
+    answer = api.deliver(invocation, 1764088062107)
     assert runtime.reply() is not None
     return runtime, answer
 
@@ -232,92 +234,150 @@ async def test_chunks_with_an_error_in_the_trailers_are_an_error(api: RuntimeApi
     assert (found.error, found.body, found.error_type) == (True, b'{"errorMessage":"m"}', "Runtime.Broken")
 
 
-async def stream_of(answer: asyncio.Future[Answer | None]) -> AnswerStream:
-    stream = result(answer).stream
-    assert stream is not None
-    return stream
+async def streaming(api: RuntimeApi, headers: dict[str, str] = STREAMING) -> Streaming:
+    """A runtime that has an event, and has begun to stream the answer, to whoever wants it."""
+    openings: list[Opening] = []
+    runtime, answer = running(api, dataclasses.replace(INVOCATION, on_opening=openings.append))
+    runtime.send(head("POST", RESPONSE, None, headers))
+    return runtime, answer, openings
+
+
+Streaming = tuple[Runtime, asyncio.Future[Answer | None], list[Opening]]
+
+
+async def read(opening: Opening) -> bytes:
+    return b"".join([piece async for piece in opening.pieces])
 
 
 async def test_a_stream_is_handed_on_as_it_comes(api: RuntimeApi) -> None:
-    runtime, answer = running(api, stream=True)
-    runtime.send(head("POST", RESPONSE, None, STREAMING | {"Content-Type": "text/plain"}))
-    stream = await stream_of(answer)
-    assert result(answer).content_type == "text/plain"
+    runtime, answer, [opening] = await streaming(api, STREAMING | {"Content-Type": "text/plain"})
+    assert opening.content_type == "text/plain"
+    pieces = aiter(opening.pieces)
     for piece in (b"one", b"two"):
         runtime.send(chunk(piece))
-        assert await anext(stream) == piece
+        assert await anext(pieces) == piece
+    assert not answer.done()
     runtime.send(b"0\r\n\r\n")
     reply = runtime.reply()
     assert reply is not None
     assert reply.status == 202
-    assert [piece async for piece in stream] == []
-    ending = stream.ended.result()
-    assert (ending.end, ending.size, ending.error_type) == (End.COMPLETE, 6, "")
+    assert await read(opening) == b""
+    assert result(answer) == Answer(b"", size=6, streamed=6, content_type="text/plain")
     assert api.state is State.RESPONSE_SENT
 
 
+async def test_chunks_are_a_stream_though_the_client_does_not_say_so(api: RuntimeApi) -> None:
+    runtime, answer, [opening] = await streaming(
+        api, {"Transfer-Encoding": "chunked"}
+    )  # as Go sends all of its answers
+    runtime.send(chunk(b"piece") + b"0\r\n\r\n")
+    assert await read(opening) == b"piece"
+    assert result(answer) == Answer(b"", size=5, streamed=5)
+
+
+async def test_an_answer_of_known_length_is_no_stream(api: RuntimeApi) -> None:
+    openings: list[Opening] = []
+    runtime, answer = running(api, dataclasses.replace(INVOCATION, on_opening=openings.append))
+    runtime.answer("POST", RESPONSE, b"whole")
+    assert (openings, result(answer)) == ([], Answer(b"whole", size=5))
+
+
 async def test_a_slow_reader_holds_the_runtime_back(api: RuntimeApi) -> None:
-    runtime, answer = running(api, stream=True)
-    runtime.send(head("POST", RESPONSE, None, STREAMING))
-    stream = await stream_of(answer)
+    runtime, answer, [opening] = await streaming(api)
+    pieces = aiter(opening.pieces)
     for _ in range(3):
         runtime.send(chunk(b"x" * 125_000))
     seen = [runtime.reading]
-    await anext(stream)
-    await anext(stream)
+    await anext(pieces)
+    await anext(pieces)
     seen.append(runtime.reading)
     runtime.send(chunk(b"x" * 175_000))
     seen.append(runtime.reading)
-    await anext(stream)
-    await anext(stream)
+    await anext(pieces)
+    await anext(pieces)
     seen.append(runtime.reading)
     assert seen == [False, True, False, True]
     runtime.send(b"0\r\n\r\n")
-    assert stream.ended.result().end is End.COMPLETE
+    assert result(answer).streamed == 550_000
 
 
-async def test_a_stream_ends_with_the_environment(api: RuntimeApi) -> None:
-    runtime, answer = running(api, stream=True)
-    runtime.send(head("POST", RESPONSE, None, STREAMING) + chunk(b"half"))
-    stream = await stream_of(answer)
-    api.cut("Sandbox.Timedout")
-    api.reset()
-    assert [piece async for piece in stream] == [b"half"]
-    ending = stream.ended.result()
-    assert (ending.end, ending.error_type) == (End.TRUNCATED, "Sandbox.Timedout")
+async def test_a_reader_that_is_gone_holds_nobody_back(api: RuntimeApi) -> None:
+    runtime, answer, [opening] = await streaming(api)
+    runtime.send(chunk(b"x" * 300_000))
+    seen = [runtime.reading]
+    opening.pieces.abandon()
+    seen.append(runtime.reading)
+    runtime.send(chunk(b"x" * 300_000) + b"0\r\n\r\n")
+    seen.append(runtime.reading)
+    assert seen == [False, True, True]
+    assert (result(answer).error, result(answer).streamed) == (False, 600_000)
+    assert await read(opening) == b""
 
 
-async def test_a_stream_that_breaks_off_says_so(api: RuntimeApi) -> None:
-    runtime, answer = running(api, stream=True)
-    runtime.send(head("POST", RESPONSE, None, STREAMING) + chunk(b"half"))
-    stream = await stream_of(answer)
+async def test_a_reader_that_waits_is_told_when_it_is_over(api: RuntimeApi) -> None:
+    _, answer, [opening] = await streaming(api)
+    reading = asyncio.ensure_future(read(opening))
+    await asyncio.sleep(0)
+    api.give_up()
+    assert await reading == b""
+    assert answer.result() is None
+
+
+@pytest.mark.parametrize("end", [RuntimeApi.give_up, RuntimeApi.reset])
+async def test_a_stream_ends_with_the_environment(api: RuntimeApi, end: Callable[[RuntimeApi], None]) -> None:
+    runtime, _, [opening] = await streaming(api)
+    runtime.send(chunk(b"half"))
+    end(api)
+    runtime.send(chunk(b"more"))
+    assert await read(opening) == b"half"
+
+
+async def test_a_stream_nobody_waits_for_any_more_is_not_opened(api: RuntimeApi) -> None:
+    openings: list[Opening] = []
+    runtime, answer = running(api, dataclasses.replace(INVOCATION, on_opening=openings.append))
+    api.give_up()
+    runtime.send(head("POST", RESPONSE, None, STREAMING) + chunk(b"late") + b"0\r\n\r\n")
+    assert (openings, answer.result()) == ([], None)
+
+
+async def test_a_stream_that_breaks_off_is_a_truncated_answer(api: RuntimeApi) -> None:
+    runtime, answer, [opening] = await streaming(api)
+    runtime.send(chunk(b"half"))
     runtime.close()
-    ending = stream.ended.result()
-    assert (ending.end, ending.error_type) == (End.TRUNCATED, "Runtime.TruncatedResponse")
+    assert await read(opening) == b"half"
+    found = result(answer)
+    assert (found.truncated, found.error_type, found.streamed) == (True, "Runtime.TruncatedResponse", 4)
+
+
+async def test_an_error_in_the_middle_of_a_stream_is_its_end(api: RuntimeApi) -> None:
+    runtime, answer, [opening] = await streaming(api)
+    runtime.send(chunk(b"half") + b"0\r\nLambda-Runtime-Function-Error-Type: Runtime.Broken\r\n\r\n")
+    assert await read(opening) == b"half"
+    found = result(answer)
+    assert (found.error, found.error_type, found.streamed) == (True, "Runtime.Broken", 4)
+    assert json.loads(found.body)["errorType"] == "Runtime.Broken"
 
 
 async def test_a_stream_past_its_limit_is_cut_there(api: RuntimeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poller.execution.runtime_api.answers.MAX_STREAM", 10)
-    runtime, answer = running(api, stream=True)
-    runtime.send(head("POST", RESPONSE, None, STREAMING) + chunk(b"12345678") + chunk(b"90abc"))
-    runtime.send(b"0\r\n\r\n")
-    stream = await stream_of(answer)
+    monkeypatch.setattr("poller.execution.runtime_api.posted.MAX_STREAM", 10)
+    runtime, answer, [opening] = await streaming(api)
+    runtime.send(chunk(b"12345678") + chunk(b"90abc"))
+    runtime.send(chunk(b"more") + b"0\r\n\r\n")
     assert told(runtime.reply()) == (413, "RequestEntityTooLarge")
-    assert b"".join([piece async for piece in stream]) == b"1234567890"
-    ending = stream.ended.result()
-    assert (ending.end, ending.size, ending.error_type) == (End.OVERSIZED, 10, "Function.ResponseSizeTooLarge")
+    assert await read(opening) == b"1234567890"
+    found = result(answer)
+    assert (found.oversized, found.size, found.streamed, found.limit) == (True, 17, 10, 10)
 
 
 async def test_a_paced_stream_takes_its_time() -> None:
     api = RuntimeApi(lambda _port: True)
-    runtime, answer = running(api, stream=True)
-    runtime.send(head("POST", RESPONSE, None, STREAMING))
-    stream = await stream_of(answer)
+    runtime, _, [opening] = await streaming(api)
+    pieces = aiter(opening.pieces)
     loop = asyncio.get_running_loop()
     began = loop.time()
     for _ in range(8):
         runtime.send(chunk(b"x" * (1024 * 1024)))
-        await anext(stream)
+        await anext(pieces)
     assert loop.time() - began == pytest.approx(1.0)  # six at once, two a second after
 
 

@@ -1,0 +1,112 @@
+"""SIGHUP under load: what did not change does not notice, what changed goes on from its place, and nothing is lost or sent to the dead."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.faults.daemon import Daemon
+from tests.faults.queues import Queue
+from tests.faults.scene import Scene
+from tests.faults.until import until
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+RELOADS = 15
+
+
+@contextmanager
+def sending(queue: Queue, batch: int = 20) -> Iterator[None]:
+    """Messages, batch after batch, until the end."""
+    over = threading.Event()
+
+    def send() -> None:
+        while not over.is_set():
+            queue.send(batch)
+            over.wait(0.05)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def reload(daemon: Daemon, scene: Scene) -> None:
+    """Let the daemon read its configuration, and wait until it has."""
+    before = len(daemon.logged("configuration reloaded"))
+    scene.write(daemon)
+    daemon.signal(signal.SIGHUP)
+    until(lambda: len(daemon.logged("configuration reloaded")) > before, "the configuration was read again")
+
+
+@pytest.mark.timeout(240)
+def test_reloads_under_load_lose_nothing(scene: Scene) -> None:
+    """Function and mapping change each time; every third time another mapping comes or goes."""
+    queue, other = scene.queue(visibility=60, max_receives=2), scene.queue(visibility=60, max_receives=2)
+    scene.function()
+    scene.mapping("work", queue.name, batch_size=10)
+    daemon = scene.daemon()
+    daemon.start()
+    with sending(queue):
+        for number in range(RELOADS):
+            scene.function(timeout_seconds=60 + number % 2, environment=scene.variables() | {"ROUND": str(number)})
+            scene.mapping("work", queue.name, batch_size=10 - number % 3)
+            if number % 3 == 0:
+                scene.mapping("other", other.name, enabled=number % 2 == 0)
+                other.send(10)
+            scene.wait_more(10)
+            reload(daemon, scene)
+    scene.mapping("other", other.name)
+    reload(daemon, scene)
+    why = "what a changed mapping began is finished before it goes on, and settled"
+    scene.judge(f"{RELOADS} reloads under load", bound=0, why=why)
+    daemon.stop()
+
+
+@pytest.mark.timeout(120)
+def test_a_broken_file_changes_nothing(scene: Scene) -> None:
+    queue = scene.queue()
+    scene.function()
+    scene.mapping("work", queue.name)
+    daemon = scene.daemon()
+    daemon.start()
+    pid = daemon.pid
+    daemon.config.write_text("{")
+    daemon.signal(signal.SIGHUP)
+    until(lambda: daemon.logged("configuration refused"), "the file was refused")
+    scene.write(daemon, stop_timeout_seconds=5, log={"level": "debug"})
+    daemon.signal(signal.SIGHUP)
+    until(lambda: len(daemon.logged("configuration refused")) == 2, "what takes a restart was refused")
+    assert "stop_timeout_seconds and log can be changed by a restart only" in str(
+        daemon.logged("configuration refused")[1]
+    )
+    queue.send(20)
+    scene.judge("a broken file at a reload", bound=0, why="nothing was touched")
+    assert daemon.pid == pid
+    daemon.stop()
+
+
+@pytest.mark.timeout(120)
+def test_what_a_reload_does_not_concern_keeps_its_environments(scene: Scene) -> None:
+    queue = scene.queue()
+    scene.function()
+    scene.function("changing")
+    scene.mapping("work", queue.name, batch_size=1, maximum_concurrency=1)
+    daemon = scene.daemon()
+    daemon.start()
+    queue.send(5)
+    scene.wait_handled(5)
+    scene.function("changing", timeout_seconds=61)
+    reload(daemon, scene)
+    queue.send(5)
+    scene.wait_handled(10)
+    starts = [line for line in daemon.lines() if str(line.get("event", "")).startswith("INIT_START")]
+    assert len(starts) == 1
+    daemon.stop()
