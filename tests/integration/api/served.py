@@ -8,12 +8,14 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.model import ListShape, OperationModel, Shape, StringShape, StructureShape
 
 from poller.aio.stop import Stop
 from poller.daemon import Daemon
@@ -61,6 +63,11 @@ class Served:
         self.daemon = daemon
         self.client = client
 
+    @property
+    def url(self) -> str:
+        """Of the port."""
+        return self.daemon.url
+
     async def ask(self, verb: str, **parameters: Any) -> dict[str, Any]:
         """Make one call; what the client adds of its own is left out."""
         answer: dict[str, Any] = await asyncio.to_thread(getattr(self.client, verb), **parameters)
@@ -79,6 +86,27 @@ class Served:
     async def script(self, work: Callable[[Any], Any]) -> Any:
         """Run a script that was written for AWS."""
         return await asyncio.to_thread(work, self.client)
+
+
+def _check_shape(http_response: Any, model: OperationModel, **_: Any) -> None:
+    """Whatever the daemon answers is what the service's model says, member by member; clients pass over what they do not know."""
+    if http_response.status_code < HTTPStatus.BAD_REQUEST and model.output_shape and http_response.content:
+        _check(json.loads(http_response.content), model.output_shape, model.name)
+
+
+def _check(value: Any, shape: Shape, where: str) -> None:
+    kinds = {"structure": dict, "map": dict, "list": list, "string": str, "integer": int, "long": int}
+    assert isinstance(value, kinds.get(shape.type_name, object)), f"{where}: {value!r} is no {shape.type_name}"
+    if isinstance(shape, StructureShape):
+        for name, member in value.items():
+            assert name in shape.members, f"{where} has no {name}"
+            _check(member, shape.members[name], f"{where}.{name}")
+    elif isinstance(shape, ListShape):
+        for item in value:
+            _check(item, shape.member, f"{where}[]")
+    elif isinstance(shape, StringShape) and shape.enum:
+        recorded = ["Creating"] if where.endswith("LastUpdateStatusReasonCode") else []  # the model does not know it
+        assert value in [*shape.enum, *recorded], f"{where}: {value}"
 
 
 @contextlib.asynccontextmanager
@@ -110,6 +138,7 @@ async def served(
         aws_secret_access_key="secret",
         config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
     )
+    client.meta.events.register("after-call", _check_shape)
     try:
         yield Served(daemon, client)
     finally:
