@@ -95,8 +95,9 @@ def _check_shape(http_response: Any, model: OperationModel, **_: Any) -> None:
 
 
 def _check(value: Any, shape: Shape, where: str) -> None:
-    kinds = {"structure": dict, "map": dict, "list": list, "string": str, "integer": int, "long": int}
-    assert isinstance(value, kinds.get(shape.type_name, object)), f"{where}: {value!r} is no {shape.type_name}"
+    kinds: dict[str, type] = {"structure": dict, "map": dict, "list": list, "string": str, "integer": int, "long": int}
+    fits = isinstance(value, kinds.get(shape.type_name, object))
+    assert fits, f"{where}: {value!r} is no {shape.type_name}"
     if isinstance(shape, StructureShape):
         for name, member in value.items():
             assert name in shape.members, f"{where} has no {name}"
