@@ -97,6 +97,7 @@ class Capabilities:
     default_batch_size, max_batch_size: AWS's numbers for this source (event source mappings, field BatchSize).
     batching_window: whether MaximumBatchingWindowInSeconds may be above 0.
     item_failures: whether ReportBatchItemFailures is honoured.
+    redelivers: queues: what failed is handed out again. False: each record is handed out once, and what fails is gone.
     stream: the source is a Stream: records carry partition and position, and their lane is the partition.
     prefix: streams: each partition's records are settled in order, none left out, since one position says what is done. False: each
         record is settled by itself, as soon as it is done.
@@ -113,6 +114,7 @@ class Capabilities:
     max_batch_size: int = 10_000
     batching_window: bool = True
     item_failures: bool = True
+    redelivers: bool = True
     stream: bool = False
     prefix: bool = True
     starting_positions: tuple[str, ...] = ()
@@ -195,6 +197,30 @@ class Measurable(Protocol):
 
     async def backlog(self) -> int:
         """Records waiting and not in flight, about. Raises ``SourceError``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far reading of one partition has come, in the words of its server's own tools.
+
+    committed: where a restart would go on (Kafka: the offset to be read next; Redis: the id of the entry given out last); "" when nobody
+        knows. end: of the partition, in the same words. lag: records between the two; None where the server cannot tell.
+    pending: records before ``committed`` that were given to anybody of the group and are not settled; None where there is no such thing.
+    """
+
+    committed: str
+    end: str
+    lag: int | None
+    pending: int | None = None
+
+
+@runtime_checkable
+class Surveyable(Protocol):
+    """A stream that can tell where its partitions end. An operator asks, or who reads metrics; the engine needs none of it to run."""
+
+    async def survey(self) -> Mapping[str, Standing]:
+        """Of the partitions that this source reads now; asked while it is open, beside other verbs. Raises ``SourceError``."""
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,15 +13,18 @@ from typing import Any
 
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
-from poller.control import asynchronous, gauges, shelves
+from poller.control import assemble, asynchronous, gauges, shelves
+from poller.control.api.access import Access
 from poller.control.api.front import Front
 from poller.control.api.resources import Resources
 from poller.control.checkpoints import CheckpointStore
 from poller.control.desired import Desired, RefusedError
 from poller.control.fleet import Around, Fleet
+from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port
 from poller.control.store import StoreError
+from poller.control.surveys import Surveys
 from poller.control.views import Views
 from poller.control.writer import Writer
 from poller.dispatch.backlog import Backlog
@@ -89,15 +93,21 @@ class Daemon:
         self.backlog: Backlog = asynchronous.backlog(fleet, writer, clock=self._clock, emit=self._emit)
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
-        operations = Operations(fleet, self._views.operators)
+        guard = Guard(settings.http, Path(settings.state))
+        operations = Operations(fleet, self._views.operators, guard)
         resources = Resources(self.desired, self.backlog, lambda: self.url)
         self._calls = resources.invoke
-        front = Front(resources.handlers())
+        region = assemble.region_of(settings.aws)
+        access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
+        front = Front(resources.handlers(), access, raw=resources.invoke.raw(), emit=self._emit)
         routes = [*operations.routes(), *resources.routes(), *front.routes()]
-        self._port = Port(self._metrics, self.readiness, self._about, routes)
+        surveys = Surveys(fleet.mappings, self._metrics)
+        self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
+        text = "Age of the last record of a batch when its invocation ended (IteratorAge), of the oldest partition; 0: all is done."
+        self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all)
         gauges.watch(self._metrics, fleet.pools)
         gauges.watch_backlog(self._metrics, self.backlog)
         if isinstance(self._driver, Stocked):
@@ -114,7 +124,7 @@ class Daemon:
 
     async def _run(self, stop: Stop) -> int:
         self._stop = stop
-        self.url = await self._port.open(self._settings.http.listen)
+        self.url = await self._port.open(self._settings.http)
         self._emit(PortOpened(url=self.url))
         if isinstance(self._driver, Isolating):
             sandbox, why = self._driver.sandbox()

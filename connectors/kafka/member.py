@@ -23,16 +23,17 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.future import Future
 from kafka.net.wakeup_notifier import WakeupNotifier
 
-from connectors.contract import SourceError
+from connectors.contract import Record, SourceError
+from connectors.kafka.leaving import leave
 from connectors.kafka.loop import ClientLoop
 from connectors.kafka.positions import REQUEST_SECONDS, Begin, Offsets, Positions, name_of
+from connectors.kafka.records import FetchedRecords
 
 TICK_SECONDS = 0.5  # how often membership is looked after; a rebalance is learnt of by the heartbeat, every 3 s at most
 HEARTBEAT_SECONDS = 3.0  # Kafka's own default
 BUSY_WAIT_SECONDS, IDLE_WAIT_SECONDS = 0.1, 1.0  # how long a broker keeps a fetch that has nothing to bring
 QUIET_SECONDS = 2.0  # without a record until it is idle
 RETRY_SECONDS = 0.1  # while a partition has no leader that can be reached
-LEAVE_SECONDS = 3.0
 
 
 class Member:
@@ -67,6 +68,7 @@ class Member:
         self._cluster = loop.manager.cluster
         self._group = consumer._coordinator  # noqa: SLF001 - see above, and so below
         self._fetcher = consumer._fetcher  # noqa: SLF001
+        self._fetcher.PartitionRecords = FetchedRecords
         self._state = consumer._subscription  # noqa: SLF001
         self._listener = _Listener(self, released)
         self._nudge = WakeupNotifier(loop.client._net)  # noqa: SLF001
@@ -97,7 +99,7 @@ class Member:
             await self._positions.place()
             await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
 
-    async def read_there(self, room: int, seconds: float, held: Collection[str]) -> dict[TopicPartition, list[Any]]:
+    async def read_there(self, room: int, seconds: float, held: Collection[str]) -> dict[TopicPartition, list[Record]]:
         """Up to ``room`` records, those of each partition in order, of none that is held; {} when none came in time."""
         self._until = time.monotonic() + seconds
         while True:
@@ -170,17 +172,22 @@ class Member:
         ends = await self._positions.find(dict.fromkeys(positions, OffsetSpec.LATEST))
         return sum(max(0, ends.get(partition, 0) - position) for partition, position in positions.items())
 
+    async def survey_there(self) -> dict[TopicPartition, tuple[int, int]]:
+        """Of our partitions: where the group would go on, and the end."""
+        self._check()
+        await self._positions.place()
+        known = {
+            p: self._positions.known(p) for p in self._state.assigned_partitions() if self._state.has_valid_position(p)
+        }
+        ends = await self._positions.find(dict.fromkeys(known, OffsetSpec.LATEST))
+        return {partition: (known[partition], end) for partition, end in ends.items()}
+
     async def leave_there(self) -> str:
         """Leave the group, so that others have the partitions at once. Returns what we are called there when it cannot be told."""
         self._leaving = True
         self._nudge.notify()
         self._group._close_heartbeat()  # noqa: SLF001
-        name: str = self._group.group_metadata().member_id
-        coordinator = self._group.coordinator_id
-        if coordinator is None or not self._consumer._client.connected(coordinator):  # noqa: SLF001
-            return name
-        await self._group.maybe_leave_group_async(timeout_ms=LEAVE_SECONDS * 1000)
-        return ""
+        return await leave(self._group, self._manager)
 
     def fail_there(self, error: Exception) -> None:
         """From now on every verb raises this."""
@@ -203,7 +210,7 @@ class Member:
         except Exception as error:  # noqa: BLE001 - whatever it is, who reads is told
             self.fail_there(error)
 
-    def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Any]], bool]:
+    def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Record]], bool]:
         """Take what has come. What was put aside for a paused partition comes back only into an empty place (as of 3.0.12)."""
         current = self._fetcher._next_partition_records  # noqa: SLF001
         if current is not None and (not current or self._state.is_paused(current.topic_partition)):

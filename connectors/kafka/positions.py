@@ -48,6 +48,11 @@ class Positions:
         """The next offset to be read of one that has a place."""
         return int(self._state.position(partition).offset)
 
+    def known(self, partition: TopicPartition) -> int:
+        """Where a restart would go on with one that has a place. What is not there any more is no offset of the group's."""
+        done = self.done.get(partition, -1)
+        return done if done >= 0 else self.of(partition)
+
     async def place(self) -> None:
         """Find where to read partitions that are new to us. One at a time: two might find two ends of the same partition."""
         while not self._placing.is_done:
@@ -120,3 +125,9 @@ class Positions:
 def name_of(partition: TopicPartition) -> str:
     """What the contract and AWS call it: topic-number."""
     return f"{partition.topic}-{partition.partition}"
+
+
+def partition_of(name: str) -> TopicPartition:
+    """The partition of a name."""
+    topic, _, number = name.rpartition("-")
+    return TopicPartition(topic, int(number))

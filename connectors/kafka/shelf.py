@@ -21,10 +21,9 @@ class Shelf:
     def __len__(self) -> int:
         return sum(map(len, self._records.values()))
 
-    def put(self, records: Iterable[Record]) -> None:
-        """Append, in the order of each partition."""
-        for record in records:
-            self._records.setdefault(record.partition, deque()).append(record)
+    def put(self, partition: str, records: Iterable[Record]) -> None:
+        """Append, in their order."""
+        self._records.setdefault(partition, deque()).extend(records)
 
     def take(self, room: int, held: Collection[str]) -> list[Record]:
         """Up to ``room`` records of partitions that are not held, those of each in order; the partition waiting longest comes first."""
@@ -33,10 +32,11 @@ class Shelf:
             if len(taken) >= room:
                 break
             records = self._records.pop(partition)
-            while records and len(taken) < room:
-                taken.append(records.popleft())
-            if records:
-                self._records[partition] = records  # behind the others
+            if len(records) <= room - len(taken):
+                taken += records
+                continue
+            taken += [records.popleft() for _ in range(room - len(taken))]
+            self._records[partition] = records  # behind the others
         return taken
 
     def peek(self, room: int, held: Collection[str]) -> list[Record]:

@@ -32,6 +32,7 @@ from connectors.contract import (
     Record,
     Settlement,
     SourceError,
+    Standing,
     Unreachable,
     Unsettled,
 )
@@ -42,8 +43,7 @@ from connectors.kafka.handovers import Handovers
 from connectors.kafka.loop import ClientLoop, look_for
 from connectors.kafka.member import Member
 from connectors.kafka.options import KafkaOptions, check, is_topic_name
-from connectors.kafka.positions import Begin, Offsets, name_of
-from connectors.kafka.records import records_of
+from connectors.kafka.positions import Begin, Offsets, name_of, partition_of
 from connectors.kafka.schemas.decoder import Decoder
 from connectors.kafka.security import Tokens, check_oauth, client_config
 from connectors.kafka.shelf import Shelf
@@ -139,19 +139,19 @@ class KafkaSource:
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Unsettled]:
         """Commit where reading goes on in each partition. Calls that meet share one commit."""
-        offsets: Offsets = {}
+        done: dict[str, int] = {}
         for settlement in settlements:
             if settlement.outcome in GONE:
-                partition, offset = settlement.record.handle
-                if offset >= offsets.get(partition, 0):
-                    offsets[partition] = offset + 1
-        strangers = await self._commit(offsets)
+                record = settlement.record
+                if record.handle >= done.get(record.partition, 0):
+                    done[record.partition] = record.handle + 1
+        strangers = await self._commit({partition_of(name): offset for name, offset in done.items()})
         if not strangers:
             return []
         return [
             Unsettled(each, f"partition {each.record.partition} is another member's now", retry=False)
             for each in settlements
-            if each.record.handle[0] in strangers and each.outcome in GONE
+            if partition_of(each.record.partition) in strangers and each.outcome in GONE
         ]
 
     async def backlog(self) -> int:
@@ -159,6 +159,15 @@ class KafkaSource:
         loop, member = self._opened()
         lag: int = await self._asked(loop.call(member.lag_there))
         return lag + len(self._shelf)
+
+    async def survey(self) -> Mapping[str, Standing]:
+        """Of this member's partitions: committed offset, offset of the next record to be written, and the difference."""
+        loop, member = self._opened()
+        found: dict[TopicPartition, tuple[int, int]] = await self._asked(loop.call(member.survey_there))
+        return {
+            name_of(partition): Standing(committed=str(committed), end=str(end), lag=max(0, end - committed))
+            for partition, (committed, end) in found.items()
+        }
 
     async def seek(self, partition: str | None, to: str, timestamp: float | None) -> Mapping[str, str]:
         """Commit another offset for the group, which must have no members."""
@@ -261,13 +270,13 @@ class KafkaSource:
     async def _read_there(self, member: Member, room: int, seconds: float, held: Collection[str]) -> None:
         """On the client's loop. What comes is put on the shelf at once: partitions that go are taken off it in the order of events."""
         found = await member.read_there(room, seconds, held)
-        records = [each for partition, messages in found.items() for each in records_of(partition, messages)]
-        if records and self._loop is not None:
-            self._loop.tell(self._put, self._loop, records)
+        if found and self._loop is not None:
+            self._loop.tell(self._put, self._loop, found)
 
-    def _put(self, loop: ClientLoop, records: list[Record]) -> None:
+    def _put(self, loop: ClientLoop, found: Mapping[TopicPartition, list[Record]]) -> None:
         if loop is self._loop:
-            self._shelf.put(records)
+            for partition, records in found.items():
+                self._shelf.put(name_of(partition), records)
 
     async def _tell_moves(self, member: Member) -> None:
         while member.moves:

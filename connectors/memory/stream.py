@@ -21,7 +21,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from connectors.contract import Capabilities, Identity, Outcome, Reader, Record, Settlement, Unreachable, Unsettled
+from connectors.contract import (
+    Capabilities,
+    Identity,
+    Outcome,
+    Reader,
+    Record,
+    Settlement,
+    Standing,
+    Unreachable,
+    Unsettled,
+)
 from connectors.memory.server import MemoryServer
 
 MAX_FETCH = 10_000
@@ -235,6 +245,21 @@ class MemoryStreamSource:
             self._group.pending.get(record.partition, {}).pop(int(record.position), None)
         self._stream.wake()  # children may be next
         return []
+
+    async def survey(self) -> dict[str, Standing]:
+        """Where positions are kept they say what is done, else what was given out."""
+        self._check()
+        group, places = self._group, self._done if self._options.prefix else self._group.taken
+        return {
+            name: Standing(
+                committed=str(place),
+                end=str(self._stream[name].last),
+                lag=len(self._stream[name].entries) - self._stream[name].after(place),
+                pending=None if self._options.prefix else len(group.pending.get(name, ())),
+            )
+            for name, place in places.items()
+            if name not in self._away
+        }
 
     async def close(self) -> None:
         """Fetches under way end with ``Unreachable``."""

@@ -35,7 +35,7 @@ class Course:
     async def ensure(self) -> None:
         """See to it that the group exists. Raises ``Missing`` for want of the stream."""
         try:
-            standing = await self.group.standing()
+            standing = await self.group.given()
         except SourceError as error:
             if not absent(error):
                 raise
@@ -60,7 +60,7 @@ class Course:
         nothing was deleted from its middle. Servers before 7 do not count. Some after it (7.0.15 is one) take entries that were trimmed
         unread for part of the lag for ever after: what is left of it when the group has been given everything is such an error.
         """
-        standing, extent = await self.group.standing(), await self.group.extent()
+        standing, extent = await self.group.given(), await self.group.extent()
         if standing is None:
             return  # the next read says so
         self.passed(standing.delivered)

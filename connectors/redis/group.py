@@ -79,11 +79,15 @@ class Consumer(NamedTuple):
     idle: float
 
 
-class Standing(NamedTuple):
-    """How far a group is. delivered: id of the last entry it was given. lag: entries it has not been given; None: not known."""
+class Given(NamedTuple):
+    """How far a group is. delivered: id of the last entry it was given. lag: entries it has not been given; None: not known.
+
+    pending: entries that it was given and has not acknowledged.
+    """
 
     delivered: str
     lag: int | None
+    pending: int
 
 
 class Extent(NamedTuple):
@@ -102,12 +106,12 @@ class Group:
         self._key = key
         self._name = name
 
-    async def standing(self) -> Standing | None:
+    async def given(self) -> Given | None:
         """None: there is no such group. Raises ``SourceError``; ``absent`` tells whether for want of the stream."""
         for row in await self._server.ask("XINFO", "GROUPS", self._key):
             found = _table(row)
             if found["name"] == self._name.encode():
-                return Standing(found["last-delivered-id"].decode(), found.get("lag"))
+                return Given(found["last-delivered-id"].decode(), found.get("lag"), found["pending"])
         return None
 
     async def extent(self) -> Extent:

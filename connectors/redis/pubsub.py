@@ -67,7 +67,7 @@ class RedisPubsubSource:
     @property
     def capabilities(self) -> Capabilities:
         """Nothing can be given back, so a batch has no items to report."""
-        return Capabilities(envelope="redis-pubsub", max_fetch=MAX_FETCH, item_failures=False)
+        return Capabilities(envelope="redis-pubsub", max_fetch=MAX_FETCH, item_failures=False, redelivers=False)
 
     async def open(self) -> Identity:
         """Connect and subscribe: what is published from when this returns comes."""

@@ -30,11 +30,12 @@ from connectors.contract import (
     Record,
     Settlement,
     SourceError,
+    Standing,
     Unsettled,
 )
 from connectors.redis.course import STARTS, Course
 from connectors.redis.entries import Shape
-from connectors.redis.group import Group, groupless, order
+from connectors.redis.group import Extent, Given, Group, groupless, order
 from connectors.redis.holdings import Holdings
 from connectors.redis.options import RedisOptions, resolve
 from connectors.redis.seat import Seat
@@ -182,14 +183,17 @@ class RedisStreamSource:
 
     async def backlog(self) -> int:
         """Entries that the group was not given; where the server cannot tell (before 7, or some were deleted), all that the stream has."""
-        group = self._read().group
-        standing = await group.standing()
-        if standing is None:
-            raise Missing(f"{self._server.name} has no such group of stream {self._options.stream}")
-        extent = await group.extent()
-        if order(standing.delivered) >= order(extent.generated):
-            return 0  # whatever it counts: 7.0.15 counts what was deleted or trimmed unread for ever
-        return extent.length if standing.lag is None else standing.lag
+        given, extent = await self._whole()
+        lag = _lag(given, extent)
+        return extent.length if lag is None else lag
+
+    async def survey(self) -> Mapping[str, Standing]:
+        """Of the group, whichever of its consumers an entry was given to."""
+        given, extent = await self._whole()
+        standing = Standing(
+            committed=given.delivered, end=extent.generated, lag=_lag(given, extent), pending=given.pending
+        )
+        return {self._options.stream: standing}
 
     async def close(self) -> None:
         """What is in hand stays ours for what is left of its lease."""
@@ -200,6 +204,14 @@ class RedisStreamSource:
         await self._server.close()
         if self._reading is not None:
             self._reading.seat.leave()
+
+    async def _whole(self) -> tuple[Given, Extent]:
+        """The group and the stream."""
+        group = self._read().group
+        given = await group.given()
+        if given is None:
+            raise Missing(f"{self._server.name} has no such group of stream {self._options.stream}")
+        return given, await group.extent()
 
     async def _look(self, reading: _Reading) -> None:
         if self._keeping is not None and self._keeping.done():
@@ -243,6 +255,11 @@ class RedisStreamSource:
         if self._reading is None:
             raise RuntimeError("a stream is told who reads it before it is opened")
         return self._reading
+
+
+def _lag(given: Given, extent: Extent) -> int | None:
+    """Entries that the group was not given; whatever the server counts: 7.0.15 counts what was deleted or trimmed unread for ever."""
+    return 0 if order(given.delivered) >= order(extent.generated) else given.lag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,12 +28,13 @@ from connectors.testing.steps import (
     spread,
     unsettled,
 )
+from connectors.testing.surveys import SurveyContract
 
 ROUNDS = 100
 """Fetches of 20 records after which the others' turn must have come, even where no time passes; a client may well read 500 ahead."""
 
 
-class StreamContract(StartContract, SeekContract, SourceContract):
+class StreamContract(StartContract, SeekContract, SurveyContract, SourceContract):
     """Holds for every stream, whoever keeps its checkpoints. Reopening in these tests is what a restart does."""
 
     volume = 500

@@ -220,5 +220,5 @@ def _local_port(url: str) -> tuple[int, ...]:
 
 
 def region_of(account: AccountSettings) -> str:
-    """The region that functions are in."""
+    """The region of functions' ARNs, and of what signs requests to them."""
     return account.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"

@@ -9,18 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
-from secrets import compare_digest
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from connectors.contract import SourceError
+from poller.control.guard import Guard, refusal
 from poller.control.mappings import reader
 from poller.control.rewind import Rewind, RewindError, rewind, target
 from poller.control.running import NotOursError
-from poller.control.token import token
 from poller.control.views import Configured
 from poller.settings.mappings import source
 from poller.settings.problems import nearest
@@ -40,14 +38,16 @@ class Operations:
         self,
         configured: Configured,
         shown: Callable[[], Awaitable[list[dict[str, Any]]]],
+        guard: Guard,
     ) -> None:
         self._configured = configured
         self._shown = shown
+        self._guard = guard
 
     def routes(self) -> list[web.RouteDef]:
         """For the port."""
         return [
-            web.get(PATH, self._list),
+            web.get(PATH, self._guard.page(self._list)),
             web.post(f"{PATH}/{{name}}/pause", self._guarded(self._pause)),
             web.post(f"{PATH}/{{name}}/resume", self._guarded(self._resume)),
             web.post(f"{PATH}/{{name}}/rewind", self._guarded(self._rewind)),
@@ -62,9 +62,8 @@ class Operations:
         """Let through who has the token, names a mapping that runs here, and sends a JSON object or nothing."""
 
         async def handle(request: web.Request) -> web.Response:
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-            if not compare_digest(given, token(Path(self._configured.settings.state)).encode()):
-                return _refusal("this takes the token of the daemon's state folder", HTTPStatus.UNAUTHORIZED)
+            if not self._guard.has_token(request):
+                return refusal("this takes the token of the daemon's state folder")
             name = request.match_info["name"]
             if name not in self._configured.settings.event_source_mappings:
                 hint = nearest(name, self._configured.settings.event_source_mappings)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from poller.control.running import Running
+from poller.control.surveys import Survey
 from poller.observe.ages import Ages
+from poller.pipeline.mapping import Mapping as QueueMapping
 from poller.pipeline.stream import StreamMapping
 from poller.settings.model import Settings
 
 Mappings = Mapping[str, Running[Any]]
 """Those that are enabled, by name."""
-
-LAG_SECONDS = 2.0
-"""What an operator waits at most for sources to say how much waits in them."""
 
 
 class Configured(Protocol):
@@ -46,10 +46,10 @@ class Views:
 
     async def operators(self) -> list[dict[str, Any]]:
         """The same, with how far each has come, and what waits in its source."""
-        lags = await asyncio.gather(*(self._lag(name) for name in self._configured.settings.event_source_mappings))
+        found = await asyncio.gather(*(self._survey(name) for name in self._configured.settings.event_source_mappings))
         return [
-            view | self._progress(view["mapping"]) | ({} if lag is None else {"lag": lag})
-            for view, lag in zip(self.readiness(), lags, strict=True)
+            view | self._progress(view["mapping"]) | survey.told()
+            for view, survey in zip(self.readiness(), found, strict=True)
         ]
 
     def in_hand(self) -> dict[str, int]:
@@ -71,10 +71,8 @@ class Views:
         identity = mapping.link.identity if mapping else None
         if mapping is None or identity is None or trouble:
             return shown | {"ready": False, "state": "connecting", "trouble": trouble}
-        at_work = "invocations" if isinstance(mapping, StreamMapping) else "pollers"
-        held = {at_work: mapping.running, "records_in_hand": mapping.in_hand}
-        warning = {"warning": mapping.warning} if mapping.warning else {}
-        return shown | {"ready": True, "state": "polling", "from": identity.label} | held | warning
+        told = _of_stream(mapping) if isinstance(mapping, StreamMapping) else _of_queue(mapping)
+        return shown | {"ready": "trouble" not in told, "state": "polling", "from": identity.label} | told
 
     def _progress(self, name: str) -> dict[str, Any]:
         running = self._configured.mappings.get(name)
@@ -87,12 +85,25 @@ class Views:
             told["positions"] = running.checkpoints.positions()
         return told
 
-    async def _lag(self, name: str) -> int | None:
+    async def _survey(self, name: str) -> Survey:
         running = self._configured.mappings.get(name)
-        if running is None or running.mapping is None:
-            return None
-        try:
-            async with asyncio.timeout(LAG_SECONDS):
-                return await running.mapping.link.backlog()  # type: ignore[no-any-return]  # of any kind of mapping
-        except TimeoutError:
-            return None
+        return await Survey.of(running.mapping.link) if running and running.mapping else Survey()
+
+
+def _of_queue(mapping: QueueMapping) -> dict[str, Any]:
+    warning = {"warning": mapping.warning} if mapping.warning else {}
+    return {"pollers": mapping.running, "records_in_hand": mapping.in_hand} | warning
+
+
+def _of_stream(mapping: StreamMapping) -> dict[str, Any]:
+    """still_seconds: since nothing was done although there may be something to do. It counts up while a function runs, too."""
+    told: dict[str, Any] = {
+        "invocations": mapping.running,
+        "records_in_hand": mapping.in_hand,
+        "still_seconds": round(mapping.still_seconds, 3),
+    }
+    discards = mapping.discards
+    if discards.failing_since is not None:
+        since = datetime.fromtimestamp(discards.failing_since, UTC).isoformat(timespec="seconds")
+        told |= {"trouble": discards.trouble, "batches_held_up": discards.waiting, "failing_since": since}
+    return told

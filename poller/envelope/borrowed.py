@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.contract import Record
-from poller.envelope.carried import carried, carry
 from poller.envelope.contract import NOTHING, About, Envelope
 
 
@@ -24,11 +23,11 @@ class BorrowedEnvelope(Envelope):
 
     def shape(self, record: Record) -> dict[str, Any]:
         """The source's own record, for filters."""
-        return carry(self._native, record)
+        return self._native.shape(record)
 
-    def encode(self, shape: dict[str, Any]) -> bytes:
+    def encode(self, record: Record) -> bytes:
         """The other's record."""
-        return self._other.encode(self._other.shape(carried(shape)))
+        return self._other.encode(record)
 
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The other's event."""

@@ -25,9 +25,9 @@ from urllib.parse import quote
 import orjson
 
 from connectors.contract import Identity, Record
-from poller.envelope.carried import carried, carry, payload
 from poller.envelope.contract import NOTHING, About, Envelope, as_json
 from poller.envelope.moments import with_milliseconds
+from poller.envelope.payload import payload
 from poller.envelope.plain import readable
 
 _TYPES: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -62,11 +62,12 @@ class CloudEventsEnvelope(Envelope):
 
     def shape(self, record: Record) -> dict[str, Any]:
         """The source's own record, for filters."""
-        return carry(self._native, record)
+        return self._native.shape(record)
 
-    def encode(self, shape: dict[str, Any]) -> bytes:
+    def encode(self, record: Record) -> bytes:
         """One CloudEvent."""
-        event, data = self._attributes(shape), payload(shape, self.content)
+        shape = self.shape(record)
+        event, data = self._attributes(record, shape), payload(record, shape, self.content)
         if data is None:
             return as_json(event)
         if _is_json(data):
@@ -85,8 +86,7 @@ class CloudEventsEnvelope(Envelope):
         """The event."""
         return b"[" + b",".join(parts) + b"]"
 
-    def _attributes(self, shape: dict[str, Any]) -> dict[str, Any]:
-        record = carried(shape)
+    def _attributes(self, record: Record, shape: dict[str, Any]) -> dict[str, Any]:
         partition = record.partition
         event = {
             "specversion": "1.0",

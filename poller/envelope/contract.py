@@ -47,9 +47,9 @@ class Envelope(Protocol):
         """The record as a filter sees it: the source's own event record."""
         ...
 
-    def encode(self, shape: dict[str, Any]) -> bytes:
-        """The record's share of the event, JSON."""
-        return as_json(shape)
+    def encode(self, record: Record) -> bytes:
+        """The record's share of the event, JSON. Here: its shape."""
+        return as_json(self.shape(record))
 
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event, in the order of the shares; there may be none in the last event of a tumbling window."""

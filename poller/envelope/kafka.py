@@ -19,6 +19,8 @@ from poller.envelope.content import Content
 from poller.envelope.contract import NOTHING, About, Envelope, as_json, window_members
 from poller.envelope.moments import with_milliseconds
 
+_SCHEMAS = {"keySchemaMetadata": None, "valueSchemaMetadata": None}.keys()
+"""Members that a schema registry adds; in their order."""
 LONGEST_PARTITION = 249 + len("-2147483647")
 """Characters of ``topic-partition`` (Kafka: names of topics have up to 249), all of them ASCII."""
 
@@ -35,6 +37,7 @@ class KafkaEnvelope(Envelope):
         source = {"eventSource": "aws:kafka" if identity.arn else "SelfManagedKafka"}
         self._head = as_json(source | self._cluster)[:-1] + b',"records":{'
         self.overhead = len(self._head) + len(b'"":[]}}') + LONGEST_PARTITION
+        self._begins: dict[str, bytes] = {}
 
     def shape(self, record: Record) -> dict[str, Any]:
         """One element of the partition's list, keys in documented order."""
@@ -51,12 +54,30 @@ class KafkaEnvelope(Envelope):
             shape["key"] = b2a_base64(key, newline=False).decode()
         if "tombstone" not in given:
             shape["value"] = b2a_base64(record.body, newline=False).decode()  # type: ignore[arg-type]  # bytes
-        shape["headers"] = [{name: _signed(value)} for name, value in headers] if headers else []
-        if "keySchemaMetadata" in given:
-            shape["keySchemaMetadata"] = given["keySchemaMetadata"]
-        if "valueSchemaMetadata" in given:
-            shape["valueSchemaMetadata"] = given["valueSchemaMetadata"]
-        return shape
+        shape["headers"] = _headers(headers)
+        return shape | {name: given[name] for name in _SCHEMAS if name in given}
+
+    def encode(self, record: Record) -> bytes:
+        """The same as the record's shape, written at once: with a dictionary in between it takes three times as long."""
+        given, key, schemas = record.metadata, record.metadata["key"], b""
+        if not _SCHEMAS.isdisjoint(given):
+            schemas = b"," + as_json({name: given[name] for name in _SCHEMAS if name in given})[1:-1]
+        return b'%b%d,"timestamp":%d,"timestampType":"%b"%b%b,"headers":%b%b}' % (
+            self._begins.get(record.partition) or self._begin(record),
+            given["offset"],
+            given["timestamp"],
+            given["timestampType"].encode(),
+            b"" if key is None else b',"key":"%b"' % b2a_base64(key, newline=False),
+            b"" if "tombstone" in given else b',"value":"%b"' % b2a_base64(record.body, newline=False),  # type: ignore[arg-type]  # bytes
+            as_json(_headers(given["headers"])) if given["headers"] else b"[]",
+            schemas,
+        )
+
+    def _begin(self, record: Record) -> bytes:
+        """What all records of its partition begin with."""
+        place = as_json({name: record.metadata[name] for name in ("topic", "partition")})
+        begin = self._begins[record.partition] = place[:-1] + b',"offset":'
+        return begin
 
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event."""
@@ -75,6 +96,10 @@ class KafkaEnvelope(Envelope):
                 "lastRecordTimestamp": with_milliseconds(last.arrived or 0.0),
             }
         return {"KafkaBatchInfo": info}
+
+
+def _headers(pairs: Sequence[tuple[str, bytes | None]]) -> list[dict[str, list[int]]]:
+    return [{name: _signed(value)} for name, value in pairs]
 
 
 def _signed(value: bytes | None) -> list[int]:

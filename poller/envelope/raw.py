@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from connectors.contract import Record
-from poller.envelope.carried import carry, payload
 from poller.envelope.contract import NOTHING, About, Envelope, as_json
+from poller.envelope.payload import payload
 from poller.envelope.plain import readable
 
 
@@ -29,11 +29,11 @@ class RawEnvelope(Envelope):
 
     def shape(self, record: Record) -> dict[str, Any]:
         """The source's own record, for filters."""
-        return carry(self._native, record)
+        return self._native.shape(record)
 
-    def encode(self, shape: dict[str, Any]) -> bytes:
+    def encode(self, record: Record) -> bytes:
         """The body. JSON goes in as it was written: reading and writing it again would change long numbers and fail on depth."""
-        body = payload(shape, self.content)
+        body = payload(record, self.shape(record), self.content)
         if body is None:
             return b"null"
         try:

@@ -37,8 +37,9 @@ class SnsEnvelope(Envelope):
         """The queue's record, for filters."""
         return self._sqs.shape(record)
 
-    def encode(self, shape: dict[str, Any]) -> bytes:
+    def encode(self, record: Record) -> bytes:
         """The notification as an element of Records."""
+        shape = self._sqs.shape(record)
         notification = _notification(shape["body"]) or _raw(shape)
         return as_json(
             {

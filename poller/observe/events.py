@@ -249,7 +249,10 @@ class BatchCut(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchJudged(Fact):
-    """The function's answer to a batch. verdict: delivered, partial, failed. why: for people; "" when delivered."""
+    """The function's answer to a batch. verdict: delivered, partial, failed. why: for people; "" when delivered.
+
+    partition: of a stream, which all records of a batch are of; "" of a queue.
+    """
 
     mapping: str
     function: str
@@ -258,6 +261,7 @@ class BatchJudged(Fact):
     delivered: int
     failed: int
     why: str
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,13 +307,24 @@ class RecordsDiscarded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationFailedError(Fact):
-    """A failure record could not be stored; its lane waits. retry_seconds: until that is tried again."""
+    """A failure record could not be stored; its lane waits. retry_seconds: until that is tried again.
+
+    known: the same was told since the destination took something last.
+    """
 
     mapping: str
     partition: str
     kind: str
     message: str
     retry_seconds: float
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationRecovered(Fact):
+    """The destination takes failure records again."""
+
+    mapping: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +352,14 @@ class IteratorAged(Fact):
     mapping: str
     partition: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamCaughtUp(Fact):
+    """A fetch found nothing more. behind: partitions that have records in hand all the same; told until there are none."""
+
+    mapping: str
+    behind: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -474,6 +497,22 @@ class PortOpened(Fact):
     """The daemon's HTTP port listens."""
 
     url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAnswered(Fact):
+    """A request to the API has its answer. operation: "" when it named none. code: of the error, "" when there is none.
+
+    caller: the access key id that proved right, "" where none is asked for or none was proved. address: where the request came from.
+    """
+
+    operation: str
+    code: str
+    status: int
+    seconds: float
+    caller: str
+    address: str
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ _WARNINGS = (
 )
 _INFOS = (
     events.ConfigurationReloaded,
+    events.DestinationRecovered,
     events.FunctionLogged,
     events.ImageResolved,
     events.PartitionsRevoked,
@@ -74,10 +75,13 @@ _SEVERITY: dict[type[Fact], int] = (
 
 
 def level(fact: Fact) -> int:
-    """How severe a fact is; hot-path facts are debug unless something failed."""
+    """How severe a fact is; hot-path facts are debug unless something failed, and so is what has been told before."""
     severity = _SEVERITY.get(type(fact), LEVELS["debug"])
-    if type(fact) in _MAY_FAIL and (getattr(fact, "error_type", None) or getattr(fact, "why", None)):
-        return max(severity, LEVELS["warning"])
+    if type(fact) in _DEPENDS:
+        if getattr(fact, "known", False):
+            return LEVELS["debug"]
+        if getattr(fact, "error_type", None) or getattr(fact, "why", None):
+            return max(severity, LEVELS["warning"])
     return severity
 
 
@@ -175,4 +179,4 @@ def _shape(kind: type[Fact]) -> tuple[str, tuple[str, ...]]:
 
 
 _SHAPES = {kind: _shape(kind) for kind in Fact.__subclasses__()}
-_MAY_FAIL = frozenset(kind for kind, (_, fields) in _SHAPES.items() if {"error_type", "why"} & set(fields))
+_DEPENDS = frozenset(kind for kind, (_, fields) in _SHAPES.items() if {"error_type", "why", "known"} & set(fields))

@@ -7,7 +7,7 @@ and closed sets of words, never ids.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
@@ -42,6 +42,7 @@ class Metrics:
             | _settling(self.registry)
             | _functions(self.registry)
             | _asynchronous(self.registry)
+            | _api(self.registry)
         )
 
     def emit(self, fact: Fact) -> None:
@@ -49,7 +50,7 @@ class Metrics:
         if on := self._on.get(type(fact)):
             on(fact)
 
-    def watch(self, name: str, text: str, label: str, read: Callable[[], dict[str, int]]) -> None:
+    def watch(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
         """A gauge that is read when the page is: label value -> number."""
         self.registry.register(_Read(f"pollerd_{name}", text, label, read))
 
@@ -61,7 +62,7 @@ class Metrics:
 class _Read(Collector):
     """A gauge without memory."""
 
-    def __init__(self, name: str, text: str, label: str, read: Callable[[], dict[str, int]]) -> None:
+    def __init__(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
         self._gauge = (name, text)
         self._label = label
         self._read = read
@@ -154,8 +155,6 @@ def _batches(registry: CollectorRegistry) -> On:
 
 
 def _streams(registry: CollectorRegistry) -> On:
-    text = "Age of the last record of a stream's batch when its invocation ended (IteratorAge)."
-    age = Gauge("pollerd_iterator_age_seconds", text, ["mapping"], registry=registry)
     retries = Counter("pollerd_batches_retried", "Batches to be tried again.", ["mapping"], registry=registry)
     halved = Counter("pollerd_batches_bisected", "Failed batches cut in halves.", ["mapping"], registry=registry)
     text = "Records given up; stored: yes (OnFailureDestinationDeliveredEventCount), no (DroppedEventCount)."
@@ -172,7 +171,6 @@ def _streams(registry: CollectorRegistry) -> On:
         discarded.labels(fact.mapping, fact.condition, "yes" if fact.stored else "no").inc(fact.count)
 
     return {
-        e.IteratorAged: lambda fact: age.labels(fact.mapping).set(fact.seconds),
         e.BatchRetried: lambda fact: retries.labels(fact.mapping).inc(),
         e.BatchBisected: lambda fact: halved.labels(fact.mapping).inc(),
         e.RecordsDiscarded: on_discarded,
@@ -283,3 +281,17 @@ def _asynchronous(registry: CollectorRegistry) -> On:
         e.FailuresForgotten: lambda fact: forgotten.inc(fact.count),
         e.LedgerFailedError: lambda fact: ledger.labels(fact.part).inc(),
     }
+
+
+def _api(registry: CollectorRegistry) -> On:
+    text = "Requests to the API, by operation, and by the code of the error that answered it."
+    requests = Counter("pollerd_api_requests", text, ["operation", "code"], registry=registry)
+    text = "Time until a request to the API was answered, its body's arrival included."
+    seconds = Histogram("pollerd_api_seconds", text, ["operation"], buckets=SECONDS, registry=registry)
+    counted, took = cache(requests.labels), cache(seconds.labels)
+
+    def on_answered(fact: e.ApiAnswered) -> None:
+        counted(fact.operation, fact.code).inc()
+        took(fact.operation).observe(fact.seconds)
+
+    return {e.ApiAnswered: on_answered}

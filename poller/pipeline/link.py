@@ -7,7 +7,7 @@ shares is here: one of them finds the source gone, one reopens it, all wait.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from connectors.contract import (
@@ -18,6 +18,8 @@ from connectors.contract import (
     Settlement,
     Source,
     SourceError,
+    Standing,
+    Surveyable,
     Unreachable,
     Unsettled,
 )
@@ -104,6 +106,15 @@ class Link:
         try:
             return await self._source.backlog()
         except SourceError:  # who fetches hears of it, and waits
+            return None
+
+    async def survey(self) -> Mapping[str, Standing] | None:
+        """How far reading has come by the source's server, by partition; None where it cannot tell, or does not answer now."""
+        if self._identity is None or not isinstance(self._source, Surveyable):
+            return None
+        try:
+            return await self._source.survey()
+        except SourceError:
             return None
 
     async def close(self) -> None:

@@ -173,9 +173,8 @@ class Mapping:
         """The records that a filter lets through, encoded; the others are settled meanwhile, as filtered."""
         kept, dropped = [], []
         for record in records:
-            shape = self._envelope.shape(record)
-            if self.plan.criteria is None or self.plan.criteria.admits(shape):
-                kept.append(Item(record, self._envelope.encode(shape)))
+            if self.plan.criteria is None or self.plan.criteria.admits(self._envelope.shape(record)):
+                kept.append(Item(record, self._envelope.encode(record)))
             else:
                 dropped.append(Settlement(record, Outcome.FILTERED))
         if dropped:

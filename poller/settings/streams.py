@@ -19,6 +19,8 @@ YOUNGEST_LIMIT = 60
 """Seconds. Less is in the range of the API, and refused by the service (Lambda API reference, MaximumRecordAgeInSeconds)."""
 
 REDRIVE = "this source hands out again what failed, by itself; how often, and where it goes then, is its redrive policy's business"
+ONCE = "this source hands out each record once, and keeps nothing: what failed is gone"
+KEEPERS = "leave it out; a queue keeps what failed, and so does a stream, which takes this key"
 _OF_QUEUES = {
     "starting_position": (
         "only a stream can be read from a position on; a queue hands out what it has",
@@ -57,7 +59,10 @@ def check_stream(keys: Keys, mapping: MappingSettings, able: Capabilities, now: 
         defaults = MappingSettings(source=mapping.source, function=mapping.function)
         for key, (sentence, hint) in _OF_QUEUES.items():
             if getattr(mapping, key) != getattr(defaults, key):
-                yield Finding((*keys, key), sentence, _own(mapping.source.options, key) or hint)
+                if sentence is REDRIVE and not able.redelivers:
+                    yield Finding((*keys, key), ONCE, KEEPERS)
+                else:
+                    yield Finding((*keys, key), sentence, _own(mapping.source.options, key) or hint)
         return
     yield from _start(keys, mapping, able, now)
     if mapping.parallelization_factor > 1 and not able.keyed:

@@ -102,6 +102,20 @@ async def until(condition: object, seconds: float = 30) -> None:
             await asyncio.sleep(0.02)
 
 
+async def test_whoever_closes_in_the_middle_of_joining_holds_nobody_up(six: Topic) -> None:
+    """The group would wait for who was named and never came until their session is over, a minute here."""
+    options = options_of(six, session_timeout_seconds=60)
+    await six.produce(numbered(0, 6))
+    for milliseconds in [*range(6)] * 4:
+        group = uuid.uuid4().hex
+        early, late = Worker(options, group, Counter()), Worker(options, group, Counter())
+        await early.source.open()
+        await asyncio.sleep(milliseconds / 1000)
+        await early.source.close()
+        async with late.running():
+            await until(lambda late=late: len(late.done) == 6, 20)
+
+
 async def test_partitions_are_handed_over_when_a_member_joins_and_nothing_is_done_twice(six: Topic) -> None:
     done: Counter[str] = Counter()
     group = uuid.uuid4().hex

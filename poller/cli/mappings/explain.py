@@ -50,12 +50,14 @@ def _explained(name: str, settings: Settings, daemon: Daemon) -> dict[str, Any]:
     found = source(own)
     able = found.capabilities
     shown, away = views(settings, daemon)
+    now = next(view for view in shown if view["mapping"] == name) | ({"daemon": away} if away else {})
     explained: dict[str, Any] = {"mapping": name, "keys": _keys(own, able)}
     explained["source can"] = {key: value for key, value in dataclasses.asdict(able).items() if value or value == 0}
     if able.stream:
         held = positions.known(Path(settings.state), name)
-        explained["reading"] = _reading(own, able, held, kept_by_server=isinstance(found, Seekable))
-    explained["now"] = next(view for view in shown if view["mapping"] == name) | ({"daemon": away} if away else {})
+        explained["reading"] = _reading(own, able, held, now, kept_by_server=isinstance(found, Seekable))
+    moved = {"positions", "partitions"} & explained.get("reading", {}).keys()
+    explained["now"] = {key: value for key, value in now.items() if key not in moved}
     return explained
 
 
@@ -70,12 +72,18 @@ def _keys(own: MappingSettings, able: Capabilities) -> dict[str, Any]:
     return {key: _plain(value) for key, value in values.items() if value is not None}
 
 
-def _reading(own: MappingSettings, able: Capabilities, held: Held, *, kept_by_server: bool) -> dict[str, Any]:
+def _reading(
+    own: MappingSettings, able: Capabilities, held: Held, now: dict[str, Any], *, kept_by_server: bool
+) -> dict[str, Any]:
+    """Where positions are the server's only a running daemon knows them: it asks. now: what it says."""
     begins = str(held.start) if held.start else own.starting_position or able.starting_positions[0]
+    known = {} if kept_by_server else {"positions": dict(sorted(held.positions.items()))}
+    if kept_by_server or "partitions" in now:
+        known["partitions"] = now.get("partitions", {})
     return {
         "kept by": "the source's server" if kept_by_server else "the state file",
         "partitions nobody knows begin at": begins + (", by a rewind" if held.start else ""),
-        "positions": dict(sorted(held.positions.items())),
+        **known,
         "done beyond": {partition: _lanes(marks) for partition, marks in sorted(held.marks.items())},
     }
 

@@ -13,10 +13,10 @@ from poller.cli.table import show
 from poller.control.store import StoreError
 
 TEXT = (
-    "List mappings: state, source, function, last processing result, age of what was read last, what waits in the source (about), and "
-    "how many partitions of a stream are known. How far each has come: explain NAME, or --json."
+    "List mappings: state, source, function, last processing result, age of what was read last, what waits in the source (about), what was "
+    "given out and is not settled, and how many partitions of a stream are known. How far each has come: explain NAME, or --json."
 )
-COLUMNS = ("mapping", "state", "source", "function", "last result", "age", "lag", "partitions")
+COLUMNS = ("mapping", "state", "source", "function", "last result", "age", "lag", "pending", "partitions")
 
 
 def call(given: argparse.Namespace) -> int:
@@ -39,7 +39,8 @@ def call(given: argparse.Namespace) -> int:
 
 
 def _cells(view: dict[str, Any]) -> tuple[str, ...]:
-    age, lag = view.get("iterator_age_seconds"), view.get("lag")
+    age = view.get("iterator_age_seconds")
+    partitions = view.get("partitions") or view.get("positions")
     return (
         view["mapping"],
         view["state"],
@@ -47,6 +48,7 @@ def _cells(view: dict[str, Any]) -> tuple[str, ...]:
         view["function"],
         view.get("last_processing_result", ""),
         "" if age is None else f"{age:.1f} s",
-        "" if lag is None else str(lag),
-        str(len(view["positions"])) if view.get("positions") else "",
+        str(view.get("lag", "")),
+        str(view.get("pending", "")),
+        str(len(partitions)) if partitions else "",
     )

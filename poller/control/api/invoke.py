@@ -63,11 +63,14 @@ class Invoke:
 
     def raw(self) -> Mapping[str, RawHandler]:
         """By operation: those that take the short way."""
-        return {"Invoke": self.invoke, "InvokeAsync": self.invoke_async}
+        return {"Invoke": self.invoke}
 
     def handlers(self) -> Mapping[str, Handler]:
         """By operation."""
-        return {"InvokeWithResponseStream": self.invoke_with_response_stream}
+        return {
+            "InvokeAsync": self.invoke_async,
+            "InvokeWithResponseStream": self.invoke_with_response_stream,
+        }
 
     async def finish(self) -> None:
         """Take no further invocation; return when none runs."""
@@ -83,7 +86,8 @@ class Invoke:
         if kind == "DryRun":
             return web.Response(status=HTTPStatus.NO_CONTENT)
         if kind == "Event":
-            return await self._keep(call, target, payload)
+            await self._keep(target, payload, call.request_id, headers.get(TRACE, ""))
+            return web.Response(status=HTTPStatus.ACCEPTED)
         context = _client_context(headers.get("X-Amz-Client-Context", ""))
         release = self._taken(target)
         try:
@@ -101,10 +105,11 @@ class Invoke:
             release()
         return _answer(result)
 
-    async def invoke_async(self, call: RawCall) -> web.StreamResponse:
+    async def invoke_async(self, call: Call) -> Mapping[str, Any]:
         """202: the older way to keep an event."""
-        target = self._target(call.function_name, None)
-        return await self._keep(call, target, _payload(call.body, "Event"))
+        target = self._target(call.params["FunctionName"], None)
+        await self._keep(target, _payload(call.params["InvokeArgs"], "Event"), call.request_id)
+        return {"Status": HTTPStatus.ACCEPTED}
 
     async def invoke_with_response_stream(self, call: Call) -> Mapping[str, Any]:
         """200 with the answer as a stream of events, as it comes; 204 for a dry run."""
@@ -154,19 +159,13 @@ class Invoke:
             raise missing(self._account.function(asked.name, asked.qualifier or LATEST)) from None
         return target
 
-    async def _keep(self, call: RawCall, target: str, payload: bytes) -> web.Response:
+    async def _keep(self, target: str, payload: bytes, request_id: str, trace_id: str = "") -> None:
+        """Raises ApiError when the event cannot be kept."""
         name, _, qualifier = target.partition(":")
         try:
-            await self._backlog.accept(
-                name,
-                payload,
-                qualifier=qualifier,
-                request_id=call.request_id,
-                trace_id=call.request.headers.get(TRACE, ""),
-            )
+            await self._backlog.accept(name, payload, qualifier=qualifier, request_id=request_id, trace_id=trace_id)
         except LedgerError as error:
             raise ApiError("ServiceException", str(error)) from error
-        return web.Response(status=HTTPStatus.ACCEPTED)
 
     def _taken(self, target: str) -> Callable[[], None]:
         """A slot of the function, at once; what gives it back. Raises ApiError when there is none: the caller is throttled."""

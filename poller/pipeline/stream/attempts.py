@@ -87,6 +87,7 @@ class Attempts:
                 delivered=answer.count,
                 failed=count - answer.count,
                 why=answer.why,
+                partition=partition.name,
             )
         )
         arrived = work.items[-1].record.arrived if work.items else None

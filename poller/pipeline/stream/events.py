@@ -42,10 +42,10 @@ class Events:
 
     def part(self, record: Record) -> bytes | None:
         """The record's share of an event, or None when no filter lets it through. Filters do not judge what could not be decoded."""
-        shape = self._envelope.shape(record)
-        criteria = self._plan.criteria
-        through = criteria is None or UNDECODABLE in record.metadata or criteria.admits(shape)
-        return self._envelope.encode(shape) if through else None
+        criteria, envelope = self._plan.criteria, self._envelope
+        if criteria is None or UNDECODABLE in record.metadata or criteria.admits(envelope.shape(record)):
+            return envelope.encode(record)
+        return None
 
     def window(self, work: Work, partition: Partition) -> dict[str, Any] | None:
         """What the event says of its tumbling window; None without one."""

@@ -15,11 +15,11 @@ import asyncio
 import contextlib
 from collections.abc import Collection
 
-from connectors.contract import Destination, Reader, Source, Stream
+from connectors.contract import Destination, Reader, Record, Source, Stream
 from poller.aio.clock import Clock
 from poller.aio.stop import Stop
 from poller.dispatch.slots import Claim
-from poller.observe.events import Emit, PartitionsRevoked
+from poller.observe.events import Emit, PartitionsRevoked, StreamCaughtUp
 from poller.pipeline.invoke import Invoke
 from poller.pipeline.judge import released
 from poller.pipeline.link import Link
@@ -38,6 +38,8 @@ from poller.pipeline.stream.room import Limits, Room
 
 LONG_POLL = 20.0
 """Seconds that a fetch may wait while nothing is on hold."""
+FIRST_POLL = 2.0
+"""Seconds that one may wait after records came: whether that was all should be known soon. A shard is asked once a second."""
 SHORT_POLL = 0.02
 """Seconds while something is: it gets room again meanwhile, and only the next fetch brings more of it."""
 STUCK = 0.03
@@ -91,6 +93,7 @@ class StreamMapping:
         self._intake = Intake(plan.name, self._events, self._room, emit)
         self._stop = Stop()
         self._tasks: asyncio.TaskGroup
+        self._behind_since: float | None = clock.now()
         source.read_as(
             Reader(plan.name, plan.starting_position, plan.starting_position_timestamp, checkpoints, self._revoke)
         )
@@ -106,9 +109,16 @@ class StreamMapping:
         return self._room.records
 
     @property
-    def warning(self) -> str:
-        """What is wrong with the destination; "" when nothing is."""
-        return self._discards.trouble
+    def discards(self) -> Discards:
+        """The way to the destination, for what waits there."""
+        return self._discards
+
+    @property
+    def still_seconds(self) -> float:
+        """Since when no record was settled although there were some, or may be; 0 while all that could be read is done."""
+        if self._behind_since is None:
+            return 0.0
+        return self._clock.now() - max(self._behind_since, self._progress.moved_at)
 
     @property
     def last_processing_result(self) -> str:
@@ -146,12 +156,21 @@ class StreamMapping:
         """What there is room for. It arrives in the same moment as the source lets go of it: its partition may be revoked in the next."""
         held = self._room.held
         self._stream.hold(held)
-        began, wait = self._clock.now(), SHORT_POLL if held else LONG_POLL
+        began, wait = self._clock.now(), SHORT_POLL if held else LONG_POLL if self._behind_since is None else FIRST_POLL
         records = await self.link.fetch(self._room.asking, wait)
         self._intake.arrived(records)
+        self._note(records)
         waited = self._clock.now() - began
         if not records and waited < wait:
             await self._clock.sleep(min(NAP, wait - waited))
+
+    def _note(self, records: Collection[Record]) -> None:
+        """Whether there is anything to do; a fetch that brings nothing is told until everything is done."""
+        if records:
+            self._behind_since = self._clock.now() if self._behind_since is None else self._behind_since
+        elif self._behind_since is not None and not self.link.trouble:
+            self._emit(StreamCaughtUp(mapping=self.plan.name, behind=self._room.occupied))
+            self._behind_since = self._behind_since if self._room.records else None
 
     async def _wait_while_stuck(self) -> None:
         if self._room.stuck:

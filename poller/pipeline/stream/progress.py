@@ -31,6 +31,8 @@ class Progress:
         self._checkpoints = checkpoints
         self._clock = clock
         self._emit = emit
+        self.moved_at = clock.now()
+        """When the source was last told of something that was done."""
         self._writing = Grouped(self._write, at_once=1, name=f"mark {mapping}")
 
     async def finish(self, partition: Partition, items: Sequence[Item], outcome: Outcome) -> None:
@@ -54,6 +56,7 @@ class Progress:
             await self._settler.settle(ready)
             partition.ledger.told(ready)
             partition.share.add(-len(ready), 0)
+            self.moved_at = self._clock.now()
 
     async def mark(self, partition: Partition) -> None:
         """Write the partition's marks, unless they are as they were."""

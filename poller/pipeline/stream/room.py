@@ -109,6 +109,11 @@ class Room:
         return frozenset(self._held)
 
     @property
+    def occupied(self) -> tuple[str, ...]:
+        """Partitions that have something in hand."""
+        return tuple(name for name, share in self._shares.items() if share.records)
+
+    @property
     def stuck(self) -> bool:
         """Whether everything that is known would be on hold."""
         return bool(self._shares) and len(self.held) == len(self._shares)

@@ -23,6 +23,9 @@ time is bounded."""
 OWN = frozenset({"Runtime"})
 """Shapes of which a single value is judged by the service itself, not by the model: CreateFunction takes runtimes that no model lists."""
 
+OUR_ARNS = "arn:pollerd:"
+"""What sources that AWS does not know are called; good wherever an ARN of AWS's is. What lies behind it is for a handler to judge."""
+
 _CLASSES = {
     r"\p{L}": r"\w",
     r"\p{N}": r"\w",
@@ -118,6 +121,7 @@ def _demands(shape: Shape, value: Any) -> Iterator[tuple[bool, str]]:
 
 
 def _matches(pattern: str, text: str) -> bool:
+    text = text.replace(OUR_ARNS, "arn:aws:", 1) if text.startswith(OUR_ARNS) else text
     return len(text) <= LONGEST_MATCHED and matcher(pattern).fullmatch(text) is not None
 
 

@@ -27,7 +27,7 @@ def load(name: str) -> Any:
 
 def made(name: str, source: str, records: list[Record], identity: Identity = NOWHERE) -> Any:
     shape = envelope(name, identity, window=False, source=source)
-    parts = [shape.encode(shape.shape(record)) for record in records]
+    parts = [shape.encode(record) for record in records]
     text = shape.assemble(parts, About(records[0].partition))
     assert len(text) == shape.overhead + sum(map(len, parts)) + len(parts) - 1
     return json.loads(text)

@@ -46,7 +46,7 @@ def received(shown: dict[str, Any]) -> Record:
 
 
 def made(shape: Envelope, records: list[Record]) -> bytes:
-    parts = [shape.encode(shape.shape(record)) for record in records]
+    parts = [shape.encode(record) for record in records]
     event = shape.assemble(parts)
     assert len(event) == shape.overhead + sum(map(len, parts)) + len(parts) - 1
     return event

@@ -45,7 +45,7 @@ def published(body: str | bytes = "hello") -> Record:
 
 def made(name: str, source: str, identity: Identity, *records: Record, window: dict[str, Any] | None = None) -> Any:
     shape = envelope(name, identity, window=False, source=source)
-    parts = [shape.encode(shape.shape(record)) for record in records]
+    parts = [shape.encode(record) for record in records]
     return json.loads(shape.assemble(parts, About(records[0].partition, window)))
 
 

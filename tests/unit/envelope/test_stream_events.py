@@ -35,7 +35,7 @@ def made(source: str, event: dict[str, Any]) -> bytes:
     shape = envelope(source, stream_records.identity(event), window=False)
     records = list(stream_records.fetched(event))
     window = {name: event[name] for name in WINDOW if name in event} or None
-    parts = [shape.encode(shape.shape(record)) for record in records]
+    parts = [shape.encode(record) for record in records]
     [partition] = {record.partition for record in records} or {event["shardId"]}
     text = shape.assemble(parts, About(partition, window))
     assert len(text) <= shape.overhead + sum(map(len, parts)) + max(0, len(parts) - 1) + window_bytes(window)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 import json
 
 import pytest
 
-from poller.observe.events import BatchJudged, DefectFoundError, Fact, FunctionLogged, InvocationEnded, PortOpened
-from poller.observe.logs import FLUSH_SECONDS, Log, level
+from poller.observe.events import (
+    BatchJudged,
+    DefectFoundError,
+    DestinationFailedError,
+    DestinationRecovered,
+    Fact,
+    FunctionLogged,
+    InvocationEnded,
+    PortOpened,
+)
+from poller.observe.logs import FLUSH_SECONDS, LEVELS, Log, level
 
 
 class Stream(io.TextIOWrapper):
@@ -101,3 +111,10 @@ def test_half_a_surrogate_pair_is_written_all_the_same() -> None:
 )
 def test_what_failed_is_at_least_a_warning(fact: Fact, name: int) -> None:
     assert level(fact) == name
+
+
+def test_an_outage_that_is_known_is_no_warning_any_more() -> None:
+    failed = DestinationFailedError(mapping="m", partition="p", kind="Refused", message="no", retry_seconds=1.0)
+    assert level(failed) == LEVELS["warning"]
+    assert level(dataclasses.replace(failed, known=True)) == LEVELS["debug"]
+    assert level(DestinationRecovered(mapping="m")) == LEVELS["info"]

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from connectors import registry
 from connectors.contract import Capabilities, Destination, Discard, OptionsError
 from tests.unit.settings import pretended
 
-REGISTRY = pretended.REGISTRY | {"topics": f"{__name__}:PretendedTopics", "log": f"{__name__}:PretendedLog"}
+REGISTRY = pretended.REGISTRY | {
+    "topics": f"{__name__}:PretendedTopics",
+    "log": f"{__name__}:PretendedLog",
+    "redis-pubsub": registry.BUILT_IN["redis-pubsub"],
+}
 
 
 @dataclass(frozen=True)

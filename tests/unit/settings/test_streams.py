@@ -28,7 +28,8 @@ def streams(monkeypatch: pytest.MonkeyPatch, pretended: None) -> None:
 
 
 def text(source: str, options: dict[str, Any], **function: Any) -> str:
-    of_source = {"type": source} | ({"queue": "q"} if source == "queue" else {})
+    options_of: dict[str, dict[str, Any]] = {"queue": {"queue": "q"}, "redis-pubsub": {"channels": ["news"]}}
+    of_source = {"type": source} | options_of.get(source, {})
     functions = {"orders": document()["functions"]["orders"] | function}
     mapping = {"source": of_source, "function": "orders", **options}
     return json.dumps(document(functions=functions, event_source_mappings={"m": mapping}))
@@ -197,6 +198,25 @@ def test_a_queue_refuses_what_only_streams_have_and_says_what_to_do(
     write: Write, options: dict[str, Any], complaint: str
 ) -> None:
     assert found(write, "queue", options) == [complaint]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bisect_batch_on_function_error": True},
+        {"maximum_retry_attempts": 2},
+        {"maximum_record_age_seconds": 60},
+        failures_to("file:./failures"),
+    ],
+)
+def test_what_is_handed_out_once_is_not_said_to_come_again(write: Write, options: dict[str, Any]) -> None:
+    [key] = options
+    assert found(write, "redis-pubsub", options) == [
+        (
+            f"{key}: this source hands out each record once, and keeps nothing: what failed is gone; "
+            "leave it out; a queue keeps what failed, and so does a stream, which takes this key"
+        )
+    ]
 
 
 def test_a_queue_bears_the_defaults_written_out(write: Write) -> None:

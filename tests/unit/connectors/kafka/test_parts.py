@@ -43,7 +43,7 @@ def test_the_shelf_keeps_order_and_loses_only_what_it_is_to_forget(steps: list[A
                 for name in names:
                     count += 1
                     model[name].append(count)
-                    shelf.put([record(name, count)])
+                    shelf.put(name, [record(name, count)])
             case ("take", room, held):
                 taken = shelf.take(room, held)
                 may = sum(len(left) for name, left in model.items() if name not in held)
@@ -59,8 +59,8 @@ def test_the_shelf_keeps_order_and_loses_only_what_it_is_to_forget(steps: list[A
 
 def test_the_partition_that_waits_longest_comes_first() -> None:
     shelf = Shelf()
-    shelf.put([record("a", n) for n in range(9)])
-    shelf.put([record("b", n) for n in range(9)])
+    shelf.put("a", [record("a", n) for n in range(9)])
+    shelf.put("b", [record("b", n) for n in range(9)])
     order = "".join(each.partition for _ in range(6) for each in shelf.take(3, ()))
     assert order == "aaabbb" * 3
 

@@ -20,6 +20,7 @@ from poller.observe.events import (
     BatchJudged,
     BatchRetried,
     DestinationFailedError,
+    DestinationRecovered,
     IteratorAged,
     PartitionsRevoked,
     RecordsDiscarded,
@@ -148,6 +149,7 @@ async def test_without_a_destination_what_is_given_up_is_told_and_work_goes_on()
         False,
     )
     judged = [judged for judged in scene.facts_of(BatchJudged) if judged.verdict == "failed"]
+    assert {each.partition for each in scene.facts_of(BatchJudged)} == set(scene.stream.partitions)
     assert [(fact.request_id, fact.why)] * 2 == [(each.request_id, each.why) for each in judged]
     assert fact.why == "the function raised: Boom"
     assert scene.source.outcomes() == {1: "delivered", 2: "rejected", 3: "delivered"}
@@ -181,11 +183,14 @@ async def test_a_destination_that_is_away_holds_its_lane_and_no_other() -> None:
         good = scene.send(50, partition=1)
         await scene.quiet(1.0)
         assert scene.source.outcomes() == dict.fromkeys(good, "delivered")
-        assert "no such queue" in scene.mapping.warning
+        discards = scene.mapping.discards
+        assert "no such queue" in discards.trouble
+        assert (discards.waiting, discards.failing_since) == (1, scene.functions.calls[0].began)
         await scene.quiet()
-        assert scene.mapping.warning == ""
+        assert (discards.trouble, discards.waiting, discards.failing_since) == ("", 0, None)
         assert scene.source.outcomes()[bad] == "rejected"
-    assert len(scene.facts_of(DestinationFailedError)) == 5
+    assert [fact.known for fact in scene.facts_of(DestinationFailedError)] == [False, True, True, True, True]
+    assert len(scene.facts_of(DestinationRecovered)) == 1
     assert len(scene.functions.calls) == 6, "the function is not asked again meanwhile"
 
 
