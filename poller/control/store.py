@@ -160,7 +160,7 @@ class Store:
         configuration: Mapping[str, Any],
         description: str,
         unchanged: Callable[[Version], bool],
-        shown: Mapping[str, Any],
+        shown: Mapping[str, Any] | None = None,
     ) -> tuple[Version, bool]:
         """The newest version if ``unchanged`` says so of it, else a new one under the next number; and whether it is new.
 
@@ -175,7 +175,7 @@ class Store:
                 [function],
             ).fetchone()
             created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            row = (function, number, json.dumps(configuration), description, created, json.dumps(shown))
+            row = (function, number, json.dumps(configuration), description, created, json.dumps(shown or {}))
             connection.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)", row)
             return _version(*row), True
 
@@ -255,7 +255,8 @@ def _layout(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _version(function: str, number: int, configuration: str, description: str, created: str, shown: str) -> Version:
+def _version(*row: Any) -> Version:
+    function, number, configuration, description, created, shown = row
     return Version(
         function=function,
         number=number,

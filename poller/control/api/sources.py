@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connectors.aws.objects import ObjectError, fetched
 from poller.control import packages
 from poller.control.api.limits import check_unpacked, check_zipped
 from poller.control.api.refusals import invalid, told
@@ -68,6 +67,8 @@ async def package(params: Mapping[str, Any], settings: Settings) -> Package:
 
 
 async def _fetched(params: Mapping[str, Any], settings: Settings) -> bytes:
+    from connectors.aws.objects import ObjectError, fetched  # noqa: PLC0415  # the client takes megabytes that few daemons need
+
     with told():
         try:
             bucket, key = params["S3Bucket"], params["S3Key"]

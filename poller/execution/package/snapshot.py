@@ -10,6 +10,7 @@ import base64
 import hashlib
 import stat
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -79,17 +80,17 @@ def pack(code: Path, file: IO[bytes]) -> None:
     """Write the .zip that a folder makes, the one that identifies it. Raises PackageError."""
     with opened(code) as members:
         check_members(members, code)
-        _zip(members, file)
+        _zip(members, _Sink(file.write))
 
 
 def _zipped(members: Members) -> Fingerprint:
     sink = _Sink()
-    _zip(members, cast("IO[bytes]", sink))
+    _zip(members, sink)
     return Fingerprint(sink.hash.hexdigest(), sink.size)
 
 
-def _zip(members: Members, file: IO[bytes]) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+def _zip(members: Members, sink: _Sink) -> None:
+    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as archive:
         for path, member in sorted(complete(members).items()):
             _add(archive, path, member)
 
@@ -112,14 +113,16 @@ def _add(archive: zipfile.ZipFile, path: str, member: Member) -> None:
 
 
 class _Sink:
-    """Takes what is written, and keeps its hash and size."""
+    """Takes what is written, hands it on, and keeps its hash and size. Nobody can seek in it, which is part of how the .zip turns out."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[bytes], object] = lambda _: None) -> None:
+        self._write = write
         self.hash = hashlib.sha256()
         self.size = 0
 
     def write(self, data: bytes) -> int:
-        """Count and hash."""
+        """Count, hash and hand on."""
+        self._write(data)
         self.hash.update(data)
         self.size += len(data)
         return len(data)

@@ -33,6 +33,7 @@ PROMISES = {
         "state": "./state",
         "concurrency": 1000,
         "sandbox": "auto",
+        "allow_deprecated_runtimes": False,
         "stop_timeout_seconds": 30,
         "http": HttpSettings(),
         "allow_deprecated_runtimes": False,
