@@ -134,7 +134,7 @@ def test_a_file_of_the_first_layout_is_brought_up_in_place(tmp_path: Path) -> No
     assert (version.number, version.description, version.code) == (7, "seventh", "abc")
     assert publish(tmp_path) == 8
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (store.LAYOUT,)
         upgraded = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
     publish(tmp_path / "new")
     with closing(sqlite3.connect(tmp_path / "new" / FILE)) as connection:
