@@ -51,6 +51,7 @@ _WARNINGS = (
     events.RecordsUnsettledError,
     events.RemoteFailedError,
     events.SourceFailedError,
+    events.UrlAnswerUnusable,
 )
 _INFOS = (
     events.ConfigurationReloaded,
@@ -66,6 +67,7 @@ _INFOS = (
     events.MappingEnded,
     events.PortOpened,
     events.SandboxChosen,
+    events.UrlOpened,
 )
 _SEVERITY: dict[type[Fact], int] = (
     dict.fromkeys(_INFOS, LEVELS["info"])
