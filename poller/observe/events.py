@@ -525,6 +525,13 @@ class UrlOpened(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UrlPortFailedError(Fact):
+    """A port of function URLs cannot be opened after a change; what was served before still is, and nothing new."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UrlAnswered(Fact):
     """A request to a URL has its answer. function: as above; "" where no URL was meant. seconds: until all of it was sent."""
 

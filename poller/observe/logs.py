@@ -52,6 +52,7 @@ _WARNINGS = (
     events.RemoteFailedError,
     events.SourceFailedError,
     events.UrlAnswerUnusable,
+    events.UrlPortFailedError,
 )
 _INFOS = (
     events.ConfigurationReloaded,

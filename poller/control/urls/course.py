@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -22,37 +22,30 @@ from poller.control.urls.table import Url
 from poller.dispatch.invoker import MAX_PAYLOAD, Invoker, UnknownFunctionError, new_request_id
 from poller.dispatch.slots import Claim
 from poller.dispatch.stream import Answering, answering
-from poller.envelope.url.answer import Head, HttpAnswer, Unusable, answer
+from poller.envelope.url.answer import Head, HttpAnswer, Unusable
+from poller.envelope.url.answer import answer as http_answer
 from poller.envelope.url.cors import is_preflight
 from poller.envelope.url.event import ANONYMOUS, Arrival, HttpRequest, event
 from poller.envelope.url.prelude import Prelude
 from poller.execution.contract import OnOpening, Opening, Result
-from poller.observe.events import Emit, UrlAnswerUnusable
+from poller.observe.events import DefectFoundError, Emit, UrlAnswerUnusable
 
 Iam = Mapping[str, Any]
 Identify = Callable[[HttpRequest, Url], Iam | None]
 """Who has signed a request, as events have it (authorizer.iam); None: nobody who may call."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callee:
-    """A URL with the way to its function. claim: of its slots."""
-
-    url: Url
-    claim: Claim
-
-
 class Course:
-    """What all requests have in common."""
+    """What all requests have in common. claim: a way to the slots of a function, by its name, as they are now."""
 
-    def __init__(self, invoker: Invoker, identify: Identify, emit: Emit) -> None:
+    def __init__(self, invoker: Invoker, claim: Callable[[str], Claim], identify: Identify, emit: Emit) -> None:
         self._invoker = invoker
+        self._claim = claim
         self._identify = identify
         self._emit = emit
 
-    async def run(self, callee: Callee, request: web.Request, asked: HttpRequest) -> web.StreamResponse:
+    async def run(self, url: Url, request: web.Request, asked: HttpRequest) -> web.StreamResponse:
         """Answer a request to a URL. asked: the same, its body read."""
-        url = callee.url
         origin = asked.header("origin")
         if url.cors is not None and is_preflight(asked.method, origin, asked.header("access-control-request-method")):
             return web.Response(headers=url.cors.preflight(origin))
@@ -62,13 +55,18 @@ class Course:
         one = _Invocation(url, asked, iam)
         if len(one.payload) > MAX_PAYLOAD:
             return whole(replies.TOO_LARGE, one.headers)
-        permit = callee.claim.try_acquire()
+        return await self._admitted(one, request)
+
+    async def _admitted(self, one: _Invocation, request: web.Request) -> web.StreamResponse:
+        permit = self._claim(one.url.function).try_acquire()
         if permit is None:
             return whole(replies.THROTTLED, one.headers)
         try:
-            return await (self._streamed(one, request) if url.streams else self._buffered(one))
+            return await (self._streamed(one, request) if one.url.streams else self._buffered(one))
         except UnknownFunctionError:
             return whole(replies.FORBIDDEN, one.headers)
+        except Exception as error:  # noqa: BLE001  # ours; the client has an answer all the same
+            return whole(self._defect(error), one.headers)
         finally:
             permit.release()
 
@@ -79,7 +77,7 @@ class Course:
         if not result.ok:
             return replies.FAILED
         try:
-            return answer(result.payload)
+            return http_answer(result.payload)
         except Unusable as error:
             return self._unusable(one, error)
 
@@ -87,31 +85,38 @@ class Course:
         async def invoke(on_opening: OnOpening) -> Result:
             return await self._invoke(one, on_opening)
 
-        async with answering(invoke) as answering_one:
-            opening = await answering_one.opening()
-            if opening is None:
-                return whole(one.framed(replies.FAILED), one.headers)
-            return await self._pass_on(one, request, answering_one, opening)
+        outlet = Outlet(request, one.headers)
+        try:
+            async with answering(invoke) as answer:
+                opening = await answer.opening()
+                if opening is None:
+                    return whole(one.framed(replies.FAILED), one.headers)
+                return await self._pass_on(one, outlet, answer, opening)
+        except Exception as error:
+            if not outlet.begun:
+                raise
+            self._defect(error)
+            return outlet.cut()
 
     async def _pass_on(
-        self, one: _Invocation, request: web.Request, answering_one: Answering, opening: Opening
+        self, one: _Invocation, outlet: Outlet, answer: Answering, opening: Opening
     ) -> web.StreamResponse:
-        outlet, prelude = Outlet(request, one.headers), Prelude(opening.content_type)
+        prelude = Prelude(opening.content_type)
         try:
             async for piece in opening.pieces:
                 body = prelude.feed(piece)
                 if prelude.head is not None:
                     await outlet.begin(one.over(prelude.head))
                     await outlet.write(body)
-            if not (await answering_one.result()).ok:
+            if not (await answer.result()).ok:
                 return outlet.cut() if outlet.begun else whole(one.framed(replies.FAILED), one.headers)
             await outlet.begin(one.over(prelude.end()))
         except Unusable as error:
-            answering_one.abandon()
+            answer.abandon()
             return whole(one.framed(self._unusable(one, error)), one.headers)
         except ConnectionError:  # the client has gone
-            answering_one.abandon()
-            await answering_one.result()
+            answer.abandon()
+            await answer.result()
             return outlet.cut()
         return await outlet.end()
 
@@ -119,6 +124,11 @@ class Course:
         return await self._invoker.invoke(
             one.url.target, one.payload, request_id=one.request_id, trace_id=one.trace_id, on_opening=on_opening
         )
+
+    def _defect(self, error: Exception) -> HttpAnswer:
+        trace = "".join(traceback.format_exception(error))
+        self._emit(DefectFoundError(part="function URLs", message=repr(error), trace=trace, retry_seconds=0.0))
+        return replies.FAILED
 
     def _unusable(self, one: _Invocation, error: Unusable) -> HttpAnswer:
         self._emit(UrlAnswerUnusable(function=one.url.target, request_id=one.request_id, message=str(error)))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+import socket
 import time
-from collections.abc import Callable, Iterable
-from typing import cast
+from collections.abc import Iterable
 
 from aiohttp import web
 
 from poller.control.port import PortError
 from poller.control.urls import replies
-from poller.control.urls.course import Callee, Course
+from poller.control.urls.course import Course
 from poller.control.urls.sending import whole
 from poller.control.urls.table import Table, Url
 from poller.dispatch.invoker import MAX_PAYLOAD
-from poller.dispatch.slots import Claim
 from poller.envelope.url.event import HttpRequest
 from poller.observe.events import Emit, UrlAnswered, UrlOpened
 
@@ -23,28 +21,24 @@ from poller.observe.events import Emit, UrlAnswered, UrlOpened
 class UrlServer:
     """Serves URLs from ``serve`` to ``close``.
 
-    listen: the common port, opened with the first URL. claim: a way to the slots of a function, by its name. grace: seconds that requests
-    under way have when it is closed.
+    listen: the common port, open while there are URLs. grace: seconds that requests under way have when it is closed.
     """
 
-    def __init__(self, listen: str, course: Course, claim: Callable[[str], Claim], emit: Emit, *, grace: float) -> None:
+    def __init__(self, listen: str, course: Course, emit: Emit, *, grace: float) -> None:
         host, _, port = listen.rpartition(":")
         self._host = host.strip("[]")
         self._port = int(port)
         self._course = course
-        self._claim = claim
         self._emit = emit
         self._grace = grace
         self._table = Table()
-        self._callees: dict[Url, Callee] = {}
         self._runner: web.AppRunner | None = None
-        self._sites: dict[int, web.TCPSite] = {}  # by the port that was asked for
+        self._sites: dict[int, tuple[web.SockSite, int]] = {}  # by the port that was asked for, with the one there is
 
     async def serve(self, urls: Iterable[Url]) -> None:
         """Serve these from now on, and no others. Requests under way go on. Raises PortError; what was served then still is."""
-        table = Table(given := list(urls))
-        if self._runner is None and given:
-            self._runner = await self._started()
+        given = list(urls)
+        table, before = Table(given), list(self._table)
         wanted = {*table.by_port, self._port} if given else set()
         opened = [port for port in sorted(wanted) if port not in self._sites]
         try:
@@ -53,22 +47,24 @@ class UrlServer:
         except PortError:
             await self._shut(opened)
             raise
-        self._table, self._callees = table, {url: self._callees.get(url) or self._callee(url) for url in given}
+        self._table = table
         await self._shut([port for port in self._sites if port not in wanted])
         for url in given:
-            auth_type = "AWS_IAM" if url.signed else "NONE"
-            self._emit(UrlOpened(function=url.target, url=self.address(url), auth_type=auth_type))
+            if url not in before:
+                auth_type = "AWS_IAM" if url.signed else "NONE"
+                self._emit(UrlOpened(function=url.target, url=self.address(url), auth_type=auth_type))
 
     def address(self, url: Url) -> str:
-        """What a client asks for."""
+        """What a client asks for; of one that is served."""
         if url.port is not None:
             return f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{url.port}/"
-        return f"http://{url.domain_name}:{self._bound()}/"
+        return f"http://{url.domain_name}:{self._sites[self._port][1]}/"
 
     async def close(self) -> None:
         """Take no more requests, and let those under way end, within the grace. Idempotent."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
 
     async def _started(self) -> web.AppRunner:
         app = web.Application(client_max_size=MAX_PAYLOAD)
@@ -80,25 +76,20 @@ class UrlServer:
         return runner
 
     async def _open(self, port: int) -> None:
-        site = web.TCPSite(cast("web.AppRunner", self._runner), self._host, port)
+        self._runner = self._runner or await self._started()
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
-            await site.start()
+            sock = socket.create_server((self._host, port), family=family)
         except OSError as error:
             raise PortError(f"cannot listen on {self._host}:{port}: {error.strerror or error}") from error
-        self._sites[port] = site
+        site = web.SockSite(self._runner, sock)
+        await site.start()
+        self._sites[port] = (site, sock.getsockname()[1])
 
     async def _shut(self, ports: Iterable[int]) -> None:
         for port in list(ports):
-            if site := self._sites.pop(port, None):
-                await site.stop()
-
-    def _bound(self) -> int:
-        """The common port as it is: the one that was asked for, or a free one where that was 0."""
-        server = self._sites[self._port]._server  # noqa: SLF001  # aiohttp tells of all sites together only
-        return int(cast("asyncio.Server", server).sockets[0].getsockname()[1])
-
-    def _callee(self, url: Url) -> Callee:
-        return Callee(url=url, claim=self._claim(url.function))
+            if port in self._sites:
+                await self._sites.pop(port)[0].stop()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         began = time.monotonic()
@@ -126,7 +117,7 @@ class UrlServer:
             port=port,
             protocol=f"HTTP/{request.version.major}.{request.version.minor}",
         )
-        return await self._course.run(self._callees[url], request, asked)
+        return await self._course.run(url, request, asked)
 
 
 def _text(value: bytes) -> str:

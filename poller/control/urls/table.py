@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from poller.control.assemble import region_of
 from poller.envelope.url.cors import Cors
 from poller.settings.model import CorsSettings, Settings
 from poller.settings.urls import configured
@@ -38,9 +39,9 @@ class Url:
         return f"{self.id}.lambda-url.{self.region}.{self.domain}"
 
 
-def urls(settings: Settings, region: str) -> Iterator[Url]:
-    """The URLs of a configuration. region: of its functions."""
-    account = settings.aws.account_id
+def urls(settings: Settings) -> Iterator[Url]:
+    """The URLs of a configuration."""
+    account, region = settings.aws.account_id, region_of(settings.aws)
     for _, function, qualifier, url in configured(settings):
         yield Url(
             id=url_id(account, function, qualifier),
@@ -74,8 +75,8 @@ class Table:
         self._by_host = {url.domain_name: url for url in found}
         self.by_port = {url.port: url for url in found if url.port is not None}
 
-    def __len__(self) -> int:
-        return len(self._by_host)
+    def __iter__(self) -> Iterator[Url]:
+        return iter(self._by_host.values())
 
     def find(self, host: str, port: int) -> Url | None:
         """host: the header's value. port: that the request came to; one that belongs to a URL does so under any host name."""
