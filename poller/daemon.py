@@ -22,9 +22,10 @@ from poller.control.desired import Desired, RefusedError
 from poller.control.fleet import Around, Fleet
 from poller.control.guard import Guard
 from poller.control.operations import Operations
-from poller.control.port import Port
+from poller.control.port import Port, PortError
 from poller.control.store import StoreError
 from poller.control.surveys import Surveys
+from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
 from poller.control.writer import Writer
 from poller.dispatch.backlog import Backlog
@@ -97,6 +98,7 @@ class Daemon:
         operations = Operations(fleet, self._views.operators, guard)
         resources = Resources(self.desired, self.backlog, lambda: self.url)
         self._calls = resources.invoke
+        self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
         region = assemble.region_of(settings.aws)
         access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
         front = Front(resources.handlers(), access, raw=resources.invoke.raw(), emit=self._emit)
@@ -126,6 +128,11 @@ class Daemon:
         self._stop = stop
         self.url = await self._port.open(self._settings.http)
         self._emit(PortOpened(url=self.url))
+        try:
+            await self._urls.open()
+        except PortError:
+            await self._port.close()
+            raise
         if isinstance(self._driver, Isolating):
             sandbox, why = self._driver.sandbox()
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
@@ -179,7 +186,9 @@ class Daemon:
         seconds = self._settings.stop_timeout_seconds * FINISHING_SHARE
         self._emit(StopBegan(reason=stop.reason, seconds=seconds))
         hurry = asyncio.create_task(stop.wait_hurry())
-        finishing: asyncio.Future[Any] = asyncio.gather(self._fleet.finish(), self._calls.finish(), later)
+        finishing: asyncio.Future[Any] = asyncio.gather(
+            self._fleet.finish(), self._calls.finish(), self._urls.close(), later
+        )
         first: set[asyncio.Future[Any]] = {hurry, finishing}
         await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
@@ -192,6 +201,7 @@ class Daemon:
     async def _close(self, later: asyncio.Task[None]) -> None:
         later.cancel()
         await asyncio.gather(later, return_exceptions=True)
+        await self._urls.close()
         await self._fleet.close()
         await self._driver.close()
         await self.backlog.close()
@@ -216,6 +226,13 @@ class Daemon:
                     for field, at in (("last_success", health.last_success), ("failing_since", health.failing_since))
                 }
                 yield {"function": name, "ready": not health.trouble, "remote": shown}
+
+    def _secret(self, access_key_id: str, function: str) -> str | None:
+        """Of a key that may call the function."""
+        key = self._settings.http.keys.get(access_key_id)
+        if key is None or key.read_only or (key.functions and function not in key.functions):
+            return None
+        return key.secret_access_key
 
     def _found_defect(self, part: str, error: Exception, delay: float) -> None:
         trace = "".join(traceback.format_exception(error))

@@ -516,6 +516,40 @@ class ApiAnswered(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UrlOpened(Fact):
+    """A function is reached under this URL. function: with the alias, if it is one's. auth_type: NONE or AWS_IAM."""
+
+    function: str
+    url: str
+    auth_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlPortFailedError(Fact):
+    """A port of function URLs cannot be opened after a change; what was served before still is, and nothing new."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlAnswered(Fact):
+    """A request to a URL has its answer. function: as above; "" where no URL was meant. seconds: until all of it was sent."""
+
+    function: str
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlAnswerUnusable(Fact):
+    """What a function said is no HTTP answer, so its client was told that it failed (502)."""
+
+    function: str
+    request_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DefectFoundError(Fact):
     """Something of ours failed that must never fail. trace: where; the part named is started anew after retry_seconds."""
 

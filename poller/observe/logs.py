@@ -51,6 +51,8 @@ _WARNINGS = (
     events.RecordsUnsettledError,
     events.RemoteFailedError,
     events.SourceFailedError,
+    events.UrlAnswerUnusable,
+    events.UrlPortFailedError,
 )
 _INFOS = (
     events.ConfigurationReloaded,
@@ -66,6 +68,7 @@ _INFOS = (
     events.MappingEnded,
     events.PortOpened,
     events.SandboxChosen,
+    events.UrlOpened,
 )
 _SEVERITY: dict[type[Fact], int] = (
     dict.fromkeys(_INFOS, LEVELS["info"])

@@ -43,6 +43,7 @@ class Metrics:
             | _functions(self.registry)
             | _asynchronous(self.registry)
             | _api(self.registry)
+            | _urls(self.registry)
         )
 
     def emit(self, fact: Fact) -> None:
@@ -295,3 +296,16 @@ def _api(registry: CollectorRegistry) -> On:
         took(fact.operation).observe(fact.seconds)
 
     return {e.ApiAnswered: on_answered}
+
+
+def _urls(registry: CollectorRegistry) -> On:
+    text = "Requests to function URLs, by the answer's class: 2xx, 4xx (Url4xxCount), 5xx (Url5xxCount)."
+    requests = Counter("pollerd_url_requests", text, ["function", "status"], registry=registry)
+    text = "Time that requests to function URLs took (UrlRequestLatency)."
+    seconds = Histogram("pollerd_url_request_seconds", text, ["function"], buckets=SECONDS, registry=registry)
+
+    def on_answered(fact: e.UrlAnswered) -> None:
+        requests.labels(fact.function, f"{fact.status // 100}xx").inc()
+        seconds.labels(fact.function).observe(fact.seconds)
+
+    return {e.UrlAnswered: on_answered}

@@ -304,7 +304,7 @@ class UrlSettings:
     """An HTTP address of a function, or of one of its aliases (Lambda API reference, FunctionUrlConfig)."""
 
     auth_type: str = field(metadata={"choices": ("NONE", "AWS_IAM"), "example": "NONE"})
-    """NONE: everybody may call it. AWS_IAM: who signs with a key that this daemon knows."""
+    """NONE: everybody may call it. AWS_IAM: who signs with one of http.keys that is good for the function."""
     invoke_mode: str = field(default="BUFFERED", metadata={"choices": ("BUFFERED", "RESPONSE_STREAM")})
     """BUFFERED: the answer is sent when it is whole, up to 6 MB. RESPONSE_STREAM: as it comes, up to 200 MB."""
     cors: CorsSettings | None = field(default=None, metadata={"example": {"allow_origins": ["*"]}})
