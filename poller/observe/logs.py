@@ -41,6 +41,8 @@ _WARNINGS = (
     events.DestinationFailedError,
     events.EngineFailedError,
     events.LeaseLostError,
+    events.LogEventsDropped,
+    events.LogStoreFailedError,
     events.PositionMoved,
     events.RecordsDiscarded,
     events.RecordsUnsettledError,
