@@ -52,6 +52,7 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
         self._ages = Ages()
+        self._log_store = assemble.log_store(settings, self._emit)
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
         self._slots = assemble.slots(settings)
@@ -169,6 +170,8 @@ class Daemon:
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         await self._driver.close()
         await self._checkpoints.close()
+        if self._log_store is not None:
+            await self._log_store.close()
         await self._port.close()
 
     def _with_provisioned(self) -> list[str]:
@@ -199,3 +202,5 @@ class Daemon:
         self._metrics.emit(fact)
         self._ages.emit(fact)
         self._log(fact)
+        if self._log_store is not None:
+            self._log_store(fact)

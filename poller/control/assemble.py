@@ -18,6 +18,7 @@ from poller.dispatch.slots import Slots
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
 from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit
+from poller.observe.log_store import Bounds, LogStore
 from poller.settings.model import (
     AccountSettings,
     AliasSettings,
@@ -55,6 +56,13 @@ def pools(settings: Settings, driver: Driver, emit: Emit, clock: Clock) -> dict[
         )
 
     return {target: pool(found) for target, found in specs.items()}
+
+
+def log_store(settings: Settings, emit: Emit) -> LogStore | None:
+    """Where what functions log is kept, if it is."""
+    given = settings.function_logs
+    bounds = Bounds(days=given.retention_days, max_bytes=given.max_mb * 1_000_000)
+    return LogStore(Path(settings.state), bounds, emit) if given.keep else None
 
 
 def slots(settings: Settings) -> Slots:

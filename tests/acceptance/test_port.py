@@ -53,6 +53,8 @@ PROMISED = {
     "pollerd_provisioned_invocations",
     "pollerd_init_seconds",
     "pollerd_log_lines",
+    "pollerd_log_events_dropped",
+    "pollerd_log_store_errors",
     "pollerd_defects",
     "pollerd_remote_errors",
     "pollerd_slots_in_use",
