@@ -1,4 +1,4 @@
-"""Our execution environments without the daemon around them: a pool of the process driver, with the daemon's own log, log store and metrics."""
+"""Our execution environments without the daemon around them: a pool of the process driver, with the daemon's logs and metrics."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from poller.settings.functions import check_function
-from poller.settings.listen import listen_address
+from poller.settings.http import check_http
 from poller.settings.mappings import check_mapping
 from poller.settings.model import Settings
 from poller.settings.nodes import Keys
@@ -20,8 +20,7 @@ from poller.settings.provisioned import check_provisioned
 
 def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) -> Iterator[Finding]:
     """Everything that does not hold. sound: whether the value at these keys could be read; what was not is passed over."""
-    if sound(("http", "listen")):
-        yield from _listen(settings)
+    yield from check_http(settings.http, sound)
     if sound(("state",)):
         yield from _state(settings)
     yield from _concurrency(settings, sound)
@@ -30,13 +29,6 @@ def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) ->
         yield from check_function(("functions", name), function, sound)
     for name, mapping in settings.event_source_mappings.items():
         yield from check_mapping(("event_source_mappings", name), mapping, settings, sound)
-
-
-def _listen(settings: Settings) -> Iterator[Finding]:
-    try:
-        listen_address(settings.http.listen)
-    except ValueError as error:
-        yield Finding(("http", "listen"), str(error))
 
 
 def _state(settings: Settings) -> Iterator[Finding]:

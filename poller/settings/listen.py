@@ -1,4 +1,4 @@
-"""The address the daemon listens on: ``host:port``, loopback only."""
+"""The address the daemon listens on: ``host:port``, and who reaches it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MOST_PORT = 65535
 def listen_address(text: str) -> tuple[str, int]:
     """Split ``127.0.0.1:9870``, ``[::1]:9870`` or ``localhost:0`` into host and port.
 
-    Raises ``ValueError`` with a sentence when it is none of these, or when other machines could reach it.
+    Raises ``ValueError`` with a sentence when it is none of these.
     """
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > _MOST_PORT:
@@ -24,6 +24,9 @@ def listen_address(text: str) -> tuple[str, int]:
         raise ValueError(f"{host!r} is no IP address; write 127.0.0.1 or [::1]") from None
     if (address.version == 6) != host.startswith("["):  # noqa: PLR2004 - IPv6 is a name, not a magic number
         raise ValueError(f"{host!r} is no IP address; IPv6 ones stand in brackets, others do not")
-    if not address.is_loopback:
-        raise ValueError(f"{host} can be reached from other machines, and nothing here asks for credentials yet")
     return bare, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this host's own programs reach what listens at an address that ``listen_address`` returned."""
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback

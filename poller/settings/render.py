@@ -21,12 +21,14 @@ from poller.settings.model import (
     HttpSettings,
     ImageCode,
     ImageConfig,
+    KeySettings,
     LoggingSettings,
     LogSettings,
     MappingSettings,
     OnFailureSettings,
     RemoteSettings,
     Settings,
+    TlsSettings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
 from poller.settings.schema import schema
@@ -36,6 +38,8 @@ _FIRST = "sqs"  # the source that the example uses
 _SECTIONS = (
     ("Top level", Settings),
     ("`http`", HttpSettings),
+    ("`keys` of `http`, each", KeySettings),
+    ("`tls` of `http`", TlsSettings),
     ("`log`", LogSettings),
     ("`function_logs`", FunctionLogsSettings),
     ("`aws`", AccountSettings),

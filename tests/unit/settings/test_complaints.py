@@ -231,9 +231,22 @@ def test_a_bad_source(write: Write, block: str, complaint: str) -> None:
         ("http: {listen: '9870'}", "1:8: http.listen: expected address:port, like 127.0.0.1:9870, not '9870'"),
         (
             "http: {listen: '0.0.0.0:9870'}",
-            "1:8: http.listen: 0.0.0.0 can be reached from other machines, and nothing here asks for credentials yet",
+            "1:8: http.listen: 0.0.0.0 can be reached from other machines, and nothing asks them who they are; "
+             "give http.keys, or http.tls with client_ca, or listen on 127.0.0.1",
         ),
         ("http: {listen: 'example:80'}", "1:8: http.listen: 'example' is no IP address; write 127.0.0.1 or [::1]"),
+        (
+            "http: {keys: {a/b: {secret_access_key: 0123456789abcdef}}}",
+            '1:15: http.keys."a/b": expected an access key id: 1 to 128 letters, digits, hyphens and underscores',
+        ),
+        (
+            "http: {keys: {a: {secret_access_key: short}}}",
+            "1:19: http.keys.a.secret_access_key: this value is not 16 to 128 characters without blanks",
+        ),
+        (
+            "http: {tls: {certificate: none.pem, private_key: code/app.py}}",
+            "1:14: http.tls.certificate: {here}/none.pem is no file that can be read",
+        ),
         ("aws: {account_id: 12}", "1:7: aws.account_id: '12' is not twelve digits"),
         (
             "aws: {allow_aws: no}",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from poller.settings.listen import listen_address
+from poller.settings.listen import is_loopback, listen_address
 from poller.settings.references import FunctionReference, function_reference, is_number, loaded_reference
 
 
@@ -46,16 +46,26 @@ def test_a_version_is_digits_alone() -> None:
     ("127.1.2.3:0", ("127.1.2.3", 0)),
     ("[::1]:80", ("::1", 80)),
     ("localhost:65535", ("localhost", 65535)),
+    ("0.0.0.0:80", ("0.0.0.0", 80)),
+    ("[::]:80", ("::", 80)),
 ])  # fmt: skip
-def test_a_loopback_address_is_split(text: str, address: tuple[str, int]) -> None:
+def test_an_address_is_split(text: str, address: tuple[str, int]) -> None:
     assert listen_address(text) == address
 
 
 @pytest.mark.parametrize("text", [
     "", "9870", ":9870", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:٣",
     "::1:80", "[127.0.0.1]:80",
-    "0.0.0.0:80", "[::]:80", "192.168.0.1:80", "example.org:80", "http://127.0.0.1:80",
+    "example.org:80", "http://127.0.0.1:80",
 ])  # fmt: skip
 def test_anything_else_is_no_address_to_listen_on(text: str) -> None:
-    with pytest.raises(ValueError, match=r"expected address|is no IP address|can be reached"):
+    with pytest.raises(ValueError, match=r"expected address|is no IP address"):
         listen_address(text)
+
+
+@pytest.mark.parametrize(("host", "alone"), [
+    ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True),
+    ("0.0.0.0", False), ("::", False), ("192.168.0.1", False), ("::ffff:10.0.0.1", False),
+])  # fmt: skip
+def test_only_loopback_addresses_are_this_hosts_alone(host: str, alone: bool) -> None:
+    assert is_loopback(host) is alone

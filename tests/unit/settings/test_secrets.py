@@ -22,6 +22,9 @@ LEAKS = [
     "aws: {secret_acess_key: SECRET}",
     "aws: {session_token: SECRET, region: [}",
     "aws: SECRET",
+    "http: {keys: {a: {secret_access_key: [SECRET]}}}",
+    "http: {keys: {a: {secret_access_key: SECRET SECRET}}}",
+    "http: {token: [SECRET]}",
     "functions: {orders: {environment: SECRET}}",
     "functions: {orders: {environment: [SECRET]}}",
     "functions: {orders: {environment: {PASSWORD: [SECRET]}}}",
@@ -44,7 +47,10 @@ def test_no_text_of_the_settings_tells_a_secret(write: Write) -> None:
         "q": {"source": {"type": "queue", "queue": "q"}, "function": "orders"},
         "t": {"source": {"type": "topic", "password": SECRET}, "function": "orders"},
     }
-    text = document(aws=document()["aws"] | keys, functions={"orders": function}, event_source_mappings=mappings)
+    http = {"keys": {"admin": {"secret_access_key": SECRET}}, "token": SECRET}
+    text = document(
+        aws=document()["aws"] | keys, http=http, functions={"orders": function}, event_source_mappings=mappings
+    )
     settings = load(write(json.dumps(text), "pollerd.json"))
     assert settings.event_source_mappings["q"].source.options.secret_access_key == SECRET
     assert settings.event_source_mappings["t"].source.options.password == SECRET
