@@ -108,7 +108,7 @@ def spec(name: str, function: FunctionSettings, settings: Settings, version: str
     return FunctionSpec(
         name=name,
         version=version,
-        arn=f"arn:aws:lambda:{_region(account)}:{account.account_id}:function:{name}",
+        arn=f"arn:aws:lambda:{region(account)}:{account.account_id}:function:{name}",
         **unpacked(function, Path(settings.state)),
         runtime=function.runtime,
         handler=function.handler,
@@ -133,7 +133,7 @@ def _elsewhere(name: str, remote: RemoteSettings, account: AccountSettings) -> E
         url=remote.endpoint_url.rstrip("/"),
         function=remote.function or name,
         qualifier=remote.qualifier,
-        region=remote.region or _region(account),
+        region=remote.region or region(account),
         concurrency=remote.concurrency,
         profile=remote.profile,
         access_key_id=remote.access_key_id,
@@ -161,8 +161,8 @@ def _aws_variables(account: AccountSettings) -> dict[str, str]:
     """
     local = bool(account.endpoint_url) and not account.access_key_id
     values = {
-        "AWS_REGION": _region(account),
-        "AWS_DEFAULT_REGION": _region(account),
+        "AWS_REGION": region(account),
+        "AWS_DEFAULT_REGION": region(account),
         "AWS_ENDPOINT_URL": account.endpoint_url,
         "AWS_ACCESS_KEY_ID": "test" if local else account.access_key_id,
         "AWS_SECRET_ACCESS_KEY": "test" if local else account.secret_access_key,
@@ -179,5 +179,6 @@ def _local_port(url: str) -> tuple[int, ...]:
     return (parts.port or (443 if parts.scheme == "https" else 80),)
 
 
-def _region(account: AccountSettings) -> str:
+def region(account: AccountSettings) -> str:
+    """Of functions, and of who asks for them."""
     return account.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"

@@ -232,7 +232,7 @@ def test_a_bad_source(write: Write, block: str, complaint: str) -> None:
         (
             "http: {listen: '0.0.0.0:9870'}",
             "1:8: http.listen: 0.0.0.0 can be reached from other machines, and nothing asks them who they are; "
-             "give http.keys, or http.tls with client_ca, or listen on 127.0.0.1",
+            "give http.keys, or http.tls with client_ca, or listen on 127.0.0.1",
         ),
         ("http: {listen: 'example:80'}", "1:8: http.listen: 'example' is no IP address; write 127.0.0.1 or [::1]"),
         (
