@@ -53,6 +53,8 @@ class Daemon:
         self._metrics = Metrics()
         self._ages = Ages()
         self._log_store = assemble.log_store(settings, self._emit)
+        self._log_shipping = assemble.log_shipping(settings, self._emit, self._clock)
+        self._logged = [each for each in (self._log_store, self._log_shipping) if each is not None]
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
         self._slots = assemble.slots(settings)
@@ -170,8 +172,7 @@ class Daemon:
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         await self._driver.close()
         await self._checkpoints.close()
-        if self._log_store is not None:
-            await self._log_store.close()
+        await asyncio.gather(*(each.close() for each in self._logged))
         await self._port.close()
 
     def _with_provisioned(self) -> list[str]:
@@ -202,5 +203,5 @@ class Daemon:
         self._metrics.emit(fact)
         self._ages.emit(fact)
         self._log(fact)
-        if self._log_store is not None:
-            self._log_store(fact)
+        for each in self._logged:
+            each(fact)

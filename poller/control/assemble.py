@@ -18,6 +18,7 @@ from poller.dispatch.slots import Slots
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
 from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit
+from poller.observe.log_shipping import LogShipping
 from poller.observe.log_store import Bounds, LogStore
 from poller.settings.model import (
     AccountSettings,
@@ -29,6 +30,7 @@ from poller.settings.model import (
 )
 from poller.settings.package import PackageError
 from poller.settings.references import LATEST
+from poller.settings.shipping import ship_options
 
 
 def pools(settings: Settings, driver: Driver, emit: Emit, clock: Clock) -> dict[str, Pool]:
@@ -63,6 +65,16 @@ def log_store(settings: Settings, emit: Emit) -> LogStore | None:
     given = settings.function_logs
     bounds = Bounds(days=given.retention_days, max_bytes=given.max_mb * 1_000_000)
     return LogStore(Path(settings.state), bounds, emit) if given.keep else None
+
+
+def log_shipping(settings: Settings, emit: Emit, clock: Clock) -> LogShipping | None:
+    """What sends copies of functions' logs, if anything does."""
+    options, ship = ship_options(settings), settings.function_logs.ship
+    if options is None or ship is None:
+        return None
+    from connectors.cloudwatch_logs import CloudWatchLogs  # noqa: PLC0415  # takes megabytes, for those who send
+
+    return LogShipping(CloudWatchLogs(options), ship.log_group_prefix, emit, clock)
 
 
 def slots(settings: Settings) -> Slots:

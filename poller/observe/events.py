@@ -46,9 +46,19 @@ class LogStoreFailedError(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogEventsDropped(Fact):
-    """Events of logs that are not stored, and will not be. why: a sentence."""
+class LogShippingFailedError(Fact):
+    """Events of logs could not be sent to CloudWatch Logs; they wait, up to a limit. retry_seconds: when that is tried again."""
 
+    kind: str
+    message: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEventsDropped(Fact):
+    """Events of logs that are missing, and will be. place: store, or shipping. why: a sentence."""
+
+    place: str
     count: int
     why: str
 

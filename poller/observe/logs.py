@@ -42,6 +42,7 @@ _WARNINGS = (
     events.EngineFailedError,
     events.LeaseLostError,
     events.LogEventsDropped,
+    events.LogShippingFailedError,
     events.LogStoreFailedError,
     events.PositionMoved,
     events.RecordsDiscarded,

@@ -16,6 +16,7 @@ from poller.settings.model import Settings
 from poller.settings.nodes import Keys
 from poller.settings.problems import Finding
 from poller.settings.provisioned import check_provisioned
+from poller.settings.shipping import check_shipping
 
 
 def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) -> Iterator[Finding]:
@@ -25,6 +26,8 @@ def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) ->
         yield from _state(settings)
     yield from _concurrency(settings, sound)
     yield from check_provisioned(settings, sound)
+    if sound(("function_logs",)) and sound(("aws",)):
+        yield from check_shipping(settings)
     for name, function in settings.functions.items():
         yield from check_function(("functions", name), function, sound)
     for name, mapping in settings.event_source_mappings.items():

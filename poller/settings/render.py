@@ -28,6 +28,7 @@ from poller.settings.model import (
     OnFailureSettings,
     RemoteSettings,
     Settings,
+    ShipSettings,
     TlsSettings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
@@ -42,6 +43,7 @@ _SECTIONS = (
     ("`tls` of `http`", TlsSettings),
     ("`log`", LogSettings),
     ("`function_logs`", FunctionLogsSettings),
+    ("`ship` of `function_logs`", ShipSettings),
     ("`aws`", AccountSettings),
     ("`container`", ContainerSettings),
     ("`functions`, each", FunctionSettings),
@@ -111,7 +113,7 @@ def _section(title: str, kind: type) -> Iterator[str]:
         yield from (_row(option) for option in options)
         yield ""
     if issubclass(kind, AwsOptions) and kind is not AccountSettings:
-        yield from ("Also every key of `aws` but `account_id`, for this source alone.", "")
+        yield from ("Also every key of `aws` but `account_id`, for this alone.", "")
 
 
 def _row(option: Option) -> str:

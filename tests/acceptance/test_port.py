@@ -54,6 +54,7 @@ PROMISED = {
     "pollerd_init_seconds",
     "pollerd_log_lines",
     "pollerd_log_events_dropped",
+    "pollerd_log_shipping_errors",
     "pollerd_log_store_errors",
     "pollerd_defects",
     "pollerd_remote_errors",

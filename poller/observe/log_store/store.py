@@ -138,4 +138,4 @@ class LogStore:
     def _tell_dropped(self) -> None:
         if self._dropped:
             count, self._dropped = self._dropped, 0
-            self._emit(LogEventsDropped(count=count, why="they could not be stored in time"))
+            self._emit(LogEventsDropped(place="store", count=count, why="they could not be stored in time"))

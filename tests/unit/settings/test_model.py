@@ -20,6 +20,7 @@ from poller.settings.model import (
     OnFailureSettings,
     RemoteSettings,
     Settings,
+    ShipSettings,
     SourceSettings,
     TlsSettings,
 )
@@ -42,7 +43,17 @@ PROMISES = {
     HttpSettings: {"listen": "127.0.0.1:9870", "keys": {}, "tls": None, "token": ""},
     KeySettings: {"secret_access_key": REQUIRED, "read_only": False, "functions": ()},
     TlsSettings: {"certificate": REQUIRED, "private_key": REQUIRED, "client_ca": ""},
-    FunctionLogsSettings: {"keep": True, "retention_days": 14, "max_mb": 256},
+    FunctionLogsSettings: {"keep": True, "retention_days": 14, "max_mb": 256, "ship": None},
+    ShipSettings: {
+        "region": "",
+        "endpoint_url": "",
+        "profile": "",
+        "access_key_id": "",
+        "secret_access_key": "",
+        "session_token": "",
+        "allow_aws": False,
+        "log_group_prefix": "",
+    },
     LogSettings: {"format": "auto", "level": "info"},
     AwsOptions: {
         "region": "",

@@ -83,7 +83,7 @@ async def test_beyond_the_bound_the_newest_are_dropped_and_counted(
         for number in range(13):
             one.store(line(f"{number % 10}"))
         assert await one.messages() == [f"{number}\n" for number in range(10)]
-        assert one.facts == [LogEventsDropped(count=3, why="they could not be stored in time")]
+        assert one.facts == [LogEventsDropped(place="store", count=3, why="they could not be stored in time")]
         one.store(line("again"))
         assert len(await one.messages()) == 11
 
