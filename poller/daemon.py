@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -15,7 +16,11 @@ from typing import Any
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import assemble, gauges, mappings, shelves
+from poller.control.api.access import Access
+from poller.control.api.front import Front
+from poller.control.api.logs import Logs
 from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
+from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port
 from poller.control.running import Running
@@ -53,8 +58,8 @@ class Daemon:
         self._metrics = Metrics()
         self._ages = Ages()
         self._log_store = assemble.log_store(settings, self._emit)
-        self._log_shipping = assemble.log_shipping(settings, self._emit, self._clock)
-        self._logged = [each for each in (self._log_store, self._log_shipping) if each is not None]
+        shipping = assemble.log_shipping(settings, self._emit, self._clock)
+        self._logged = [each for each in (self._log_store, shipping) if each is not None]
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
         self._slots = assemble.slots(settings)
@@ -65,7 +70,13 @@ class Daemon:
         self._mappings = {name: self._running(name) for name in enabled}
         self._views = Views(settings, self._mappings, self._ages, lambda: bool(self._stop and self._stop.soft))
         operations = Operations(settings, self._mappings, self._views.operators)
-        self._port = Port(self._metrics, self.readiness, self._about, operations.routes())
+        region = assemble.region(settings.aws)
+        access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
+        logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
+        front = Front({}, access, logs=logs.handlers(), emit=self._emit)
+        guard = Guard(settings.http, Path(settings.state))
+        routes = [*operations.routes(), *front.routes()]
+        self._port = Port(self._metrics, self.readiness, self._about, routes, guard=guard)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", self._slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", self._slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
@@ -84,7 +95,7 @@ class Daemon:
 
     async def _run(self, stop: Stop) -> int:
         self._stop = stop
-        url = await self._port.open(self._settings.http.listen)
+        url = await self._port.open(self._settings.http)
         self._emit(PortOpened(url=url))
         if isinstance(self._driver, Isolating):
             sandbox, why = self._driver.sandbox()

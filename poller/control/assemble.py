@@ -192,5 +192,5 @@ def _local_port(url: str) -> tuple[int, ...]:
 
 
 def region(account: AccountSettings) -> str:
-    """Of functions, and of who asks for them."""
+    """The region of functions' ARNs, and of what signs requests to them."""
     return account.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"

@@ -10,17 +10,16 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from secrets import compare_digest
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from connectors.contract import SourceError
+from poller.control.guard import Guard, refusal
 from poller.control.mappings import reader
 from poller.control.rewind import Rewind, RewindError, rewind, target
 from poller.control.running import NotOursError, Running
-from poller.control.token import token
 from poller.settings.mappings import source
 from poller.settings.model import Settings
 from poller.settings.problems import nearest
@@ -45,11 +44,12 @@ class Operations:
         self._settings = settings
         self._running = running
         self._shown = shown
+        self._guard = Guard(settings.http, Path(settings.state))
 
     def routes(self) -> list[web.RouteDef]:
         """For the port."""
         return [
-            web.get(PATH, self._list),
+            web.get(PATH, self._guard.page(self._list)),
             web.post(f"{PATH}/{{name}}/pause", self._guarded(self._pause)),
             web.post(f"{PATH}/{{name}}/resume", self._guarded(self._resume)),
             web.post(f"{PATH}/{{name}}/rewind", self._guarded(self._rewind)),
@@ -64,9 +64,8 @@ class Operations:
         """Let through who has the token, names a mapping that runs here, and sends a JSON object or nothing."""
 
         async def handle(request: web.Request) -> web.Response:
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-            if not compare_digest(given, token(Path(self._settings.state)).encode()):
-                return _refusal("this takes the token of the daemon's state folder", HTTPStatus.UNAUTHORIZED)
+            if not self._guard.has_token(request):
+                return refusal("this takes the token of the daemon's state folder")
             name = request.match_info["name"]
             if name not in self._settings.event_source_mappings:
                 hint = nearest(name, self._settings.event_source_mappings)

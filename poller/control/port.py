@@ -1,14 +1,23 @@
-"""The daemon's one HTTP port: /healthz, /readyz, /metrics, which read and change nothing; and what else is given to it."""
+"""The daemon's one HTTP port: /healthz, /readyz, /metrics, which read and change nothing; and what else is given to it.
+
+Everything that has no path of its own is the API's.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from poller.control import connections
+from poller.control.guard import Guard
 from poller.observe.metrics import Metrics
+from poller.settings.listen import listen_address
+from poller.settings.model import HttpSettings, TlsSettings
 
 Readiness = Callable[[], dict[str, list[dict[str, Any]]]]
 """By kind (``mappings``, ``functions``) one object each: its name, ``ready``, and what is known of it."""
@@ -21,7 +30,7 @@ class PortError(Exception):
 
 
 class Port:
-    """Listens from ``open`` to ``close``. about: what /readyz shows beside what is or is not ready. more: further routes."""
+    """Listens from ``open`` to ``close``. about: what /readyz shows beside what is or is not ready. more: further routes, in order."""
 
     def __init__(
         self,
@@ -29,40 +38,60 @@ class Port:
         readiness: Readiness,
         about: Callable[[], Mapping[str, str]],
         more: Iterable[web.RouteDef] = (),
+        *,
+        guard: Guard,
     ) -> None:
+        self._guard = guard
         self._more = more
         self._metrics = metrics
         self._about = about
         self._readiness = readiness
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
 
-    async def open(self, listen: str) -> str:
-        """Listen on ``host:port`` (port 0: a free one); returns the URL. Raises PortError when it cannot."""
+    async def open(self, http: HttpSettings) -> str:
+        """Listen as the settings say (port 0: a free one); returns the URL. Raises PortError when it cannot."""
+        context = self._context(http.tls) if http.tls else None
         app = web.Application(client_max_size=64 * 1024)
+        page = self._guard.page
         app.add_routes(
             [
-                web.get("/healthz", self._healthz),
-                web.get("/readyz", self._readyz),
-                web.get("/metrics", self._page),
+                web.get("/healthz", page(self._healthz)),
+                web.get("/readyz", page(self._readyz)),
+                web.get("/metrics", page(self._page)),
                 *self._more,
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, **connections.OPTIONS)
         await self._runner.setup()
-        host, _, port = listen.rpartition(":")
-        site = web.TCPSite(self._runner, host.strip("[]"), int(port))
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - setup made it
+        host, port = listen_address(http.listen)
+        timeout = connections.HANDSHAKE_SECONDS if context else None
         try:
-            await site.start()
+            self._server = await asyncio.get_running_loop().create_server(
+                connections.bounded(server), host, port, ssl=context, ssl_handshake_timeout=timeout
+            )
         except OSError as error:
             await self.close()
-            raise PortError(f"cannot listen on {listen}: {error.strerror or error}") from error
-        host, port, *_ = self._runner.addresses[0]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            raise PortError(f"cannot listen on {http.listen}: {error.strerror or error}") from error
+        host, port, *_ = self._server.sockets[0].getsockname()
+        scheme = "https" if context else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def close(self) -> None:
         """Listen no more. Idempotent."""
+        if self._server is not None:
+            self._server.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    @staticmethod
+    def _context(tls: TlsSettings) -> ssl.SSLContext:
+        try:
+            return connections.tls_context(tls)
+        except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
+            raise PortError(f"http.tls: certificate, private_key and client_ca do not do: {error}") from error
 
     async def _healthz(self, _: web.Request) -> web.Response:
         """200 whenever the event loop turns."""

@@ -394,6 +394,22 @@ class PortOpened(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAnswered(Fact):
+    """A request to the API has its answer. operation: "" when it named none. code: of the error, "" when there is none.
+
+    caller: the access key id that proved right, "" where none is asked for or none was proved. address: where the request came from.
+    """
+
+    operation: str
+    code: str
+    status: int
+    seconds: float
+    caller: str
+    address: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DefectFoundError(Fact):
     """Something of ours failed that must never fail. trace: where; the part named is started anew after retry_seconds."""
 

@@ -38,6 +38,7 @@ class Metrics:
             | _streams(self.registry)
             | _settling(self.registry)
             | _functions(self.registry)
+            | _api(self.registry)
         )
 
     def emit(self, fact: Fact) -> None:
@@ -246,3 +247,17 @@ def _functions(registry: CollectorRegistry) -> On:
         e.RemoteFailedError: lambda fact: remote.labels(fact.function, fact.kind).inc(),
         e.DefectFoundError: lambda fact: defects.labels(fact.part).inc(),
     }
+
+
+def _api(registry: CollectorRegistry) -> On:
+    text = "Requests to the API, by operation, and by the code of the error that answered it."
+    requests = Counter("pollerd_api_requests", text, ["operation", "code"], registry=registry)
+    text = "Time until a request to the API was answered, its body's arrival included."
+    seconds = Histogram("pollerd_api_seconds", text, ["operation"], buckets=SECONDS, registry=registry)
+    counted, took = cache(requests.labels), cache(seconds.labels)
+
+    def on_answered(fact: e.ApiAnswered) -> None:
+        counted(fact.operation, fact.code).inc()
+        took(fact.operation).observe(fact.seconds)
+
+    return {e.ApiAnswered: on_answered}

@@ -16,6 +16,8 @@ from tests.faults.until import until
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 PROMISED = {
+    "pollerd_api_requests",
+    "pollerd_api_seconds",
     "pollerd_polls",
     "pollerd_records_polled",
     "pollerd_source_errors",

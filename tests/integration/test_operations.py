@@ -19,13 +19,14 @@ from poller.aio.clock import SystemClock
 from poller.aio.stop import Stop
 from poller.control import positions
 from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
+from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port
 from poller.control.running import Running
 from poller.control.token import token
 from poller.observe.metrics import Metrics
 from poller.settings.load import load
-from poller.settings.model import Settings
+from poller.settings.model import HttpSettings, Settings
 from tests.unit.settings.pretended_streams import REGISTRY
 
 POSITION = "49590338271490256608559692538361571095921575989136588898"
@@ -67,7 +68,8 @@ class Daemon:
         self.store = CheckpointStore(Path(settings.state), lambda _: None)
         self.running = {name: self._running(name) for name in ("clicks", "views", "orders")}
         self._settings = settings
-        self._port = Port(Metrics(), dict, dict, Operations(settings, self.running, self._shown).routes())
+        guard = Guard(settings.http, Path(settings.state))
+        self._port = Port(Metrics(), dict, dict, Operations(settings, self.running, self._shown).routes(), guard=guard)
         self.url = ""
 
     def _running(self, name: str) -> Running[Waiting]:
@@ -103,7 +105,7 @@ class Daemon:
     @contextlib.asynccontextmanager
     async def begun(self) -> AsyncIterator[None]:
         stop = Stop()
-        self.url = await self._port.open("127.0.0.1:0")
+        self.url = await self._port.open(HttpSettings(listen="127.0.0.1:0"))
         tasks = [asyncio.create_task(running.run(stop)) for running in self.running.values()]
         while not all(running.mapping for running in self.running.values()):
             await asyncio.sleep(0.001)

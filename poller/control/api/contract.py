@@ -49,8 +49,8 @@ class Call:
 Handler = Callable[[Call], Awaitable[Mapping[str, Any]]]
 """Does what the operation says and returns its output by member names, in the same terms as the parameters; None is left out.
 
-A stream of events (``EventStream``) is an async iterator of mappings with one member each: ``{"PayloadChunk": {"Payload": b"..."}}``.
-Raises ApiError.
+A stream of events (``EventStream``) is an async generator of mappings with one member each: ``{"PayloadChunk": {"Payload": b"..."}}``; it
+is closed when the client is gone. Raises ApiError.
 """
 
 

@@ -18,8 +18,8 @@ from poller.wire.aws.model import Shape
 from poller.wire.aws.values import to_json
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
-LONGEST_PAYLOAD = 16 * 1024 * 1024
-"""Bytes of payload that one frame has at most. AWS's specification allows 24 MB; clients used to read no more than 16 MB."""
+LONGEST_PAYLOAD = 1024 * 1024
+"""Bytes of payload that we put into one frame at most, so that a client that reads slowly is seen to read. AWS allows 24 MB."""
 
 _STRING = 7
 _PRELUDE = struct.Struct("!II")
@@ -49,6 +49,12 @@ def event(stream: Shape, given: Mapping[str, Any]) -> bytes:
     headers[":content-type"] = "application/octet-stream"
     parts = range(0, max(len(body), 1), LONGEST_PAYLOAD)
     return b"".join(frame(headers, body[start : start + LONGEST_PAYLOAD]) for start in parts)
+
+
+def initial(output: bytes) -> bytes:
+    """The first frame where a stream is one member of an output among others: these, in JSON."""
+    headers = {":message-type": "event", ":event-type": "initial-response", ":content-type": "application/json"}
+    return frame(headers, output)
 
 
 def failure(error: ApiError) -> bytes:

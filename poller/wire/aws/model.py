@@ -99,6 +99,11 @@ class Shape:
         facts: Mapping[str, Any] = self._facts.get("error", {})
         return facts
 
+    @property
+    def is_fault(self) -> bool:
+        """Of an error: whether the service is to blame."""
+        return bool(self._facts.get("fault"))
+
 
 class Member:
     """One member of a structure. location: uri, querystring, header, statusCode, or "" for the body."""

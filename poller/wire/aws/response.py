@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from poller.wire.aws.errors import ApiError
-from poller.wire.aws.model import Operation, Service
+from poller.wire.aws.model import Operation, Service, Shape
 from poller.wire.aws.values import to_json
 
 JSON = "application/json"
@@ -42,7 +42,7 @@ class Answer:
     body: bytes = b""
 
 
-def answer(operation: Operation, output: Mapping[str, Any], content_type: str = JSON) -> Answer:
+def answer(service: Service, operation: Operation, output: Mapping[str, Any]) -> Answer:
     """An operation's output; members that are None are left out. A blob that is the body is given as bytes."""
     status, headers = operation.status, {}
     members = operation.outputs.members if operation.outputs else {}
@@ -65,7 +65,7 @@ def answer(operation: Operation, output: Mapping[str, Any], content_type: str = 
         inside = {name: value for name, value in output.items() if name in members and not members[name].location}
         body = _dumps(to_json(operation.outputs, inside))
     if body:
-        headers.setdefault("Content-Type", content_type)
+        headers.setdefault("Content-Type", _content_type(service))
     return Answer(status=status, headers=headers, body=body)
 
 
@@ -73,9 +73,7 @@ def refusal(service: Service, error: ApiError) -> Answer:
     """An error, with the status and the members that its shape has; 500 for one that no model knows, since that is a defect of ours."""
     shape = service.shapes.get(error.code)
     known = shape is not None and shape.error is not None
-    status = COMMON.get(error.code, 500)
-    if shape is not None and shape.error is not None:
-        status = shape.error.get("httpStatusCode", 400)
+    status = _status(service, shape, error.code)
     headers = {"x-amzn-ErrorType": error.code}
     body: dict[str, Any] = {}
     members = shape.members if shape is not None and known else {}
@@ -90,6 +88,15 @@ def refusal(service: Service, error: ApiError) -> Answer:
             body[name] = value
     body["Message" if "Message" in members else "message"] = error.message
     return Answer(status=status, headers=headers | {"Content-Type": _content_type(service)}, body=_dumps(body))
+
+
+def _status(service: Service, shape: Shape | None, code: str) -> int:
+    """Where a model says nothing of it: 400, or 500 for a fault. The JSON protocol knows no other two."""
+    if shape is not None and shape.error is not None:
+        status: int = shape.error.get("httpStatusCode", 500 if shape.is_fault else 400)
+        return status
+    status = COMMON.get(code, 500)
+    return 400 if service.protocol == "json" and status < HTTPStatus.INTERNAL_SERVER_ERROR else status
 
 
 def _content_type(service: Service) -> str:
