@@ -16,6 +16,7 @@ from poller.aio.stop import Stop
 from poller.control import assemble, asynchronous, gauges, shelves
 from poller.control.api.access import Access
 from poller.control.api.front import Front
+from poller.control.api.logs import Logs
 from poller.control.api.resources import Resources
 from poller.control.checkpoints import CheckpointStore
 from poller.control.desired import Desired, RefusedError
@@ -74,6 +75,9 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
         self._ages = Ages()
+        self._log_store = assemble.log_store(settings, self._emit)
+        shipping = assemble.log_shipping(settings, self._emit, self._clock)
+        self._logged = [each for each in (self._log_store, shipping) if each is not None]
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
         self.url = ""
@@ -101,7 +105,8 @@ class Daemon:
         self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
         region = assemble.region_of(settings.aws)
         access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
-        front = Front(resources.handlers(), access, raw=resources.invoke.raw(), emit=self._emit)
+        logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
+        front = Front(resources.handlers(), access, logs=logs.handlers(), raw=resources.invoke.raw(), emit=self._emit)
         routes = [*operations.routes(), *resources.routes(), *front.routes()]
         surveys = Surveys(fleet.mappings, self._metrics)
         self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
@@ -206,6 +211,7 @@ class Daemon:
         await self._driver.close()
         await self.backlog.close()
         await self._checkpoints.close()
+        await asyncio.gather(*(each.close() for each in self._logged))
         await self._port.close()
 
     def _provisioned(self) -> Iterator[dict[str, Any]]:
@@ -242,6 +248,8 @@ class Daemon:
         self._metrics.emit(fact)
         self._ages.emit(fact)
         self._log(fact)
+        for each in self._logged:
+            each(fact)
 
 
 def _refuse_fixed(before: Settings, after: Settings) -> None:
