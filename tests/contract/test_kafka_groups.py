@@ -278,11 +278,17 @@ async def test_an_instance_that_only_reads_notices_its_double_by_itself(six: Top
     await older.source.open()
     await older.source.fetch(10, 0.1)
     async with newer.running():
+        reading = asyncio.create_task(read_on(older.source))
+        await asyncio.wait([reading], timeout=30)
+        assert reading.done()
         with pytest.raises(Refused, match="give each daemon its own"):
-            async with asyncio.timeout(30):
-                while True:
-                    await older.source.fetch(10, 0.2)
+            await reading
         await older.source.close()
+
+
+async def read_on(source: KafkaSource) -> None:
+    while True:
+        await source.fetch(10, 0.2)
 
 
 async def killed_at_work(made: Topic, group: str, log: Path, *more: str) -> None:
