@@ -119,8 +119,6 @@ class Concurrency:
     async def _qualified(self, call: Call) -> Named:
         """The version or alias that a call names, which is there and published. Raises ApiError."""
         of = named(call.params["FunctionName"], self._catalogue.account, call.params.get("Qualifier"))
-        if not of.qualifier:
-            raise invalid("The function resource provided must be an alias or a published version.")
         self._catalogue.refuse_missing(of.name, of.qualifier)
         if of.qualifier == LATEST:
             raise invalid(UNPUBLISHED)

@@ -36,7 +36,6 @@ PROMISES = {
         "allow_deprecated_runtimes": False,
         "stop_timeout_seconds": 30,
         "http": HttpSettings(),
-        "allow_deprecated_runtimes": False,
         "function_urls": FunctionUrlsSettings(),
         "asynchronous": AsynchronousSettings(),
         "log": LogSettings(),
