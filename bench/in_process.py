@@ -1,4 +1,4 @@
-"""Our execution environments without the daemon around them: a pool of the process driver, with the daemon's own log and metrics."""
+"""Our execution environments without the daemon around them: a pool of the process driver, with the daemon's logs and metrics."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from poller.execution.contract import FunctionSpec, Invocation
 from poller.execution.pool import Pool
 from poller.execution.process import ProcessDriver
 from poller.observe.events import Emit, Fact
+from poller.observe.log_store import Bounds, LogStore
 from poller.observe.logs import Log
 from poller.observe.metrics import Metrics
 
 PAYLOAD = b'{"pad":"' + b"x" * 90 + b'"}'
 """100 bytes."""
+KEPT = Bounds(days=14, max_bytes=256 * 1024 * 1024)
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:work"
 SPEC = FunctionSpec(
     name="work",
@@ -39,16 +41,19 @@ async def driver(state: Path, sandbox: str = "auto") -> AsyncIterator[tuple[Proc
     metrics = Metrics()
     with _nowhere() as nowhere:
         log = Log("json", "info", nowhere)
+        store = LogStore(state, KEPT, lambda _: None)
 
         def emit(fact: Fact) -> None:
             metrics.emit(fact)
             log(fact)
+            store(fact)
 
         made = ProcessDriver(state, emit, sandbox)
         try:
             yield made, emit
         finally:
             await made.close()
+            await store.close()
             log.flush()
 
 

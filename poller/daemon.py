@@ -16,15 +16,17 @@ from poller.aio.stop import Stop
 from poller.control import assemble, asynchronous, gauges, shelves
 from poller.control.api.access import Access
 from poller.control.api.front import Front
+from poller.control.api.logs import Logs
 from poller.control.api.resources import Resources
 from poller.control.checkpoints import CheckpointStore
 from poller.control.desired import Desired, RefusedError
 from poller.control.fleet import Around, Fleet
 from poller.control.guard import Guard
 from poller.control.operations import Operations
-from poller.control.port import Port
+from poller.control.port import Port, PortError
 from poller.control.store import StoreError
 from poller.control.surveys import Surveys
+from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
 from poller.control.writer import Writer
 from poller.dispatch.backlog import Backlog
@@ -73,6 +75,9 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
         self._ages = Ages()
+        self._log_store = assemble.log_store(settings, self._emit)
+        shipping = assemble.log_shipping(settings, self._emit, self._clock)
+        self._logged = [each for each in (self._log_store, shipping) if each is not None]
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
         self.url = ""
@@ -97,9 +102,11 @@ class Daemon:
         operations = Operations(fleet, self._views.operators, guard)
         resources = Resources(self.desired, self.backlog, lambda: self.url)
         self._calls = resources.invoke
+        self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
         region = assemble.region_of(settings.aws)
         access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
-        front = Front(resources.handlers(), access, raw=resources.invoke.raw(), emit=self._emit)
+        logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
+        front = Front(resources.handlers(), access, logs=logs.handlers(), raw=resources.invoke.raw(), emit=self._emit)
         routes = [*operations.routes(), *resources.routes(), *front.routes()]
         surveys = Surveys(fleet.mappings, self._metrics)
         self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
@@ -126,6 +133,11 @@ class Daemon:
         self._stop = stop
         self.url = await self._port.open(self._settings.http)
         self._emit(PortOpened(url=self.url))
+        try:
+            await self._urls.open()
+        except PortError:
+            await self._port.close()
+            raise
         if isinstance(self._driver, Isolating):
             sandbox, why = self._driver.sandbox()
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
@@ -179,7 +191,9 @@ class Daemon:
         seconds = self._settings.stop_timeout_seconds * FINISHING_SHARE
         self._emit(StopBegan(reason=stop.reason, seconds=seconds))
         hurry = asyncio.create_task(stop.wait_hurry())
-        finishing: asyncio.Future[Any] = asyncio.gather(self._fleet.finish(), self._calls.finish(), later)
+        finishing: asyncio.Future[Any] = asyncio.gather(
+            self._fleet.finish(), self._calls.finish(), self._urls.close(), later
+        )
         first: set[asyncio.Future[Any]] = {hurry, finishing}
         await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
@@ -192,10 +206,12 @@ class Daemon:
     async def _close(self, later: asyncio.Task[None]) -> None:
         later.cancel()
         await asyncio.gather(later, return_exceptions=True)
+        await self._urls.close()
         await self._fleet.close()
         await self._driver.close()
         await self.backlog.close()
         await self._checkpoints.close()
+        await asyncio.gather(*(each.close() for each in self._logged))
         await self._port.close()
 
     def _provisioned(self) -> Iterator[dict[str, Any]]:
@@ -217,6 +233,13 @@ class Daemon:
                 }
                 yield {"function": name, "ready": not health.trouble, "remote": shown}
 
+    def _secret(self, access_key_id: str, function: str) -> str | None:
+        """Of a key that may call the function."""
+        key = self._settings.http.keys.get(access_key_id)
+        if key is None or key.read_only or (key.functions and function not in key.functions):
+            return None
+        return key.secret_access_key
+
     def _found_defect(self, part: str, error: Exception, delay: float) -> None:
         trace = "".join(traceback.format_exception(error))
         self._emit(DefectFoundError(part=part, message=repr(error), trace=trace, retry_seconds=delay))
@@ -225,6 +248,8 @@ class Daemon:
         self._metrics.emit(fact)
         self._ages.emit(fact)
         self._log(fact)
+        for each in self._logged:
+            each(fact)
 
 
 def _refuse_fixed(before: Settings, after: Settings) -> None:

@@ -36,7 +36,8 @@ def parse(text: str, among: Sequence[str] = OF_STREAMS) -> Arn:
         raise OptionsError(
             "destination", f"{name} is a FIFO {what}; failure records go to standard ones only, as on AWS"
         )
+    article = "an" if what == "event bus" else "a"
     placed = bool(region and account.isdecimal()) if service != "s3" else not region + account
     if not placed or not re.fullmatch(allowed, name):
-        raise OptionsError("destination", f"{text!r} is not the ARN of a {what}: {form}")
+        raise OptionsError("destination", f"{text!r} is not the ARN of {article} {what}: {form}")
     return arn

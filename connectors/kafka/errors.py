@@ -39,6 +39,11 @@ OTHER_SHARING = (
     "stop them, let them offer it too, or name another group"
 )
 
+SAME_INSTANCE = (
+    "another member of consumer group {group} has come with this group_instance_id, and has the partitions now: "
+    "give each daemon its own, and start this one anew"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -88,6 +93,8 @@ def _of_settings(error: BaseException, place: Place) -> SourceError:
     match error:
         case client.InvalidSessionTimeoutError():
             return Refused(f"{place.servers} does not allow this session_timeout_seconds")
+        case client.FencedInstanceIdError():
+            return Refused(SAME_INSTANCE.format(group=place.group))
         case client.InconsistentGroupProtocolError():
             return Refused(OTHER_SHARING.format(group=place.group))
         case client.UnsupportedCodecError():

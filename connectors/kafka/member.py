@@ -156,6 +156,9 @@ class Member:
                 await self._positions.commit(ahead)
             except client.RebalanceInProgressError:
                 continue
+            except client.FencedInstanceIdError as error:
+                self.fail_there(error)
+                raise
             except client.CommitFailedError as error:
                 if any(isinstance(cause, client.RebalanceInProgressError) for cause in error.args):
                     continue
@@ -205,10 +208,16 @@ class Member:
                         client.KafkaTimeoutError(f"consumer group {self._group.group_id} could not be joined")
                     )
                 self._group.poll_heartbeat()
+                self._check_instance()
                 self._rouse_if_new()
                 await self._nudge(TICK_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever it is, who reads is told
             self.fail_there(error)
+
+    def _check_instance(self) -> None:
+        """The client stops its heartbeat when another member has our instance's name, and reads on (as of 3.0.12)."""
+        if self._group.stable() and not self._group._heartbeat_enabled:  # noqa: SLF001
+            raise client.FencedInstanceIdError
 
     def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Record]], bool]:
         """Take what has come. What was put aside for a paused partition comes back only into an empty place (as of 3.0.12)."""

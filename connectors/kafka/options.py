@@ -118,8 +118,13 @@ class KafkaOptions:
         default=None, metadata={"example": {"url": "http://127.0.0.1:8081"}}
     )
     """Decode values, or keys, by their schemas: Avro, Protobuf, JSON. Left out: records are delivered as they are."""
+    group_instance_id: str = ""
+    """Name of this daemon in the group, for ever (static membership): its partitions wait for it through a restart or a kill, until
+    session_timeout_seconds are over, and nobody else gets them before. No two that run may have the same. Empty: a member like any
+    other, whose partitions go to others at once when it stops, and after session_timeout_seconds when it is killed."""
     session_timeout_seconds: float = field(default=45, metadata={"minimum": 1, "maximum": 1800})
-    """Silence after which the group gives this member's partitions to others; the brokers have bounds of their own (6 s to 30 min)."""
+    """Silence after which the group gives this member's partitions to others; the brokers have bounds of their own (6 s to 30 min).
+    With group_instance_id: the longest restart that keeps them."""
     rebalance_timeout_seconds: float = field(default=300, metadata={"minimum": 15, "maximum": 3600})
     """Time in which partitions are handed over when members come or go. What still runs then is done again by their next owner."""
 
@@ -181,5 +186,9 @@ def _check_names(options: KafkaOptions) -> None:
         raise OptionsError("topic", f"{options.topic!r} cannot be the name of a topic: {wanted}")
     if len(options.consumer_group_id) > 200:  # noqa: PLR2004 - event source mappings, ConsumerGroupId
         raise OptionsError("consumer_group_id", "a consumer group's name has 200 characters at most")
+    if options.group_instance_id and not is_topic_name(options.group_instance_id):
+        raise OptionsError(
+            "group_instance_id", "an instance's name has 1 to 249 letters, digits, dots, hyphens and underscores"
+        )
     if options.cluster_arn and not re.fullmatch(r"arn:aws[a-z0-9-]*:kafka:[a-z0-9-]+:\d{12}:\S+", options.cluster_arn):
         raise OptionsError("cluster_arn", f"{options.cluster_arn!r} is not the ARN of an MSK cluster")

@@ -230,6 +230,7 @@ class KafkaSource:
             self._known_as,
             bootstrap_servers=list(self._options.bootstrap_servers),
             group_id=self._group(),
+            group_instance_id=self._options.group_instance_id or None,
             isolation_level=self._options.isolation_level,
             session_timeout_ms=int(self._options.session_timeout_seconds * 1000),
             max_poll_interval_ms=int(self._options.rebalance_timeout_seconds * 1000),

@@ -19,6 +19,7 @@ VERBS = {
     "check": "check a configuration, or an event against filters",
     "init": "write a configuration and a handler to begin with",
     "invoke": "invoke a function of a configuration once",
+    "logs": "show and follow what a function logs",
     "publish": "publish a version of a function",
     "versions": "list or delete versions of a function",
     "mappings": "list, pause and rewind event source mappings, and see what they do",
@@ -31,7 +32,7 @@ VERBS = {
 EPILOG = """exit codes:
   0   done; run: stopped and drained
   1   the function failed (invoke), nothing could be published or deleted, the event does not pass (check --event),
-      a mapping was not moved or paused, the demo did not add up
+      a mapping was not moved or paused, a log could not be read, the demo did not add up
   2   wrong usage
   69  the HTTP port cannot be opened
   78  the configuration cannot be used; every problem is on standard error, with file, line and column

@@ -21,6 +21,8 @@ from poller.dispatch.slots import Slots
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
 from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit
+from poller.observe.log_shipping import LogShipping
+from poller.observe.log_store import Bounds, LogStore
 from poller.settings.model import (
     AccountSettings,
     AliasSettings,
@@ -31,6 +33,7 @@ from poller.settings.model import (
 )
 from poller.settings.package import PackageError
 from poller.settings.references import LATEST
+from poller.settings.shipping import ship_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,23 @@ def limits(settings: Settings) -> Limits:
         provisioned={name: f.provisioned_concurrency for name, f in functions if f.provisioned_concurrency is not None},
         caps={name: f.remote.concurrency for name, f in functions if f.remote and f.remote.concurrency},
     )
+
+
+def log_store(settings: Settings, emit: Emit) -> LogStore | None:
+    """Where what functions log is kept, if it is."""
+    given = settings.function_logs
+    bounds = Bounds(days=given.retention_days, max_bytes=given.max_mb * 1_000_000)
+    return LogStore(Path(settings.state), bounds, emit) if given.keep else None
+
+
+def log_shipping(settings: Settings, emit: Emit, clock: Clock) -> LogShipping | None:
+    """What sends copies of functions' logs, if anything does."""
+    options, ship = ship_options(settings), settings.function_logs.ship
+    if options is None or ship is None:
+        return None
+    from connectors.cloudwatch_logs import CloudWatchLogs  # noqa: PLC0415  # takes megabytes, for those who send
+
+    return LogShipping(CloudWatchLogs(options), ship.log_group_prefix, emit, clock)
 
 
 def slots(settings: Settings) -> Slots:

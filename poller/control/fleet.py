@@ -77,6 +77,8 @@ class Fleet:
         self._retired: set[Pool] = set()
         self._changing = asyncio.Lock()
         self._stop: Stop | None = None
+        self.on_change: Callable[[], None] = lambda: None
+        """Called whenever other settings have come into force."""
 
     @property
     def driver(self) -> Driver:
@@ -159,6 +161,7 @@ class Fleet:
                 self._begin(name)
         for pool in old:
             _keep(self._background, self._retire(pool), f"retirement of {pool.spec.name}")
+        self.on_change()
 
     def _begin(self, name: str) -> None:
         """Run a mapping until the daemon stops, or the mapping ends."""

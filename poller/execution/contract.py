@@ -183,6 +183,11 @@ class Logging:
     group: str = ""
 
 
+def log_group(function: str) -> str:
+    """The log group of a function that names none."""
+    return f"/aws/lambda/{function}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
     """All a driver needs to start environments of one function version; resolved, checked, no defaults left.

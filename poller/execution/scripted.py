@@ -35,13 +35,15 @@ class Ending(enum.Enum):
 class Act:
     """One INIT or one invocation. seconds: how long it takes. payload: the answer; None: the event itself.
 
-    pieces: the answer in place of a payload, as a stream to whoever wants one, all but the last before the seconds pass.
+    pieces: the answer in place of a payload, as a stream to whoever wants one, all but the last before the seconds pass; content_type: of
+    that.
     """
 
     ending: Ending = Ending.WELL
     seconds: float = 0.0
     payload: bytes | None = None
     pieces: tuple[bytes, ...] = ()
+    content_type: str = "application/octet-stream"
 
 
 class DefectError(RuntimeError):
@@ -205,7 +207,7 @@ class _Streaming:
         self._stream: AnswerStream | None = None
         if act.pieces and invocation.on_opening:
             self._stream = AnswerStream(lambda _hold: None)
-            invocation.on_opening(Opening(content_type="application/octet-stream", pieces=self._stream))
+            invocation.on_opening(Opening(content_type=act.content_type, pieces=self._stream))
 
     def __enter__(self) -> Self:
         self._feed(self._pieces[:-1])

@@ -26,13 +26,41 @@ class FunctionLogged(Fact):
 
     request_id: "" outside an invocation. line: without its last newline, of several lines where the runtime's client says that they
     belong together; undecodable bytes replaced. platform: in the function's log format, text or a JSON object.
+    log_group, log_stream: as the function finds them in its variables.
     """
 
     function: str
+    log_group: str
     log_stream: str
     request_id: str
     line: str
     platform: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogStoreFailedError(Fact):
+    """Events of logs could not be stored; they wait, up to a limit, and are stored later. retry_seconds: when that is tried again."""
+
+    message: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogShippingFailedError(Fact):
+    """Events of logs could not be sent to CloudWatch Logs; they wait, up to a limit. retry_seconds: when that is tried again."""
+
+    kind: str
+    message: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEventsDropped(Fact):
+    """Events of logs that are missing, and will be. place: store, or shipping. why: a sentence."""
+
+    place: str
+    count: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,6 +541,40 @@ class ApiAnswered(Fact):
     caller: str
     address: str
     request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlOpened(Fact):
+    """A function is reached under this URL. function: with the alias, if it is one's. auth_type: NONE or AWS_IAM."""
+
+    function: str
+    url: str
+    auth_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlPortFailedError(Fact):
+    """A port of function URLs cannot be opened after a change; what was served before still is, and nothing new."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlAnswered(Fact):
+    """A request to a URL has its answer. function: as above; "" where no URL was meant. seconds: until all of it was sent."""
+
+    function: str
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlAnswerUnusable(Fact):
+    """What a function said is no HTTP answer, so its client was told that it failed (502)."""
+
+    function: str
+    request_id: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,11 +46,16 @@ _WARNINGS = (
     events.FailuresForgotten,
     events.LeaseLostError,
     events.LedgerFailedError,
+    events.LogEventsDropped,
+    events.LogShippingFailedError,
+    events.LogStoreFailedError,
     events.PositionMoved,
     events.RecordsDiscarded,
     events.RecordsUnsettledError,
     events.RemoteFailedError,
     events.SourceFailedError,
+    events.UrlAnswerUnusable,
+    events.UrlPortFailedError,
 )
 _INFOS = (
     events.ConfigurationReloaded,
@@ -66,6 +71,7 @@ _INFOS = (
     events.MappingEnded,
     events.PortOpened,
     events.SandboxChosen,
+    events.UrlOpened,
 )
 _SEVERITY: dict[type[Fact], int] = (
     dict.fromkeys(_INFOS, LEVELS["info"])

@@ -43,6 +43,7 @@ class Metrics:
             | _functions(self.registry)
             | _asynchronous(self.registry)
             | _api(self.registry)
+            | _urls(self.registry)
         )
 
     def emit(self, fact: Fact) -> None:
@@ -215,6 +216,12 @@ def _functions(registry: CollectorRegistry) -> On:
     init = Histogram("pollerd_init_seconds", text, ["function"], buckets=SECONDS, registry=registry)
     lines = _Lines("pollerd_log_lines", "Lines written by functions and about them.")
     registry.register(lines)
+    text = "Events of functions' logs that are missing, by where: store, shipping."
+    dropped = Counter("pollerd_log_events_dropped", text, ["place"], registry=registry)
+    unstored = Counter("pollerd_log_store_errors", "Writes to the log store that failed.", registry=registry)
+    unsent = Counter(
+        "pollerd_log_shipping_errors", "Batches that CloudWatch Logs did not take.", ["kind"], registry=registry
+    )
     text = "Invocations that a function's own server elsewhere did not take."
     remote = Counter("pollerd_remote_errors", text, ["function", "kind"], registry=registry)
     defects = Counter("pollerd_defects", "Failures of pollerd itself.", ["part"], registry=registry)
@@ -236,6 +243,9 @@ def _functions(registry: CollectorRegistry) -> On:
         e.EnvironmentAwaited: lambda fact: waits.labels(fact.function).observe(fact.seconds),
         e.InvocationPlaced: on_placed,
         e.FunctionLogged: lines.on_logged,
+        e.LogEventsDropped: lambda fact: dropped.labels(fact.place).inc(fact.count),
+        e.LogStoreFailedError: lambda _: unstored.inc(),
+        e.LogShippingFailedError: lambda fact: unsent.labels(fact.kind).inc(),
         e.RemoteFailedError: lambda fact: remote.labels(fact.function, fact.kind).inc(),
         e.DefectFoundError: lambda fact: defects.labels(fact.part).inc(),
     }
@@ -295,3 +305,16 @@ def _api(registry: CollectorRegistry) -> On:
         took(fact.operation).observe(fact.seconds)
 
     return {e.ApiAnswered: on_answered}
+
+
+def _urls(registry: CollectorRegistry) -> On:
+    text = "Requests to function URLs, by the answer's class: 2xx, 4xx (Url4xxCount), 5xx (Url5xxCount)."
+    requests = Counter("pollerd_url_requests", text, ["function", "status"], registry=registry)
+    text = "Time that requests to function URLs took (UrlRequestLatency)."
+    seconds = Histogram("pollerd_url_request_seconds", text, ["function"], buckets=SECONDS, registry=registry)
+
+    def on_answered(fact: e.UrlAnswered) -> None:
+        requests.labels(fact.function, f"{fact.status // 100}xx").inc()
+        seconds.labels(fact.function).observe(fact.seconds)
+
+    return {e.UrlAnswered: on_answered}

@@ -17,6 +17,7 @@ from poller.settings.model import Settings
 from poller.settings.nodes import Keys
 from poller.settings.problems import Finding
 from poller.settings.provisioned import check_provisioned
+from poller.settings.shipping import check_shipping
 from poller.settings.urls import check_urls
 
 
@@ -28,6 +29,8 @@ def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) ->
     yield from check_concurrency(settings, sound)
     yield from check_provisioned(settings, sound)
     yield from check_urls(settings, sound)
+    if sound(("function_logs",)) and sound(("aws",)):
+        yield from check_shipping(settings)
     for name, function in settings.functions.items():
         yield from check_function(("functions", name), function, sound)
     yield from check_asynchronous(settings, sound)

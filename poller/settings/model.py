@@ -112,6 +112,37 @@ class LogSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShipSettings(AwsOptions):
+    """Which CloudWatch Logs, or what server that speaks it, gets a copy of functions' logs. What is left out is as under `aws`."""
+
+    log_group_prefix: str = field(
+        default="",
+        metadata={
+            "pattern": r"[.\-_/#A-Za-z0-9]{0,128}",
+            "words": "up to 128 letters, digits and . - _ / #",
+            "example": "/staging",
+        },
+    )
+    """What the names of log groups begin with there: /staging makes /staging/aws/lambda/orders. Groups and streams are made as needed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionLogsSettings:
+    """What functions log, kept in the state folder and read with `pollerd logs`, or as CloudWatch Logs at the daemon's port."""
+
+    keep: bool = True
+    """Whether it is kept. It goes to standard error in any case."""
+    retention_days: float = field(default=14, metadata=between(0.001, 3653))
+    """Events older than this go. A log group may have a shorter retention of its own (PutRetentionPolicy)."""
+    max_mb: int = field(default=256, metadata=between(1))
+    """Size that the store may have on disk, in millions of bytes; beyond it the oldest events of all groups go. An invocation of a few
+    lines takes 60 bytes where there are many, and 400 where they are rare."""
+    ship: ShipSettings | None = field(default=None, metadata={"example": {"endpoint_url": "http://127.0.0.1:4566"}})
+    """Send a copy to CloudWatch Logs, kept here or not: in order, with a second's delay, from memory. What cannot be sent while 16 MB wait,
+    or at the daemon's end, is dropped and counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountSettings(AwsOptions):
     """The AWS that sources and functions see by default."""
 
@@ -304,7 +335,7 @@ class UrlSettings:
     """An HTTP address of a function, or of one of its aliases (Lambda API reference, FunctionUrlConfig)."""
 
     auth_type: str = field(metadata={"choices": ("NONE", "AWS_IAM"), "example": "NONE"})
-    """NONE: everybody may call it. AWS_IAM: who signs with a key that this daemon knows."""
+    """NONE: everybody may call it. AWS_IAM: who signs with one of http.keys that is good for the function."""
     invoke_mode: str = field(default="BUFFERED", metadata={"choices": ("BUFFERED", "RESPONSE_STREAM")})
     """BUFFERED: the answer is sent when it is whole, up to 6 MB. RESPONSE_STREAM: as it comes, up to 200 MB."""
     cors: CorsSettings | None = field(default=None, metadata={"example": {"allow_origins": ["*"]}})
@@ -389,7 +420,8 @@ class LoggingSettings:
             "example": "/aws/lambda/shared",
         },
     )
-    """What the function finds in AWS_LAMBDA_LOG_GROUP_NAME. Absent: /aws/lambda/ and its name."""
+    """Log group that its log is kept under, and what it finds in AWS_LAMBDA_LOG_GROUP_NAME; functions may share one.
+    Absent: /aws/lambda/ and its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -615,6 +647,8 @@ class Settings:
     """Where functions with a `url` are reached over HTTP."""
     log: LogSettings = field(default_factory=LogSettings)
     """What is written to standard error."""
+    function_logs: FunctionLogsSettings = field(default_factory=FunctionLogsSettings)
+    """What functions log, and what is kept of it."""
     aws: AccountSettings = field(default_factory=AccountSettings)
     """Which AWS sources and functions talk to, unless they say otherwise."""
     container: ContainerSettings = field(default_factory=ContainerSettings)

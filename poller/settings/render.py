@@ -20,6 +20,7 @@ from poller.settings.model import (
     DeadLetterSettings,
     DestinationSettings,
     EventInvokeSettings,
+    FunctionLogsSettings,
     FunctionSettings,
     FunctionUrlsSettings,
     HttpSettings,
@@ -34,6 +35,7 @@ from poller.settings.model import (
     OnFailureSettings,
     RemoteSettings,
     Settings,
+    ShipSettings,
     TlsSettings,
     UrlSettings,
 )
@@ -49,6 +51,8 @@ _SECTIONS = (
     ("`tls` of `http`", TlsSettings),
     ("`function_urls`", FunctionUrlsSettings),
     ("`log`", LogSettings),
+    ("`function_logs`", FunctionLogsSettings),
+    ("`ship` of `function_logs`", ShipSettings),
     ("`aws`", AccountSettings),
     ("`container`", ContainerSettings),
     ("`asynchronous`", AsynchronousSettings),
@@ -125,7 +129,7 @@ def _section(title: str, kind: type) -> Iterator[str]:
         yield from (_row(option) for option in options)
         yield ""
     if issubclass(kind, AwsOptions) and kind is not AccountSettings:
-        yield from ("Also every key of `aws` but `account_id`, for this source alone.", "")
+        yield from ("Also every key of `aws` but `account_id`, for this alone.", "")
 
 
 def _row(option: Option) -> str:

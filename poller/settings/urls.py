@@ -48,6 +48,11 @@ def check_urls(settings: Settings, sound: Callable[[Keys], bool]) -> Iterator[Fi
             yield Finding(("function_urls", "listen"), str(error))
         taken |= _port(settings.function_urls.listen, "function_urls.listen")
     for place in configured(settings, sound):
+        unknown = sound((*place.keys, "auth_type")) and sound(("http", "keys")) and not settings.http.keys
+        if unknown and place.url.auth_type == "AWS_IAM":
+            yield Finding(
+                (*place.keys, "auth_type"), "nobody could call it: there is no access key", "http.keys has them"
+            )
         port = place.url.port
         if port is not None and sound((*place.keys, "port")):
             if port in taken:

@@ -66,4 +66,10 @@ def test_a_running_daemon_sends_its_group_back(
         )
         [view] = pollerd("ls")
         assert (view["last_processing_result"], view["lag"]) == ("OK", 0)
+        standing = {"committed": "20", "end": "20", "lag": 0}
+        explained = pollerd("explain", "parcels")
+        assert explained["reading"]["partitions"] == {f"{made.name}-0": standing, f"{made.name}-1": standing}
+        assert "partitions" not in explained["now"]
+        until(lambda: pollerd("ls")[0]["iterator_age_seconds"] == 0.0, "nothing is left that could be old")
+        assert 'pollerd_mapping_lag_records{mapping="parcels"} 0.0' in daemon.get("/metrics")[1]
         daemon.stop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import http
 import json
+import re
 import subprocess
 import uuid
 from collections import Counter
@@ -274,18 +276,24 @@ def an_evening(told: Told, ministack: servers.Server, *, batch_info: str, beginn
         maximum_retry_attempts=1,
         destination_config={"on_failure": {"destination": f"arn:aws:sqs:us-east-1:000000000000:{queue}"}},
     )
-    daemon.start()
-    shown = until(
-        lambda: [told for told in [daemon.readiness("clicks")] if "warning" in told], "the queue is said to be missing"
+    daemon.spawn()
+    until(lambda: queue in daemon.readiness("clicks").get("trouble", ""), "the queue is said to be missing")
+    assert daemon.get("/readyz")[0] == http.HTTPStatus.SERVICE_UNAVAILABLE
+    assert 'pollerd_batches_held_up{mapping="clicks"} 1.0' in daemon.get("/metrics")[1]
+    now = pollerd(daemon, "explain", "clicks")["now"]
+    assert (now["ready"], now["batches_held_up"], queue in now["trouble"]) == (False, 1, True)
+    refusals = re.compile(
+        r'^pollerd_destination_errors_total{kind="Missing",mapping="clicks"} ([3-9]|\d\d)', re.MULTILINE
     )
-    assert queue in shown[0]["warning"]
+    until(lambda: refusals.search(daemon.get("/metrics")[1]), "the destination is asked again and again")
     with contextlib.closing(aws("sqs", ministack)) as client:
         url = client.create_queue(QueueName=queue)["QueueUrl"]
         record = failure(client, url)
         assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
         assert record[batch_info]["batchSize"] == 1
         until(lambda: told.done() == Counter(wanted), "all others are handled")
-        assert "warning" not in daemon.readiness("clicks")
+        until(lambda: daemon.get("/readyz")[0] == http.HTTPStatus.OK, "the mapping is ready again")
+        assert len(daemon.logged("destination failed")) == len(daemon.logged("destination recovered")) == 1
 
         printed(daemon, "rewind", "clicks", "--to", "TRIM_HORIZON", "--why", "a table was lost")
         assert failure(client, url)[batch_info] == record[batch_info], "the same record again"
@@ -301,6 +309,23 @@ def an_evening(told: Told, ministack: servers.Server, *, batch_info: str, beginn
     until(lambda: click("late") in told.done(), "what came meanwhile is handled")
     assert told.done() == Counter([*wanted * 2, click("late")])
     assert click("noise", "noise") not in told.handled()
+    age = 'pollerd_iterator_age_seconds{mapping="clicks"} 0.0'
+    until(lambda: age in daemon.get("/metrics")[1], "nothing is left that could be old")
+    daemon.stop()
+
+
+def test_what_redis_has_given_out_and_not_given_is_told(entries: Entries) -> None:
+    entries.put(click("poison"), *map(click, range(30)))
+    daemon = entries.daemon(maximum_retry_attempts=-1)
+    daemon.start()
+    view = until(lambda: [v for v in pollerd(daemon, "ls") if v.get("pending")], "entries are pending")[0]
+    [standing] = pollerd(daemon, "explain", "clicks")["reading"]["partitions"].values()
+    assert (view["pending"], view["lag"]) == (standing["pending"], standing["lag"]) == (31, 0)
+    assert standing["committed"] == standing["end"]
+    assert "pending" in printed(daemon, "ls")
+    page = daemon.get("/metrics")[1]
+    assert 'pollerd_mapping_pending_records{mapping="clicks"} 31.0' in page
+    assert 'pollerd_mapping_lag_records{mapping="clicks"} 0.0' in page
     daemon.stop()
 
 

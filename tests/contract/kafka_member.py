@@ -1,4 +1,4 @@
-"""A member of a consumer group in a process of its own, to be killed: SERVER TOPIC GROUP LOG.
+"""A member of a consumer group in a process of its own, to be killed: SERVER TOPIC GROUP LOG [SESSION_SECONDS INSTANCE].
 
 Writes down what it has handled and settled.
 """
@@ -16,8 +16,14 @@ from connectors.kafka.source import KafkaSource
 from connectors.testing import MemoryCheckpoints
 
 
-async def main(server: str, topic: str, group: str, log: str) -> None:
-    source = KafkaSource(KafkaOptions(bootstrap_servers=[server], topic=topic, session_timeout_seconds=1.5))
+async def main(server: str, topic: str, group: str, log: str, session: str = "1.5", instance: str = "") -> None:
+    options = KafkaOptions(
+        bootstrap_servers=[server],
+        topic=topic,
+        session_timeout_seconds=float(session),
+        group_instance_id=instance,
+    )
+    source = KafkaSource(options)
     source.read_as(Reader(group, "TRIM_HORIZON", None, MemoryCheckpoints(), _revoke))
     await source.open()
     with Path(log).open("a", encoding="utf-8", buffering=1) as file:  # noqa: ASYNC230 - nothing else runs here
@@ -37,4 +43,4 @@ async def _revoke(partitions: Collection[str]) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
-    asyncio.run(main(*sys.argv[1:5]))
+    asyncio.run(main(*sys.argv[1:7]))

@@ -223,8 +223,78 @@ async def test_a_member_that_is_killed_is_replaced_and_its_batch_done_again(six:
     group = uuid.uuid4().hex
     await six.produce(numbered(0, 120))
     log = tmp_path / "done.txt"
+    await killed_at_work(six, group, log)
+    lines = log.read_text().splitlines()
+    settled = {name for line in lines for name in line.split()[1:] if line.startswith("settled ")}
+    handled = {name for line in lines for name in line.split()[1:] if line.startswith("handled ")}
+    async with Worker(options_of(six), group, done).running():
+        await until(lambda: len(done | Counter(handled)) == 120)
+    assert not set(done) & settled  # nothing that the group knew of
+    assert len(set(done) & handled) <= BATCH  # what was in hand
+
+
+async def test_an_instance_that_is_killed_has_its_partitions_back_as_soon_as_it_returns(
+    six: Topic, tmp_path: Path
+) -> None:
+    """Within seconds, where others would wait for a session of a minute to be over."""
+    done: Counter[str] = Counter()
+    group = uuid.uuid4().hex
+    await six.produce(numbered(0, 120))
+    log = tmp_path / "done.txt"
+    await killed_at_work(six, group, log, "60", "node-1")
+    options = options_of(six, session_timeout_seconds=60, group_instance_id="node-1")
+    settled = {name for line in log.read_text().splitlines() for name in line.split()[1:] if line[0] == "s"}
+    for count in (120, 180):  # the second time after an orderly stop
+        await six.produce(numbered(120, count - 120))
+        async with Worker(options, group, done).running():
+            await until(lambda count=count: len(set(done) | settled) == count, 20)
+    assert not set(done) & settled
+
+
+async def test_two_with_the_same_instance_are_told_and_the_newer_one_reads(six: Topic) -> None:
+    options = options_of(six, session_timeout_seconds=60, group_instance_id="node-1")
+    group = uuid.uuid4().hex
+    await six.produce(numbered(0, 6))
+    older, newer = Worker(options, group, Counter()), Worker(options, group, Counter())
+    await older.source.open()
+    records: list[Record] = []
+    while len(records) < 6:
+        records += await older.source.fetch(10, 1)
+    async with newer.running():
+        await until(lambda: len(newer.done) == 6, 20)
+        with pytest.raises(Refused, match=f"group {group} has come with this group_instance_id"):
+            await older.source.settle([Settlement(record, Outcome.DELIVERED) for record in records])
+        with pytest.raises(Refused, match="give each daemon its own"):
+            await older.source.fetch(10, 1)
+        await older.source.close()
+        await six.produce(numbered(6, 6))
+        await until(lambda: len(newer.done) == 12, 20)
+
+
+async def test_an_instance_that_only_reads_notices_its_double_by_itself(six: Topic) -> None:
+    options = options_of(six, group_instance_id="node-1")
+    group = uuid.uuid4().hex
+    older, newer = Worker(options, group, Counter()), Worker(options, group, Counter())
+    await older.source.open()
+    await older.source.fetch(10, 0.1)
+    async with newer.running():
+        reading = asyncio.create_task(read_on(older.source))
+        await asyncio.wait([reading], timeout=30)
+        assert reading.done()
+        with pytest.raises(Refused, match="give each daemon its own"):
+            await reading
+        await older.source.close()
+
+
+async def read_on(source: KafkaSource) -> None:
+    while True:
+        await source.fetch(10, 0.2)
+
+
+async def killed_at_work(made: Topic, group: str, log: Path, *more: str) -> None:
+    """A member in a process of its own handles some records, and is killed. more: session in seconds, name of the instance."""
     program = Path(__file__).with_name("kafka_member.py")
-    arguments = [six.servers[0], six.name, group, str(log)]
+    arguments = [made.servers[0], made.name, group, str(log), *more]
     member = subprocess.Popen(  # noqa: ASYNC220 - it only starts it
         [sys.executable, str(program), *arguments], cwd=Path(__file__).parents[2]
     )
@@ -234,13 +304,6 @@ async def test_a_member_that_is_killed_is_replaced_and_its_batch_done_again(six:
     finally:
         member.kill()
         await asyncio.to_thread(member.wait)
-    lines = log.read_text().splitlines()
-    settled = {name for line in lines for name in line.split()[1:] if line.startswith("settled ")}
-    handled = {name for line in lines for name in line.split()[1:] if line.startswith("handled ")}
-    async with Worker(options_of(six), group, done).running():
-        await until(lambda: len(done | Counter(handled)) == 120)
-    assert not set(done) & settled  # nothing that the group knew of
-    assert len(set(done) & handled) <= BATCH  # what was in hand
 
 
 async def test_a_group_that_shares_otherwise_is_told(six: Topic) -> None:

@@ -13,12 +13,14 @@ from poller.control.api.concurrency import Concurrency
 from poller.control.api.contract import Handler
 from poller.control.api.deletions import Deletions
 from poller.control.api.downloads import Downloads
+from poller.control.api.event_invoke_configs import EventInvokeConfigs
 from poller.control.api.functions import Functions
 from poller.control.api.invoke import Accepts, Invoke
 from poller.control.api.layer_permissions import LayerPermissions
 from poller.control.api.layers import LayersApi
 from poller.control.api.mappings import Mappings
 from poller.control.api.names import Account
+from poller.control.api.policies import Policies
 from poller.control.api.reads import Reads
 from poller.control.api.tags import Tags
 from poller.control.api.versions import Versions
@@ -50,6 +52,8 @@ class Resources:
             Concurrency(self.catalogue),
             Tags(self.catalogue),
             Mappings(desired),
+            EventInvokeConfigs(self.catalogue),
+            Policies(self.catalogue),
         )
 
     def handlers(self) -> Mapping[str, Handler]:

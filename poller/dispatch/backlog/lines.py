@@ -183,7 +183,7 @@ class Lines(Generic[T, R]):
             feed.loaded(items, due)
 
     async def _deal(self, line: str, feed: Feed[T], item: T, leave: Leave) -> None:
-        due: float | None = self._clock.epoch() + AFTER_DEFECT
+        due: float | None = item.due
         try:
             try:
                 found = await self._work.run(item)
@@ -194,13 +194,19 @@ class Lines(Generic[T, R]):
             if due is None:
                 self._counts[line] = self._counts.get(line, 1) - 1
         except Exception as error:  # noqa: BLE001  # ours, whatever it is; the item is still on the disk
-            trace = "".join(traceback.format_exception(error))
-            fact = DefectFoundError(part=self._name, message=repr(error), trace=trace, retry_seconds=AFTER_DEFECT)
-            self._emit(fact)
+            await self._found_defect(error)
         finally:
             feed.done(item.number, due)
             if due is not None:
                 self._sooner.set()
+
+    async def _found_defect(self, error: Exception) -> None:
+        """Tell it, and wait before the item that it was found with may come again."""
+        trace = "".join(traceback.format_exception(error))
+        fact = DefectFoundError(part=self._name, message=repr(error), trace=trace, retry_seconds=AFTER_DEFECT)
+        self._emit(fact)
+        if self._stop is not None:
+            await self._stop.or_stop(self._clock.sleep(AFTER_DEFECT))
 
     async def _settle(self, item: T, found: R) -> float | None:
         failures = 0

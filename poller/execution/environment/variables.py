@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from poller.execution.contract import FunctionSpec
+from poller.execution.contract import FunctionSpec, log_group
 from poller.execution.runtimes.contract import Launch
 
 RESERVED = ("AWS_", "LAMBDA_", "PWD")
@@ -30,7 +30,7 @@ def variables(
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": spec.initialization_type,
-        "AWS_LAMBDA_LOG_GROUP_NAME": spec.logging.group or f"/aws/lambda/{spec.name}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.logging.group or log_group(spec.name),
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_METADATA_API": address,
         "AWS_LAMBDA_METADATA_TOKEN": token,

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from poller.execution.contract import Logging, Result, Status
+from poller.execution.contract import Logging, Result, Status, log_group
 from poller.execution.logs import levels, words
 from poller.execution.logs.frames import LOG_FD, Frames
 from poller.execution.logs.lines import Lines
@@ -54,6 +54,7 @@ class Capture:
         self, function: str, stream: str, emit: Emit, logging: Logging = TEXT, tell: Tell | None = None
     ) -> None:
         self._function = function
+        self._group = logging.group or log_group(function)
         self.stream = stream
         self._emit = emit
         self._json = logging.json
@@ -239,6 +240,7 @@ class Capture:
         self._emit(
             FunctionLogged(
                 function=self._function,
+                log_group=self._group,
                 log_stream=self.stream,
                 request_id=self._request_id,
                 line=line,

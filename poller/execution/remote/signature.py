@@ -1,4 +1,4 @@
-"""Signed requests to Lambda: botocore finds the keys and makes the signature (AWS Signature Version 4), as in every AWS client.
+"""Signed requests to services of AWS: botocore finds the keys and makes the signature (AWS Signature Version 4), as in every AWS client.
 
 Not imported before somebody signs: it takes megabytes.
 """
@@ -15,13 +15,12 @@ from botocore.session import Session
 
 from poller.execution.contract import CredentialsError, Elsewhere
 
-SERVICE = "lambda"
-
 
 class Signer:
     """Signs as one identity: the keys that are named, else what botocore's chain finds, renewed by it when they run out."""
 
-    def __init__(self, where: Elsewhere) -> None:
+    def __init__(self, where: Elsewhere, service: str = "lambda") -> None:
+        self._service = service
         self._region = where.region
         self._profile = where.profile
         self._found: Credentials | None = None
@@ -35,7 +34,7 @@ class Signer:
             self._keys() if self._named else await asyncio.to_thread(self._keys)
         )  # a role's keys come over the network
         request = AWSRequest("POST", url, headers=headers, data=body)
-        SigV4Auth(keys, SERVICE, self._region).add_auth(request)
+        SigV4Auth(keys, self._service, self._region).add_auth(request)
         return dict(request.headers.items())
 
     def _keys(self) -> ReadOnlyCredentials:

@@ -36,7 +36,7 @@ class Stream(io.TextIOWrapper):
 
 
 def line(text: str) -> FunctionLogged:
-    return FunctionLogged(function="orders", log_stream="s", request_id="r", line=text)
+    return FunctionLogged(function="orders", log_group="/aws/lambda/orders", log_stream="s", request_id="r", line=text)
 
 
 def judged(why: str) -> BatchJudged:

@@ -56,6 +56,7 @@ def test_functions_and_aliases_have_urls(function: Callable[..., Path]) -> None:
     [
         (["url: {}"], "", "functions.orders.url.auth_type: this key is required"),
         (["url: {auth_type: none}"], "", "functions.orders.url.auth_type: 'none' is none of the choices"),
+        (["url: {auth_type: AWS_IAM}"], "", "functions.orders.url.auth_type: nobody could call it"),
         (["url: {auth_type: NONE, port: 9871}"], "", "port 9871 is taken by function_urls.listen"),
         (["url: {auth_type: NONE, port: 80}"], "http: {listen: '127.0.0.1:80'}", "port 80 is taken by http.listen"),
         (

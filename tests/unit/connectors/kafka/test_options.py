@@ -40,6 +40,7 @@ def test_brokers_are_hosts_with_ports(servers: Any) -> None:
         ("topic", {"topic": "a b"}),
         ("topic", {"topic": "x" * 250}),
         ("consumer_group_id", {"consumer_group_id": "x" * 201}),
+        ("group_instance_id", {"group_instance_id": "node 1"}),
         ("cluster_arn", {"cluster_arn": "arn:aws:sqs:us-east-1:000000000000:orders"}),
         ("session_timeout_seconds", {"session_timeout_seconds": 300}),
         ("username", {"sasl_mechanism": "PLAIN"}),
