@@ -26,7 +26,7 @@ UPDATING = {
 
 KEPT = ("Role", "KMSKeyArn", "VpcConfig")
 """Of what is only shown: members that answers have as they were given."""
-OF_FUNCTION = frozenset({"Aliases", "CodeSigningConfigArn", "LastModified", "Tags"})
+OF_FUNCTION = frozenset({"Aliases", "CodeSigningConfigArn", "LastModified", "Provisioned", "Tags"})
 """Of what is only shown: what belongs to the function as a whole, and to no version of it."""
 
 
