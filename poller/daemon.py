@@ -100,9 +100,9 @@ class Daemon:
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
-        resources = Resources(self.desired, self.backlog, lambda: self.url)
-        self._calls = resources.invoke
         self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
+        resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address)
+        self._calls = resources.invoke
         region = assemble.region_of(settings.aws)
         access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
         logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")

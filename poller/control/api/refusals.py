@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from connectors.contract import OptionsError, SourceError
 from poller.control.api.contract import ApiError
 from poller.control.desired import FiledError, RefusedError
+from poller.control.port import PortError
 from poller.control.store import StoreError
 from poller.settings.package import PackageError
 
@@ -18,6 +19,7 @@ CODES: dict[type[Exception], str] = {
     OptionsError: "InvalidParameterValueException",
     SourceError: "InvalidParameterValueException",
     StoreError: "ServiceException",
+    PortError: "ServiceException",
 }
 
 

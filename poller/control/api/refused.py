@@ -13,7 +13,20 @@ _SCALING = (
     "it sizes Lambda Managed Instances; here per_execution_environment_max_concurrency and provisioned concurrency do"
 )
 
+_SIGNING = "signatures of packages are not verified here, so a code signing config would promise what nobody does"
+_WHOLE_POLICY = "policies are kept statement by statement: AddPermission, GetPolicy and RemovePermission"
+
 REFUSED: Mapping[str, str] = {
+    "CreateCodeSigningConfig": _SIGNING,
+    "DeleteCodeSigningConfig": _SIGNING,
+    "DeleteFunctionCodeSigningConfig": _SIGNING,
+    "DeleteResourcePolicy": _WHOLE_POLICY,
+    "GetCodeSigningConfig": _SIGNING,
+    "GetResourcePolicy": _WHOLE_POLICY,
+    "ListFunctionsByCodeSigningConfig": _SIGNING,
+    "PutFunctionCodeSigningConfig": _SIGNING,
+    "PutResourcePolicy": _WHOLE_POLICY,
+    "UpdateCodeSigningConfig": _SIGNING,
     "CheckpointDurableExecution": _DURABLE,
     "CreateCapacityProvider": _CAPACITY,
     "DeleteCapacityProvider": _CAPACITY,

@@ -23,16 +23,18 @@ from poller.control.api.names import Account
 from poller.control.api.policies import Policies
 from poller.control.api.provisioned import Provisioned
 from poller.control.api.reads import Reads
+from poller.control.api.single_settings import SingleSettings
 from poller.control.api.tags import Tags
+from poller.control.api.url_configs import Address, UrlConfigs
 from poller.control.api.versions import Versions
 from poller.control.desired import Desired
 from poller.control.layers import Layers
 
 
 class Resources:
-    """url: of the daemon's port, asked when an answer holds an address there."""
+    """url: of the daemon's port, asked when an answer holds an address there. address: of functions' URLs."""
 
-    def __init__(self, desired: Desired, backlog: Accepts, url: Callable[[], str]) -> None:
+    def __init__(self, desired: Desired, backlog: Accepts, url: Callable[[], str], address: Address) -> None:
         settings = desired.fleet.settings
         self.account = Account.of(settings.aws)
         self.catalogue = Catalogue(desired, self.account)
@@ -56,6 +58,8 @@ class Resources:
             Mappings(desired),
             EventInvokeConfigs(self.catalogue),
             Policies(self.catalogue),
+            SingleSettings(self.catalogue),
+            UrlConfigs(self.catalogue, address),
         )
 
     def handlers(self) -> Mapping[str, Handler]:

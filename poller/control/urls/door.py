@@ -25,10 +25,11 @@ class UrlDoor:
         self._server = UrlServer(fleet.settings.function_urls.listen, course, emit, grace=grace)
         self._changed = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
+        self._serving = asyncio.Lock()
 
     async def open(self) -> None:
         """Serve what is configured, and whatever is later. Raises PortError."""
-        await self._server.serve(urls(self._fleet.settings))
+        await self._serve()
         self._fleet.on_change = self._changed.set
         self._following = asyncio.create_task(self._follow(), name="function URLs")
 
@@ -39,6 +40,16 @@ class UrlDoor:
             await asyncio.wait({self._following})
         await self._server.close()
 
+    async def address(self, function: str, qualifier: str) -> str:
+        """Of a URL that is configured, and open when this returns. Raises PortError."""
+        await self._serve()
+        target = f"{function}:{qualifier}" if qualifier else function
+        return next(self._server.address(url) for url in urls(self._fleet.settings) if url.target == target)
+
+    async def _serve(self) -> None:
+        async with self._serving:
+            await self._server.serve(urls(self._fleet.settings))
+
     def _claim(self, function: str) -> Claim:
         return self._fleet.slots.claim(function, CLAIM)
 
@@ -47,6 +58,6 @@ class UrlDoor:
             await self._changed.wait()
             self._changed.clear()
             try:
-                await self._server.serve(urls(self._fleet.settings))
+                await self._serve()
             except PortError as error:
                 self._emit(UrlPortFailedError(message=str(error)))
