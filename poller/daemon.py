@@ -217,11 +217,10 @@ class Daemon:
         await self._port.close()
 
     def _provisioned(self) -> Iterator[dict[str, Any]]:
-        for name, function in self._fleet.settings.functions.items():
-            if function.provisioned_concurrency:
-                allocation = self._fleet.pools[name].allocation
+        for target, pool in self._fleet.pools.items():
+            if (allocation := pool.allocation).requested:
                 ready = allocation.status == "READY"
-                yield {"function": name, "ready": ready, "provisioned_concurrency": dataclasses.asdict(allocation)}
+                yield {"function": target, "ready": ready, "provisioned_concurrency": dataclasses.asdict(allocation)}
 
     def _remotes(self) -> Iterator[dict[str, Any]]:
         """Functions elsewhere that were invoked: ready unless the last invocation was not taken."""

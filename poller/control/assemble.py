@@ -32,6 +32,7 @@ from poller.settings.model import (
     Settings,
 )
 from poller.settings.package import PackageError
+from poller.settings.provisioned import provisioned
 from poller.settings.references import LATEST
 from poller.settings.shipping import ship_options
 
@@ -60,8 +61,8 @@ def recipes(settings: Settings, only: Collection[str] | None = None) -> dict[str
 
 
 def _recipe(found: FunctionSpec, function: FunctionSettings) -> Recipe:
-    provisioned = (function.provisioned_concurrency or 0) if found.version == LATEST else 0
-    return Recipe(found, function.idle_timeout_seconds, function.recycle_after_seconds, provisioned)
+    kept_ready = provisioned(function).get(found.version, 0)
+    return Recipe(found, function.idle_timeout_seconds, function.recycle_after_seconds, kept_ready)
 
 
 def pool(recipe: Recipe, driver: Driver, emit: Emit, clock: Clock, starts: Starts) -> Pool:
@@ -99,7 +100,7 @@ def limits(settings: Settings) -> Limits:
     return Limits(
         total=settings.concurrency,
         reserved={name: f.reserved_concurrency for name, f in functions if f.reserved_concurrency is not None},
-        provisioned={name: f.provisioned_concurrency for name, f in functions if f.provisioned_concurrency is not None},
+        provisioned={name: kept_ready for name, f in functions if (kept_ready := sum(provisioned(f).values()))},
         caps={name: f.remote.concurrency for name, f in functions if f.remote and f.remote.concurrency},
     )
 

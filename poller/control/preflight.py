@@ -125,6 +125,8 @@ def _named(settings: Settings) -> Iterator[tuple[Keys, str, str]]:
             if to.version != LATEST:
                 yield (*keys, "version"), name, to.version
             yield from (((*keys, "weights", second), name, second) for second in to.weights)
+        at = ("functions", name, "provisioned_versions")
+        yield from (((*at, number), name, number) for number in function.provisioned_versions)
     for mapping, of_it in settings.event_source_mappings.items():
         reference = loaded_reference(of_it.function)
         if is_number(reference.qualifier):

@@ -357,6 +357,9 @@ class AliasSettings:
         metadata={"keys": r"[1-9][0-9]{0,17}", "keys_words": "a version number", "example": {"4": 0.1}} | between(0, 1),
     )
     """A second version and its share of the invocations, 0 to 1; the rest goes to `version`. At most one (AWS: RoutingConfig)."""
+    provisioned_concurrency: int | None = field(default=None, metadata=between(1) | {"example": 2})
+    """Invocations for which environments are kept ready of what the alias points to; of two versions each has its share. When the alias
+    moves they move along. Not for $LATEST, which has the function's own."""
     event_invoke_config: EventInvokeSettings | None = field(default=None, metadata={"example": EVENT_INVOKE_EXAMPLE})
     """How asynchronous invocations are dealt with that name this alias. Absent: by AWS's defaults; the function's own is not inherited."""
     url: UrlSettings | None = field(default=None, metadata={"example": {"auth_type": "NONE"}})
@@ -476,6 +479,17 @@ class FunctionSettings:
     provisioned_concurrency: int | None = field(default=None, metadata=between(1) | {"example": 2, "unversioned": True})
     """Invocations for which environments are started ahead of traffic and kept whatever the traffic; invocations go to them first, and
     beside them when all are busy. At most reserved_concurrency; without one they are set aside from `concurrency`. Absent: none."""
+    provisioned_versions: Mapping[str, int] = field(
+        default_factory=dict,
+        metadata=between(1)
+        | {
+            "keys": r"[1-9][0-9]{0,17}",
+            "keys_words": "a version number",
+            "example": {"3": 2},
+            "unversioned": True,
+        },
+    )
+    """The same of published versions, by number, where no alias with provisioned concurrency points to them."""
     per_execution_environment_max_concurrency: int = field(default=1, metadata=between(1, 1600))
     """Invocations that one environment runs at once; AWS's range (Lambda Managed Instances). Above 1 the runtime's client must know how:
     python, java, nodejs22.x and later do, a provided runtime's or an image's own client has to read AWS_LAMBDA_MAX_CONCURRENCY. They share

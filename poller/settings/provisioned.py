@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
-from poller.settings.model import Settings
+from poller.settings.model import FunctionSettings, Settings
 from poller.settings.nodes import Keys
 from poller.settings.problems import Finding
+from poller.settings.references import LATEST
 
 PAST_RESERVED = (
     "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
 )
 """The service's own sentence (recorded)."""
+
+
+OF_LATEST = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+BY_BOTH = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+"""The service's own sentences (recorded)."""
+
+
+def provisioned(function: FunctionSettings) -> dict[str, int]:
+    """Version -> invocations for which its environments are kept ready; versions that have none are left out.
+
+    An alias with two versions gives the second its share of them, rounded, and the first what is left (Lambda DG, Configuring
+    provisioned concurrency).
+    """
+    found: Counter[str] = Counter({LATEST: function.provisioned_concurrency or 0, **function.provisioned_versions})
+    for alias in function.aliases.values():
+        wanted = alias.provisioned_concurrency or 0
+        for second, share in alias.weights.items():
+            found[second] += round(wanted * share)
+        found[alias.version] += wanted - sum(round(wanted * share) for share in alias.weights.values())
+    return {version: wanted for version, wanted in found.items() if wanted}
+
+
+def check_aliases(keys: Keys, function: FunctionSettings) -> Iterator[Finding]:
+    """Findings about provisioned concurrency of the aliases of one function."""
+    for name, alias in function.aliases.items():
+        if alias.provisioned_concurrency is None:
+            continue
+        at = (*keys, "aliases", name, "provisioned_concurrency")
+        if alias.version == LATEST:
+            yield Finding(at, OF_LATEST, "provisioned_concurrency of the function is that of $LATEST")
+        elif {alias.version, *alias.weights} & function.provisioned_versions.keys():
+            yield Finding(at, BY_BOTH, "leave out one of them")
 
 
 def check_provisioned(settings: Settings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
@@ -22,7 +56,10 @@ def check_provisioned(settings: Settings, sound: Callable[[Keys], bool]) -> Iter
         keys = ("functions", name, "provisioned_concurrency")
         if not sound(keys) or not sound((*keys[:-1], "reserved_concurrency")):
             return
-        wanted, reserved = function.provisioned_concurrency or 0, function.reserved_concurrency
+        if not sound((*keys[:-1], "aliases")) or not sound((*keys[:-1], "provisioned_versions")):
+            return
+        yield from check_aliases(keys[:-1], function)
+        wanted, reserved = sum(provisioned(function).values()), function.reserved_concurrency
         if reserved is None:
             asked += wanted
             last = keys if wanted else last

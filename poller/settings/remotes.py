@@ -14,7 +14,16 @@ from poller.settings.references import function_reference
 
 OF_HERE = (
     *("code", "runtime", "handler", "layers", "image_config", "memory_mb", "environment", "ephemeral_storage_mb"),
-    *("driver", "network", "host_ports", "provisioned_concurrency", "prefork", "aliases", "logging"),
+    *(
+        "driver",
+        "network",
+        "host_ports",
+        "provisioned_concurrency",
+        "provisioned_versions",
+        "prefork",
+        "aliases",
+        "logging",
+    ),
     "per_execution_environment_max_concurrency",
 )
 """Keys of a function that only count where it runs."""

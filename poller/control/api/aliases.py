@@ -44,8 +44,7 @@ class Aliases:
                 if name in self._catalogue.aliases(function):
                     arn = self._account.function(function, name)
                     raise ApiError("ResourceConflictException", f"Alias already exists: {arn}")
-                alias = {"version": call.params["FunctionVersion"], **_weights(call.params.get("RoutingConfig"))}
-                await self._put(change, made, name, alias, call.params.get("Description", ""))
+                await self._put(change, made, name, call.params)
         return self._told(function, name)
 
     async def _get(self, call: Call) -> Mapping[str, Any]:
@@ -65,12 +64,7 @@ class Aliases:
                 made = self._own(change, function)
                 before = self._told(function, name)
                 refuse_outdated(call.params.get("RevisionId"), before["RevisionId"])
-                routing = call.params.get("RoutingConfig", before.get("RoutingConfig"))
-                alias = {
-                    "version": call.params.get("FunctionVersion", before["FunctionVersion"]),
-                    **_weights(routing),
-                }
-                await self._put(change, made, name, alias, call.params.get("Description", before["Description"]))
+                await self._put(change, made, name, {**before, **call.params})
         return self._told(function, name)
 
     async def _delete(self, call: Call) -> Mapping[str, Any]:
@@ -100,11 +94,14 @@ class Aliases:
         found, marker = page(names, str, call.params)
         return {"Aliases": [self._told(function, name) for name in found], "NextMarker": marker}
 
-    async def _put(self, change: Change, made: Made, name: str, alias: Mapping[str, Any], description: str) -> None:
-        function = made.name
-        await self._check(function, alias)
-        document = {**made.document, "aliases": {**made.document.get("aliases", {}), name: alias}}
-        about = {"Description": description, "RevisionId": str(uuid.uuid4())}
+    async def _put(self, change: Change, made: Made, name: str, wanted: Mapping[str, Any]) -> None:
+        """Let an alias lead where AliasConfiguration says; what else it has stays."""
+        aliases = made.document.get("aliases", {})
+        alias = {key: value for key, value in aliases.get(name, {}).items() if key != "weights"}
+        alias |= {"version": wanted["FunctionVersion"], **_weights(wanted.get("RoutingConfig"))}
+        await self._check(made.name, alias)
+        document = {**made.document, "aliases": {**aliases, name: alias}}
+        about = {"Description": wanted.get("Description", ""), "RevisionId": str(uuid.uuid4())}
         shown = {**made.shown, "Aliases": {**made.shown.get("Aliases", {}), name: about}}
         change.put(dataclasses.replace(made, document=document, shown=shown))
 

@@ -1,7 +1,4 @@
-"""Concurrency of functions: reserved, provisioned; and what the account has.
-
-Provisioned concurrency of versions and aliases is not there yet: only that of a function from a file is, which is its $LATEST's.
-"""
+"""Reserved concurrency of functions: put, get, delete; and what the account has."""
 
 from __future__ import annotations
 
@@ -10,17 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from poller.control.api.catalogue import Catalogue
-from poller.control.api.contract import ApiError, Call, Handler
-from poller.control.api.names import Named, missing, named, unqualified
+from poller.control.api.contract import Call, Handler
+from poller.control.api.limits import MOST_ZIPPED_BYTES
+from poller.control.api.names import missing, unqualified
 from poller.control.api.refusals import invalid, told
 from poller.settings.package import MOST_UNPACKED_BYTES
-from poller.settings.references import LATEST, is_number
+from poller.settings.provisioned import provisioned
+from poller.settings.references import LATEST
 
 LEAST_UNRESERVED = 100
 """Of AWS's account limit of 1000; of a smaller total here a tenth, and at least 1 (settings/check.py asks for that)."""
 MOST_STORED_BYTES = 80_530_636_800
-MOST_ZIPPED_BYTES = 52_428_800
-UNPUBLISHED = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
 
 
 class Concurrency:
@@ -36,10 +33,6 @@ class Concurrency:
             "GetAccountSettings": self._account,
             "GetFunctionConcurrency": self._get,
             "PutFunctionConcurrency": self._put,
-            "DeleteProvisionedConcurrencyConfig": self._no_provisioned,
-            "GetProvisionedConcurrencyConfig": self._no_provisioned,
-            "ListProvisionedConcurrencyConfigs": self._list_provisioned,
-            "PutProvisionedConcurrencyConfig": self._put_provisioned,
         }
 
     async def _put(self, call: Call) -> Mapping[str, Any]:
@@ -70,7 +63,13 @@ class Concurrency:
     def _check_room(self, name: str, wanted: int) -> None:
         """Raises ApiError when too little would be left for the functions without a reservation."""
         settings = self._catalogue.settings
-        least = min(LEAST_UNRESERVED, max(1, settings.concurrency // 10))
+        kept_ready = sum(provisioned(settings.functions[name]).values()) if name in settings.functions else 0
+        if wanted < kept_ready:
+            raise invalid(
+                f" ReservedConcurrentExecutions  {wanted} should not be lower than function's total provisioned concurrency "
+                f"[{kept_ready}]."
+            )
+        least = least_unreserved(settings.concurrency)
         if settings.concurrency - self._reserved(but=name) - wanted < least:
             raise invalid(
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
@@ -95,38 +94,12 @@ class Concurrency:
             "AccountUsage": {"TotalCodeSize": sum(each.code_size for each in every), "FunctionCount": len(every)},
         }
 
-    async def _put_provisioned(self, call: Call) -> Mapping[str, Any]:
-        of = await self._qualified(call)
-        raise invalid(
-            f"Provisioned concurrency of {of.name}:{of.qualifier} is not supported here yet; "
-            "provisioned_concurrency of a function in a configuration file is"
-        )
-
-    async def _no_provisioned(self, call: Call) -> Mapping[str, Any]:
-        await self._qualified(call)
-        sentence = "No Provisioned Concurrency Config found for this function"
-        raise ApiError("ProvisionedConcurrencyConfigNotFoundException", sentence)
-
-    async def _list_provisioned(self, call: Call) -> Mapping[str, Any]:
-        self._function(call)
-        return {"ProvisionedConcurrencyConfigs": []}
-
     def _function(self, call: Call) -> str:
         name = unqualified(call.params["FunctionName"], self._catalogue.account)
         self._catalogue.refuse_missing(name, LATEST)
         return name
 
-    async def _qualified(self, call: Call) -> Named:
-        """The version or alias that a call names, which is there and published. Raises ApiError."""
-        of = named(call.params["FunctionName"], self._catalogue.account, call.params.get("Qualifier"))
-        if not of.qualifier:
-            raise invalid("The function resource provided must be an alias or a published version.")
-        self._catalogue.refuse_missing(of.name, of.qualifier)
-        if of.qualifier == LATEST:
-            raise invalid(UNPUBLISHED)
-        if not is_number(of.qualifier) and of.qualifier not in self._catalogue.aliases(of.name):
-            arn = self._catalogue.account.function(of.name, of.qualifier)
-            raise ApiError("ResourceNotFoundException", f"Cannot find alias arn: {arn}")
-        if (await self._catalogue.described(of)).version == LATEST:
-            raise invalid(UNPUBLISHED)
-        return of
+
+def least_unreserved(total: int) -> int:
+    """Invocations at once that must be left for functions without a reservation, of so many over all."""
+    return min(LEAST_UNRESERVED, max(1, total // 10))

@@ -24,9 +24,9 @@ UPDATING = {
     "LastUpdateStatusReasonCode": "Creating",
 }
 
-KEPT = ("Role", "DeadLetterConfig", "KMSKeyArn", "VpcConfig")
+KEPT = ("Role", "KMSKeyArn", "VpcConfig")
 """Of what is only shown: members that answers have as they were given."""
-OF_FUNCTION = frozenset({"Aliases", "CodeSigningConfigArn", "LastModified", "Tags"})
+OF_FUNCTION = frozenset({"Aliases", "CodeSigningConfigArn", "LastModified", "Provisioned", "Tags"})
 """Of what is only shown: what belongs to the function as a whole, and to no version of it."""
 
 
@@ -70,6 +70,7 @@ def configuration(of: Described, *, architecture: str) -> dict[str, Any]:
         "Environment": {"Variables": dict(settings.environment)} if settings.environment else None,
         "RevisionId": of.revision,
         "Layers": shown.get("Layers") or None,
+        "DeadLetterConfig": shown.get("DeadLetterConfig") or _dead_letters(settings),
         "PackageType": "Image" if is_image else "Zip",
         "ImageConfigResponse": _image_config(settings.image_config),
         "Architectures": [architecture],
@@ -141,6 +142,10 @@ def failed(reason: str) -> dict[str, Any]:
 def moment(text: str) -> str | None:
     """``2026-01-02T03:04:05.678+0000``, as functions and layers have it."""
     return text.replace("Z", "+0000") or None
+
+
+def _dead_letters(settings: FunctionSettings) -> dict[str, str] | None:
+    return {"TargetArn": settings.dead_letter_config.target_arn} if settings.dead_letter_config else None
 
 
 def _image_config(config: ImageConfig | None) -> dict[str, Any] | None:

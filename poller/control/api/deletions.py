@@ -49,6 +49,9 @@ class Deletions:
                 raise ApiError("ResourceConflictException", f"{sentence} [{', '.join(pointing)}]")
             if users := self._catalogue.users(of.name, of.qualifier):
                 raise _used(f"The version {of.qualifier} of {of.name}", users)
+            if self._catalogue.usable(of.name).provisioned_versions.get(of.qualifier):
+                sentence = f"The version {of.qualifier} of {of.name} has provisioned concurrency; delete that first"
+                raise ApiError("ResourceConflictException", sentence)
             await asyncio.to_thread(versions.delete, of.name, int(of.qualifier), self._catalogue.settings)
             change.republished.add(of.name)
 

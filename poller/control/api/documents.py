@@ -10,7 +10,7 @@ SHOWN = (
     *("CodeSigningConfigArn", "DeadLetterConfig", "Description", "KMSKeyArn", "Role", "SnapStart", "Tags"),
     *("TracingConfig", "VpcConfig"),
 )
-"""What AWS keeps of a function and what has no key in a document."""
+"""What AWS keeps of a function and what has no key in a document; or has one that versions do not keep, where AWS's do."""
 _LEVELS = {"ApplicationLogLevel": "application_log_level", "SystemLogLevel": "system_log_level"}
 _OF_IMAGE = {"EntryPoint": "entry_point", "Command": "command", "WorkingDirectory": "working_directory"}
 
@@ -23,6 +23,10 @@ def document(before: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, 
         after["environment"] = dict(params["Environment"].get("Variables") or {})
     if "EphemeralStorage" in params:
         after["ephemeral_storage_mb"] = params["EphemeralStorage"]["Size"]
+    if "DeadLetterConfig" in params:
+        after.pop("dead_letter_config", None)
+        if target := params["DeadLetterConfig"].get("TargetArn"):
+            after["dead_letter_config"] = {"target_arn": target}
     if "LoggingConfig" in params:
         after["logging"] = _logging(before.get("logging", {}), params["LoggingConfig"])
     if "ImageConfig" in params:

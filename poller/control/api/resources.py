@@ -21,6 +21,7 @@ from poller.control.api.layers import LayersApi
 from poller.control.api.mappings import Mappings
 from poller.control.api.names import Account
 from poller.control.api.policies import Policies
+from poller.control.api.provisioned import Provisioned
 from poller.control.api.reads import Reads
 from poller.control.api.single_settings import SingleSettings
 from poller.control.api.tags import Tags
@@ -52,6 +53,7 @@ class Resources:
             of_layers,
             LayerPermissions(of_layers, layers, self.account),
             Concurrency(self.catalogue),
+            Provisioned(self.catalogue),
             Tags(self.catalogue),
             Mappings(desired),
             EventInvokeConfigs(self.catalogue),

@@ -62,7 +62,6 @@ async def test_the_account_is_told(lambda_: Served) -> None:
 @pytest.mark.parametrize(
     ("of", "status", "sentence"),
     [
-        ({"FunctionName": "orders"}, 400, "The function resource provided must be an alias or a published version."),
         (
             {"FunctionName": "orders", "Qualifier": "$LATEST"},
             400,

@@ -92,7 +92,13 @@ async def test_all_forms_of_the_name_lead_to_it(lambda_: Served, name: str) -> N
     assert found["FunctionArn"] == f"{ARN}orders" + (":$LATEST" if name.endswith("LATEST") else "")
 
 
-async def test_what_only_aws_acts_on_is_kept_and_told(lambda_: Served) -> None:
+async def test_what_only_aws_acts_on_is_kept_and_told(tmp_path: Path) -> None:
+    aws = {"region": REGION, "account_id": ACCOUNT, "endpoint_url": "http://127.0.0.1:9"}
+    async with served(tmp_path, {"aws": aws}) as lambda_:
+        await keep_and_clear(lambda_)
+
+
+async def keep_and_clear(lambda_: Served) -> None:
     kept: dict[str, Any] = {
         "KMSKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
         "TracingConfig": {"Mode": "Active"},
@@ -199,7 +205,14 @@ async def test_the_package_is_fetched_from_its_location(lambda_: Served) -> None
             f"Layers are not in the same region as the function. Layers are expected to be in region {REGION}.",
         ),
         (
-            {"FileSystemConfigs": [{"Arn": "arn:aws:elasticfilesystem:::ap/1", "LocalMountPath": "/mnt/a"}]},
+            {
+                "FileSystemConfigs": [
+                    {
+                        "Arn": f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/fsap-0123456789abcdef0",
+                        "LocalMountPath": "/mnt/a",
+                    }
+                ]
+            },
             400,
             "InvalidParameterValueException",
             "FileSystemConfigs is not supported here; file_system_configs in a configuration file names folders",
