@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.faults.daemon import Daemon
@@ -114,6 +116,37 @@ def test_functions_are_reached_under_their_urls(stage: Stage) -> None:
     assert curl(f"http://127.0.0.1:{stage.port}/")[0] == 403
     _, page = stage.daemon.get("/metrics")
     assert 'pollerd_url_requests_total{function="orders:live",status="4xx"} 1.0' in page
+    stage.daemon.stop()
+
+
+def test_the_api_streams_likewise(stage: Stage) -> None:
+    """A client of AWS's reads the pieces as they come, then how it ended; one that leaves stops nothing."""
+    about = {"code": str(stage.folder), "runtime": "provided.al2023", "handler": "none", "timeout_seconds": 30}
+    stage.functions = {"lines": about}
+    stage.write()
+    stage.daemon.start()
+    [url] = [line["url"] for line in stage.daemon.logged("port opened")]
+    [(key, rest)] = KEYS.items()
+    client = boto3.client(
+        "lambda",
+        "us-east-1",
+        endpoint_url=url,
+        aws_access_key_id=key,
+        aws_secret_access_key=rest["secret_access_key"],
+    )
+    for _ in range(2):
+        answer = client.invoke_with_response_stream(FunctionName="lines", LogType="Tail")
+        assert answer["ExecutedVersion"] == "$LATEST"
+        *chunks, last = list(answer["EventStream"])
+        assert len(chunks) >= 2
+        body = b"".join(chunk["PayloadChunk"]["Payload"] for chunk in chunks)
+        assert body == b'{"statusCode":207}' + bytes(8) + b"line 1\nline 2\nline 3\n"
+        assert b"END RequestId" in base64.b64decode(last["InvokeComplete"]["LogResult"])
+        assert "ErrorCode" not in last["InvokeComplete"]
+        early = client.invoke_with_response_stream(FunctionName="lines")
+        next(iter(early["EventStream"]))
+        early["EventStream"].close()
+    client.close()
     stage.daemon.stop()
 
 
