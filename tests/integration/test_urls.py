@@ -319,6 +319,26 @@ async def test_a_client_that_leaves_does_not_stop_the_function(scene: Scene) -> 
     assert scene.pool.counts() == {"idle": 1, "busy": 0, "starting": 0}
 
 
+async def test_a_slow_client_keeps_no_slot_of_a_function_that_has_ended(scene: Scene) -> None:
+    scene.act = Act(pieces=(b"x" * 200_000,) * 50)
+    async with scene.ask(await scene.serve(STREAMED)) as answer:
+        async with asyncio.timeout(10):
+            while scene.slots.in_use()["f"]:
+                await asyncio.sleep(0.01)
+        assert len(await answer.read()) == 10_000_000
+
+
+async def test_a_client_that_stops_reading_is_let_go(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("poller.control.urls.sending.STALLED_SECONDS", 0.2)
+    scene.act = Act(pieces=(b"x" * 200_000,) * 50)
+    async with scene.ask(await scene.serve(STREAMED)) as answer:
+        async with asyncio.timeout(10):
+            while not scene.answered():
+                await asyncio.sleep(0.01)
+        with pytest.raises((aiohttp.ClientPayloadError, ConnectionError)):
+            await answer.read()
+
+
 async def test_closing_waits_for_what_is_under_way(scene: Scene) -> None:
     scene.act = Act(payload=b'"done"', seconds=0.5)
     origin = await scene.serve(URL)

@@ -3,7 +3,8 @@
 What holds here:
 
 1. Nothing waits for a slot: without one the client is told to come again (429), as by the service.
-2. A client that goes away changes nothing for the function; its permit is held until it has ended.
+2. A client that goes away changes nothing for the function. The permit is held until it has ended, and no longer: not until a slow client
+   has all of what it said.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from poller.control.urls import replies
 from poller.control.urls.sending import Outlet, whole
 from poller.control.urls.table import Url
 from poller.dispatch.invoker import MAX_PAYLOAD, Invoker, UnknownFunctionError, new_request_id
-from poller.dispatch.slots import Claim
+from poller.dispatch.slots import Claim, Permit
 from poller.dispatch.stream import Answering, answering
 from poller.envelope.url.answer import Head, HttpAnswer, Unusable
 from poller.envelope.url.answer import answer as http_answer
@@ -62,7 +63,7 @@ class Course:
         if permit is None:
             return whole(replies.THROTTLED, one.headers)
         try:
-            return await (self._streamed(one, request) if one.url.streams else self._buffered(one))
+            return await (self._streamed(one, request, permit) if one.url.streams else self._buffered(one))
         except UnknownFunctionError:
             return whole(replies.FORBIDDEN, one.headers)
         except Exception as error:  # noqa: BLE001  # ours; the client has an answer all the same
@@ -81,9 +82,12 @@ class Course:
         except Unusable as error:
             return self._unusable(one, error)
 
-    async def _streamed(self, one: _Invocation, request: web.Request) -> web.StreamResponse:
+    async def _streamed(self, one: _Invocation, request: web.Request, permit: Permit) -> web.StreamResponse:
         async def invoke(on_opening: OnOpening) -> Result:
-            return await self._invoke(one, on_opening)
+            try:
+                return await self._invoke(one, on_opening)
+            finally:
+                permit.release()
 
         outlet = Outlet(request, one.headers)
         try:
