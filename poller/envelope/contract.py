@@ -71,7 +71,7 @@ def window_bytes(window: Mapping[str, Any] | None) -> int:
 
 def listed(parts: Sequence[bytes], batch: About) -> bytes:
     """``{"Records": [...]}`` and the members of a tumbling window."""
-    return b'{"Records":[' + b",".join(parts) + b"]" + window_members(batch.window) + b"}"
+    return b"".join((b'{"Records":[', b",".join(parts), b"]", window_members(batch.window), b"}"))
 
 
 def window_members(window: Mapping[str, Any] | None) -> bytes:
