@@ -55,7 +55,7 @@ class Shards(Protocol):
         ...
 
     async def iterator(self, shard: str, position: str) -> str:
-        """One that begins at a position's place, behind a sequence number, at the record it is in the middle of. Raises ``TrimmedError``."""
+        """One that begins where a position says: behind its record, or at the one it is in the middle of. Raises ``TrimmedError``."""
         ...
 
     async def page(self, shard: str, iterator: str, limit: int) -> Page:
