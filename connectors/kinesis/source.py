@@ -6,8 +6,9 @@ settled. Checkpoints are the engine's; shards/positions.py has the words.
 
 ``Record.metadata`` is the record as GetRecords returns it, without Data: SequenceNumber, PartitionKey, ApproximateArrivalTimestamp (as
 the client gives it, a datetime), and EncryptionType where the server tells. The body is the bytes of Data, the partition the shard's id,
-id and position the sequence number, the key the partition key. Permissions needed: kinesis:DescribeStreamSummary, ListShards,
-GetShardIterator, GetRecords.
+id and position the sequence number, the key the partition key. Of an aggregate's records the position says which one it is.
+
+Permissions needed: kinesis:DescribeStreamSummary, ListShards, GetShardIterator, GetRecords.
 
 Enhanced fan-out is not offered: a consumer's ARN is refused.
 """
@@ -26,7 +27,7 @@ from connectors.aws.service import AwsService, said, time_of
 from connectors.contract import Capabilities, Identity, Missing, OptionsError, Record, SourceError
 from connectors.kinesis.aggregate import Inner, KeyRange, lies_in, unpack
 from connectors.shards.lineage import Shard
-from connectors.shards.positions import AT_TIMESTAMP, LATEST, TRIM_HORIZON, is_sequence_number, moment_of
+from connectors.shards.positions import AT_TIMESTAMP, LATEST, TRIM_HORIZON, is_sequence_number, middle_of, moment_of
 from connectors.shards.reading import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
 from connectors.shards.source import ShardSource
 
@@ -218,6 +219,9 @@ def _iterator_kind(position: str) -> dict[str, Any]:
         return {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": moment}
     if is_sequence_number(position):
         return {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
+    number = middle_of(position)
+    if number is not None:
+        return {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": number}
     return {"ShardIteratorType": position}
 
 
@@ -237,10 +241,10 @@ def _record(shard: str, found: Mapping[str, Any]) -> Record:
 
 
 def _packed(shard: str, found: Mapping[str, Any], number: int, inner: Inner, *, last: bool) -> Record:
-    """A user record of an aggregate: the last of them settles the aggregate, the others nothing."""
+    """A user record of an aggregate: one id for all of them, as Lambda has it; the last one's settlement is behind the aggregate."""
     record = _record(shard, found)
-    record.id = record.position = f"{record.position}.{number}"
-    record.handle = record.handle if last else ""
+    record.position = f"{record.position}.{number}"
+    record.handle = record.handle if last else record.position
     record.body = inner.data
     record.key = inner.partition_key
     record.metadata = {**record.metadata, "PartitionKey": inner.partition_key, "SubSequenceNumber": number}

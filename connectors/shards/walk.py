@@ -86,7 +86,7 @@ class ShardWalk:
         for settlement in settlements:
             record = settlement.record
             known = record.partition in self._positions or record.partition in self._reading
-            if known and record.handle and settlement.outcome is not Outcome.RELEASED:
+            if known and settlement.outcome is not Outcome.RELEASED:
                 done.setdefault(record.partition, []).append(record.handle)
         await self._save({shard: furthest(positions) for shard, positions in done.items()})
 
