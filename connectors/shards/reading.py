@@ -41,10 +41,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between two reads of one shard. idle: when the last brought nothing. busy: when there may be more."""
+    """Seconds between two reads of one shard.
+
+    idle: when the last brought nothing. busy: when there may be more. refused: when it could not be read, and nobody said how long.
+    """
 
     idle: float
     busy: float
+    refused: float = 1.0
 
 
 class Shards(Protocol):
@@ -99,7 +103,7 @@ class ShardReading:
     def postpone(self) -> None:
         """Read it later, from a new iterator."""
         self._iterator = ""
-        self.due = _now() + self._pace.idle
+        self.due = _now() + self._pace.refused
 
     async def read(self, service: Shards, limit: int) -> None:
         """Read one page, from a new iterator if need be; when throttled, read it later. Raises any other ``SourceError``."""
@@ -107,7 +111,7 @@ class ShardReading:
             page = await self._page(service, limit)
         except Throttled as error:
             self.throttled = str(error)
-            self.due = _now() + (error.retry_after or self._pace.idle)
+            self.due = _now() + (error.retry_after or self._pace.refused)
             return
         self.throttled = ""
         self.ended = not page.iterator

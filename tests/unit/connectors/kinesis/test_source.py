@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from connectors.contract import Identity, Missing, OptionsError, Outcome, Reader, Refused, Settlement, SourceError
-from connectors.kinesis.source import KinesisOptions, KinesisSource, StreamName, parse_stream
+from connectors.kinesis.names import StreamName, parse_stream
+from connectors.kinesis.source import KinesisOptions, KinesisSource
 from connectors.testing import MemoryCheckpoints
 from tests.aggregates import pack
 from tests.fakes.aws import FakeAws, at
@@ -75,7 +76,6 @@ def test_a_stream_is_called_by_name_or_arn(text: str, stream: StreamName) -> Non
         ("arn:aws:sqs:eu-west-1:123456789012:clicks", "is the ARN of something else (sqs), not of a Kinesis stream"),
         ("arn:aws:kinesis:eu-west-1:123456789012", "is not the ARN of a Kinesis stream: arn:aws:kinesis:REGION:ACC"),
         ("arn:aws:kinesis:eu-west-1:123456789012:table/x", "is not the ARN of a Kinesis stream: arn:aws:kinesis:REG"),
-        (f"{ARN}/consumer/mine:1700000000", f"enhanced fan-out are not supported: name the stream itself, {ARN}"),
     ],
 )
 def test_what_can_never_be_a_stream_is_refused(text: str, message: str) -> None:
