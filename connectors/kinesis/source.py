@@ -7,8 +7,10 @@ the engine's; shards/positions.py has the words.
 
 ``Record.metadata`` is the record as GetRecords returns it, without Data: SequenceNumber, PartitionKey, ApproximateArrivalTimestamp (as
 the client gives it, a datetime), and EncryptionType where the server tells. The body is the bytes of Data, the partition the shard's id,
-id and position the sequence number, the key the partition key; of an aggregate's records the position says which one it is. Permissions needed: kinesis:DescribeStreamSummary, ListShards, and
-GetShardIterator, GetRecords, or with a consumer DescribeStreamConsumer, SubscribeToShard.
+id and position the sequence number, the key the partition key; of an aggregate's records the position says which one it is.
+
+Permissions needed: kinesis:DescribeStreamSummary, ListShards, and GetShardIterator, GetRecords, or with a consumer
+DescribeStreamConsumer, SubscribeToShard.
 """
 
 from __future__ import annotations
