@@ -42,7 +42,7 @@ from connectors.redis.seat import Seat
 from connectors.redis.server import Server
 
 MAX_FETCH = 10_000
-GONE = frozenset({Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED})
+GONE = (Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED)  # searched by identity: an outcome's hash is Python code
 
 
 @dataclass(frozen=True, kw_only=True)
