@@ -110,7 +110,8 @@ def came_back(
     operation: Any, response: dict[str, Any], answered: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What boto3 gave: members and events. Status and content type are there whether or not a handler sets them."""
-    found, events = {}, []
+    found: dict[str, Any] = {}
+    events: list[dict[str, Any]] = []
     for name, value in response.items():
         shape = operation.output_shape.members[name]
         if shape.type_name == "structure" and getattr(shape, "is_event_stream", shape.serialization.get("eventstream")):
