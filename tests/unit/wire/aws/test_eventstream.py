@@ -51,10 +51,17 @@ def test_what_is_long_comes_in_several_frames(beyond: int) -> None:
     assert len(frames) == 1 + bool(beyond)
 
 
-def test_an_error_ends_a_stream_as_an_exception() -> None:
-    [(headers, payload)] = decoded(failure(ApiError("TooManyRequestsException", "Rate Exceeded.")))
-    assert (headers[":message-type"], headers[":exception-type"]) == ("exception", "TooManyRequestsException")
-    assert json.loads(payload) == {"message": "Rate Exceeded."}
+def test_an_error_ends_a_stream() -> None:
+    error = ApiError("TooManyRequestsException", "Rate Exceeded.")
+    headers = {":message-type": "error", ":error-code": error.code, ":error-message": "Rate Exceeded."}
+    assert decoded(failure(STREAM, error)) == [(headers, b"")]
+
+
+def test_an_error_that_a_stream_knows_is_its_exception() -> None:
+    tail = service("logs").shapes["StartLiveTailResponseStream"]
+    [(headers, payload)] = decoded(failure(tail, ApiError("SessionTimeoutException", "three hours")))
+    assert (headers[":message-type"], headers[":exception-type"]) == ("exception", "SessionTimeoutException")
+    assert json.loads(payload) == {"message": "three hours"}
 
 
 def test_what_comes_beside_a_stream_comes_first() -> None:
