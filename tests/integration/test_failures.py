@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,8 +65,7 @@ def keep(state: Path) -> None:
 
 
 def _with(changes: Mapping[str, object]) -> Outcome:
-    fields = {name: getattr(OUTCOME, name) for name in Outcome.__dataclass_fields__}
-    return Outcome(**(fields | changes))
+    return dataclasses.replace(OUTCOME, **changes)  # type: ignore[arg-type]
 
 
 def test_where_nothing_failed_nothing_is_listed_and_no_file_is_made(
