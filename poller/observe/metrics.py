@@ -172,8 +172,6 @@ def _streams(registry: CollectorRegistry) -> On:
     resumed = Counter("pollerd_records_resumed", "Records done before a restart.", ["mapping"], registry=registry)
     windows = Counter("pollerd_windows_ended", "Tumbling windows that ended.", ["mapping"], registry=registry)
 
-    ages = cache(age.labels)
-
     def on_discarded(fact: e.RecordsDiscarded) -> None:
         discarded.labels(fact.mapping, fact.condition, "yes" if fact.stored else "no").inc(fact.count)
 
