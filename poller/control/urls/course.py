@@ -49,7 +49,7 @@ class Course:
         """Answer a request to a URL. asked: the same, its body read."""
         origin = asked.header("origin")
         if url.cors is not None and is_preflight(asked.method, origin, asked.header("access-control-request-method")):
-            return web.Response(headers=url.cors.preflight(origin))
+            return whole(HttpAnswer(Head(200, url.cors.preflight(origin)), b""), ())
         iam = self._identify(asked, url) if url.signed else None
         if url.signed and iam is None:
             return whole(replies.FORBIDDEN, ())
@@ -67,7 +67,7 @@ class Course:
         except UnknownFunctionError:
             return whole(replies.FORBIDDEN, one.headers)
         except Exception as error:  # noqa: BLE001  # ours; the client has an answer all the same
-            return whole(self._defect(error), one.headers)
+            return whole(self.failed(error), one.headers)
         finally:
             permit.release()
 
@@ -99,7 +99,7 @@ class Course:
         except Exception as error:
             if not outlet.begun:
                 raise
-            self._defect(error)
+            self.failed(error)
             return outlet.cut()
 
     async def _pass_on(
@@ -129,7 +129,8 @@ class Course:
             one.url.target, one.payload, request_id=one.request_id, trace_id=one.trace_id, on_opening=on_opening
         )
 
-    def _defect(self, error: Exception) -> HttpAnswer:
+    def failed(self, error: Exception) -> HttpAnswer:
+        """Tell of a defect of ours; what the client gets."""
         trace = "".join(traceback.format_exception(error))
         self._emit(DefectFoundError(part="function URLs", message=repr(error), trace=trace, retry_seconds=0.0))
         return replies.FAILED

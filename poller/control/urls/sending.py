@@ -79,6 +79,6 @@ class Outlet:
 
 def _headers(head: Head, more: Headers) -> CIMultiDict[str]:
     headers = CIMultiDict(head.headers)
-    for name, value in more:
+    for name, value in (*more, ("Server", "pollerd")):
         headers.setdefault(name, value)
     return headers
