@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -270,6 +271,22 @@ def _until_report(lines: Iterable[str]) -> Iterator[str]:
         if message.startswith("REPORT"):
             return
         yield message
+
+
+def test_who_invokes_finds_the_log_at_once_and_its_tail_in_the_answer(logged: Logged) -> None:
+    caller = boto3.client(
+        "lambda", endpoint_url=logged.url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key=SECRET
+    )
+    event = json.dumps({"Records": [{"body": json.dumps({"lines": 3})}]})
+    for number in range(3):
+        answer = caller.invoke(FunctionName="worker", LogType="Tail", Payload=event)
+        request_id = answer["ResponseMetadata"]["RequestId"]
+        found = logged.client.filter_log_events(logGroupName=GROUP, filterPattern=f'"{request_id}"')["events"]
+        assert [event["message"].split()[0] for event in found] == ["START", "END", "REPORT"], number
+        stream = found[0]["logStreamName"]
+        all_ = logged.client.get_log_events(logGroupName=GROUP, logStreamName=stream, limit=7)["events"]
+        assert "".join(event["message"] for event in all_) == base64.b64decode(answer["LogResult"]).decode()
+    caller.close()
 
 
 def test_what_was_written_outlives_a_kill_and_a_restart(logged: Logged) -> None:
