@@ -18,10 +18,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from poller.observe.log_store import LogReader, Range
 from tests.faults.daemon import PROGRAM
 from tests.faults.scene import Scene
 from tests.faults.until import until
-from tests.servers import Server
+from tests.servers import Server, free_port
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -303,6 +304,20 @@ def test_what_was_written_outlives_a_kill_and_a_restart(logged: Logged) -> None:
     assert len(logged.client.describe_log_streams(logGroupName=GROUP)["logStreams"]) >= 2
 
 
+def test_a_kill_in_the_middle_of_much_leaves_a_beginning_of_each_stream(logged: Logged) -> None:
+    logged.queue.send(4, lines=MANY)
+    until(lambda: logged.reports(pattern='"line 99"') >= 1, "some lines are stored", 60)
+    logged.daemon.kill()
+    logged.daemon.wait_gone()
+    reader = LogReader(logged.daemon.config.parent / "state")
+    for stream in reader.streams(GROUP):
+        page = reader.stream_events(GROUP, stream.name, Range(), newest_first=False, limit=10**6)
+        lines = [event.message for event in page.events if event.message.startswith("line")]
+        expected = [f"line {number % MANY}\n" for number in range(len(lines))]
+        assert lines == expected
+    reader.close()
+
+
 def test_where_none_are_kept_the_api_says_so(scene: Scene, tmp_path: Path) -> None:
     logged = Logged(scene, tmp_path, function_logs={"keep": False})
     logged.start()
@@ -319,13 +334,18 @@ def test_where_requests_must_be_signed_our_own_command_signs(scene: Scene, tmp_p
         "one": {"secret_access_key": "another-secret-key", "functions": ["json"]},
         "a": {"secret_access_key": SECRET, "read_only": True},
     }
-    logged = Logged(scene, tmp_path, http={"listen": "127.0.0.1:0", "keys": keys})
+    logged = Logged(scene, tmp_path, http={"listen": f"127.0.0.1:{free_port()}", "keys": keys})
     logged.start()
     logged.queue.send(1, lines=1)
     until(lambda: logged.reports() == 1, "the invocation is over", 60)
-    own = [f"{PROGRAM}", "logs", "worker", "--url", logged.url, "--config", f"{logged.daemon.config}"]
-    done = subprocess.run(own, check=True, capture_output=True, text=True)
-    assert " line 0\n" in done.stdout
+    other = json.loads(logged.daemon.config.read_text()) | {
+        "state": str(tmp_path / "other")
+    }  # so that the folder does not help
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    for name in ("worker", "/aws/lambda/worker"):
+        own = [f"{PROGRAM}", "logs", name, "--config", f"{tmp_path}/other.json"]
+        done = subprocess.run(own, check=True, capture_output=True, text=True)
+        assert " line 0\n" in done.stdout
     with pytest.raises(ClientError, match="AccessDenied"):
         logged.client.delete_log_group(logGroupName=GROUP)
     logged.close()
