@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -17,10 +18,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from poller.observe.log_store import LogReader, Range
 from tests.faults.daemon import PROGRAM
 from tests.faults.scene import Scene
 from tests.faults.until import until
-from tests.servers import Server
+from tests.servers import Server, free_port
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -272,6 +274,22 @@ def _until_report(lines: Iterable[str]) -> Iterator[str]:
         yield message
 
 
+def test_who_invokes_finds_the_log_at_once_and_its_tail_in_the_answer(logged: Logged) -> None:
+    caller = boto3.client(
+        "lambda", endpoint_url=logged.url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key=SECRET
+    )
+    event = json.dumps({"Records": [{"body": json.dumps({"lines": 3})}]})
+    for number in range(3):
+        answer = caller.invoke(FunctionName="worker", LogType="Tail", Payload=event)
+        request_id = answer["ResponseMetadata"]["RequestId"]
+        found = logged.client.filter_log_events(logGroupName=GROUP, filterPattern=f'"{request_id}"')["events"]
+        assert [event["message"].split()[0] for event in found] == ["START", "END", "REPORT"], number
+        stream = found[0]["logStreamName"]
+        all_ = logged.client.get_log_events(logGroupName=GROUP, logStreamName=stream, limit=7)["events"]
+        assert "".join(event["message"] for event in all_) == base64.b64decode(answer["LogResult"]).decode()
+    caller.close()
+
+
 def test_what_was_written_outlives_a_kill_and_a_restart(logged: Logged) -> None:
     logged.queue.send(1, lines=5)
     until(lambda: logged.reports() == 1, "the invocation is over", 60)
@@ -284,6 +302,20 @@ def test_what_was_written_outlives_a_kill_and_a_restart(logged: Logged) -> None:
     until(lambda: logged.reports() >= 2, "the next invocation is over", 60)
     assert logged.messages()[: len(before)] == before
     assert len(logged.client.describe_log_streams(logGroupName=GROUP)["logStreams"]) >= 2
+
+
+def test_a_kill_in_the_middle_of_much_leaves_a_beginning_of_each_stream(logged: Logged) -> None:
+    logged.queue.send(4, lines=MANY)
+    until(lambda: logged.reports(pattern='"line 99"') >= 1, "some lines are stored", 60)
+    logged.daemon.kill()
+    logged.daemon.wait_gone()
+    reader = LogReader(logged.daemon.config.parent / "state")
+    for stream in reader.streams(GROUP):
+        page = reader.stream_events(GROUP, stream.name, Range(), newest_first=False, limit=10**6)
+        lines = [event.message for event in page.events if event.message.startswith("line")]
+        expected = [f"line {number % MANY}\n" for number in range(len(lines))]
+        assert lines == expected
+    reader.close()
 
 
 def test_where_none_are_kept_the_api_says_so(scene: Scene, tmp_path: Path) -> None:
@@ -302,13 +334,18 @@ def test_where_requests_must_be_signed_our_own_command_signs(scene: Scene, tmp_p
         "one": {"secret_access_key": "another-secret-key", "functions": ["json"]},
         "a": {"secret_access_key": SECRET, "read_only": True},
     }
-    logged = Logged(scene, tmp_path, http={"listen": "127.0.0.1:0", "keys": keys})
+    logged = Logged(scene, tmp_path, http={"listen": f"127.0.0.1:{free_port()}", "keys": keys})
     logged.start()
     logged.queue.send(1, lines=1)
     until(lambda: logged.reports() == 1, "the invocation is over", 60)
-    own = [f"{PROGRAM}", "logs", "worker", "--url", logged.url, "--config", f"{logged.daemon.config}"]
-    done = subprocess.run(own, check=True, capture_output=True, text=True)
-    assert " line 0\n" in done.stdout
+    other = json.loads(logged.daemon.config.read_text()) | {
+        "state": str(tmp_path / "other")
+    }  # so that the folder does not help
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    for name in ("worker", "/aws/lambda/worker"):
+        own = [f"{PROGRAM}", "logs", name, "--config", f"{tmp_path}/other.json"]
+        done = subprocess.run(own, check=True, capture_output=True, text=True)
+        assert " line 0\n" in done.stdout
     with pytest.raises(ClientError, match="AccessDenied"):
         logged.client.delete_log_group(logGroupName=GROUP)
     logged.close()
