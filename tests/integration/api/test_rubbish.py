@@ -23,7 +23,7 @@ from poller.observe.events import DefectFoundError, Fact
 from poller.settings.model import HttpSettings, KeySettings
 from poller.wire.aws.model import service
 from tests.faults.until import until
-from tests.integration.api.served import KEY, SECRET, served
+from tests.integration.api.front_served import KEY, SECRET, served
 
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW"]
 URIS = sorted({operation.uri for operation in service("lambda").operations.values()})
