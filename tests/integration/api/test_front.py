@@ -22,7 +22,7 @@ from poller.control.api import bounds
 from poller.control.api.contract import ApiError, Call, Handler, RawCall
 from poller.control.api.front import Front
 from poller.observe.events import ApiAnswered, DefectFoundError, Fact
-from tests.integration.api.served import KEY, client, served
+from tests.integration.api.front_served import KEY, client, served
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:a"
 
