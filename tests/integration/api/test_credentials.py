@@ -30,7 +30,7 @@ from poller.control.token import token
 from poller.observe.metrics import Metrics
 from poller.settings.model import HttpSettings, KeySettings, Settings, TlsSettings
 from tests import kafka_server, servers
-from tests.integration.api.served import KEY, SECRET, client, served
+from tests.integration.api.front_served import KEY, SECRET, client, served
 
 KEYS = {
     KEY: KeySettings(secret_access_key=SECRET),
