@@ -14,6 +14,7 @@ from types import FrameType
 from rich.console import Console
 
 from bench import (
+    asynchronous,
     cold,
     crowd,
     growth,
@@ -47,6 +48,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "j": kafka_to_function.measure,
     "k": redis_to_function.measure,
     "l": kinesis_to_function.measure,
+    "m": asynchronous.measure,
 }
 
 

@@ -1,4 +1,4 @@
-"""(i) Streamed answers of 1 MB and of 6 MB, one at a time: our Runtime API, which passes them on as they come, and RIE, which does not.
+"""(i) Streamed answers of 1 MB and of 6 MB, one at a time: an environment of ours, which streams, and RIE, which does not.
 
 The function is a runtime of ten lines that writes as fast as it is read (function/stream.py), the same on both sides, as is the
 client. RIE takes the stream, keeps it, and answers when it is whole (observed, 2026-11-25, aws-sam-cli 1.170.0): its first byte

@@ -40,7 +40,7 @@ class Record:
     """One message of a source, as fetched.
 
     id: what a partial batch response names it by (SQS: messageId; streams: the position; Kafka: ``topic-partition:offset``). Unique
-        among records in flight.
+        among records in flight, but of those that came in one: they share it, and it names the first (Kinesis, aggregated records).
     body: the payload exactly as stored; str where the source stores text, bytes where it stores bytes.
     lane: order is kept among records of one lane (message group, shard, partition); None: no order.
     metadata: the source's own description of the message; its shape is documented by the connector and read by

@@ -103,6 +103,8 @@ class Daemon:
         self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
         resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address)
         self._calls = resources.invoke
+        self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
+        """Operations of the Lambda API."""
         region = assemble.region_of(settings.aws)
         access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
         logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import psutil
 import pytest
 
-from tests import kafka_server, redis_servers, servers
+from tests import kafka_server, redis_servers, rust_servers, servers
 from tests.cache import CACHE
 from tests.faults import oracle
 
@@ -80,6 +80,12 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka_server.Clu
 def kinesis_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """One kinesis-mock for all tests of a run."""
     yield from running(lambda: servers.kinesis_mock(tmp_path_factory.mktemp("kinesis-mock"), CACHE))
+
+
+@pytest.fixture(scope="session")
+def ferrokinesis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One ferrokinesis for all tests of a run."""
+    yield from running(lambda: rust_servers.ferrokinesis(tmp_path_factory.mktemp("ferrokinesis"), CACHE))
 
 
 @pytest.fixture(scope="session")

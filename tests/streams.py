@@ -61,6 +61,17 @@ class KinesisStream:
     async def delete(self) -> None:
         await self.client.delete_stream(StreamName=self.name)
 
+    async def register(self, consumer: str) -> str:
+        """Register a consumer for enhanced fan-out; its ARN, once it is there."""
+        arn = await self.arn()
+        answer = await self.client.register_stream_consumer(StreamARN=arn, ConsumerName=consumer)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                found = await self.client.describe_stream_consumer(StreamARN=arn, ConsumerName=consumer)
+                if found["ConsumerDescription"]["ConsumerStatus"] == "ACTIVE":
+                    return str(answer["Consumer"]["ConsumerARN"])
+                await asyncio.sleep(0.05)
+
 
 async def make_stream(client: Any, shards: int, name: str = "") -> KinesisStream:
     """A new stream, by default with a name that nothing else has."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import aiohttp
 from botocore import exceptions as client
 
 from connectors.contract import Missing, Refused, SourceError, Throttled, Unreachable
@@ -94,6 +95,8 @@ def translate(error: Exception, *, server: str, resource: str) -> SourceError:
         return _of_answer(error.response, server, resource)
     if isinstance(error, TimeoutError):
         return Unreachable(f"{server} did not answer in time")
+    if isinstance(error, aiohttp.ClientError):  # of an answer that comes in parts: botocore does not see them
+        return Unreachable(f"cannot reach {server}: the connection broke")
     if isinstance(error, UNREACHABLE):
         return Unreachable(f"cannot reach {server}: {_reason(error)}")
     if isinstance(error, CREDENTIALS):
@@ -113,7 +116,7 @@ def _of_answer(response: Any, server: str, resource: str) -> SourceError:
     for no more than patience.
     """
     code = code_of(str(response.get("Error", {}).get("Code", "")))
-    message = str(response.get("Error", {}).get("Message", "")).strip()
+    message = " ".join(str(response.get("Error", {}).get("Message", "")).split())
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     said = f"{code}: {message}"[:LONGEST] if message else code
     if code in THROTTLES or status in {429, 503}:

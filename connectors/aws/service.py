@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.aws import client as aws_client
 from connectors.aws.client import Target
 from connectors.aws.errors import code_of, translate
 from connectors.contract import SourceError, Unreachable
+
+T = TypeVar("T")
 
 
 class AwsService:
@@ -51,12 +53,16 @@ class AwsService:
     async def ask(self, verb: str, **parameters: Any) -> Mapping[str, Any]:
         """Make one call. Raises ``SourceError``, whatever the client raises."""
         self.check()
+        call: Awaitable[Mapping[str, Any]] = getattr(self._client, verb)(**parameters)
+        return await self.within(call, self.patience or aws_client.ANSWER_SECONDS)
+
+    async def within(self, answer: Awaitable[T], seconds: float) -> T:
+        """Await an answer, or the next part of one that comes in parts. Raises ``SourceError``, whatever the client raises."""
         try:
-            async with asyncio.timeout(self.patience or aws_client.ANSWER_SECONDS):
-                answer: Mapping[str, Any] = await getattr(self._client, verb)(**parameters)
+            async with asyncio.timeout(seconds):
+                return await answer
         except Exception as error:  # all of them: on a rubbish answer the client raises anything
             raise self._translated(error) from error
-        return answer
 
     def given(self, answer: Mapping[str, Any], key: str, speech: str) -> Any:
         """Return a part that no answer lacks. speech: what a server that leaves it out does not speak. Raises ``SourceError``."""

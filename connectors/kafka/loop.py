@@ -30,6 +30,7 @@ from connectors.contract import Unreachable
 LONGEST_ANSWER = (
     100_000_000  # bytes; a fetch is answered with 50 MB and one batch of records at most, by Kafka's defaults
 )
+RECEIVE_BYTES = 256 * 1024
 CONNECT_SECONDS = 10.0  # for a connection, TLS and login included
 ANSWER_SECONDS = 10.0
 ANSWERS = 3  # about a topic: one that was under way may not have been asked for it
@@ -179,6 +180,20 @@ class _LastWords:
         return data, None if data else error
 
 
+class _Wide(socket.socket):
+    """The client reads 4 KB at a time (as of 3.0.12), and after each it has to wait until its thread may go on."""
+
+    @classmethod
+    def of(cls, sock: socket.socket) -> _Wide:
+        """The same connection."""
+        wide = cls(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        wide.setblocking(False)
+        return wide
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        return super().recv(max(size, RECEIVE_BYTES), flags)
+
+
 class _Tcp(_LastWords, KafkaTCPTransport):  # type: ignore[misc] # the client has no types
     pass
 
@@ -210,6 +225,7 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc] # the client h
         options = self.config["socket_options"]
         sock = await create_connection(self._net, node.host, node.port, options, f"{DIRECT}://", timeout_at)
         kind = _Tls if self.ssl_enabled else _Tcp
+        sock = sock if self.ssl_enabled else _Wide.of(sock)
         context = {"ssl_context": self.config["ssl_context"]} if self.ssl_enabled else {}
         transport = kind(self._net, sock, host=node.host, **context)
         self._transports.add(transport)

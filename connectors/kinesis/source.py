@@ -1,41 +1,38 @@
-"""Amazon Kinesis Data Streams, and servers that speak like it: all shards of one stream, read as a standard consumer does.
+"""Amazon Kinesis Data Streams, and servers that speak like it: all shards of one stream.
 
-Each shard is asked once a second, and again without a pause while it has more, five times a second at most (Kinesis quotas); the limit
-is the shard's, other consumers of the stream share it. Children of a split or merge are read when all that their parents held is
-settled. Checkpoints are the engine's; shards/positions.py has the words.
+A standard consumer asks each shard once a second, and again without a pause while it has more, five times a second at most (Kinesis
+quotas); the limit is the shard's, other consumers of the stream share it: ``polling.py``. To a registered consumer the server pushes, with
+2 MB/s a shard of its own: ``fanout.py``. Children of a split or merge are read when all that their parents held is settled. Checkpoints are
+the engine's; shards/positions.py has the words.
 
 ``Record.metadata`` is the record as GetRecords returns it, without Data: SequenceNumber, PartitionKey, ApproximateArrivalTimestamp (as
 the client gives it, a datetime), and EncryptionType where the server tells. The body is the bytes of Data, the partition the shard's id,
-id and position the sequence number, the key the partition key. Permissions needed: kinesis:DescribeStreamSummary, ListShards,
-GetShardIterator, GetRecords.
+id and position the sequence number, the key the partition key; of an aggregate's records the position says which one it is.
 
-Enhanced fan-out is not offered: a consumer's ARN is refused.
+Permissions needed: kinesis:DescribeStreamSummary, ListShards, and GetShardIterator, GetRecords, or with a consumer
+DescribeStreamConsumer, SubscribeToShard.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from connectors.aws import client as aws_client
-from connectors.aws.arn import parse_arn
 from connectors.aws.options import AwsOptions
-from connectors.aws.service import AwsService, said, time_of
-from connectors.contract import Capabilities, Identity, Missing, OptionsError, Record, SourceError
-from connectors.kinesis.aggregate import Inner, KeyRange, lies_in, unpack
-from connectors.shards.lineage import Shard
-from connectors.shards.positions import AT_TIMESTAMP, LATEST, TRIM_HORIZON, is_sequence_number, moment_of
-from connectors.shards.reading import ExpiredIteratorError, Pace, Page, Shards, TrimmedError
+from connectors.aws.service import AwsService
+from connectors.contract import Capabilities, Identity, Missing, Reader
+from connectors.kinesis.fanout import PushedShards
+from connectors.kinesis.names import parse_consumer, parse_stream
+from connectors.kinesis.polling import PolledShards
+from connectors.kinesis.records import Records
+from connectors.shards.positions import AT_TIMESTAMP, LATEST, TRIM_HORIZON
+from connectors.shards.pushed import PushedWalk
+from connectors.shards.reading import Pace, Shards
 from connectors.shards.source import ShardSource
+from connectors.shards.walk import ShardWalk
 
 LARGEST_PAGE = 10_000  # records of one GetRecords (Kinesis API, GetRecords)
 READ_SECONDS = 0.2  # five reads a second and shard (Kinesis quotas)
-FORM = "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME"
-ALL_KEYS: KeyRange = (0, 2**128 - 1)
-UNKNOWN_NUMBER = frozenset({"InvalidArgumentException", "ValidationException"})
-"""Codes of GetShardIterator for a sequence number that the shard never had: the stream was made anew, say."""
 
 
 CAPABILITIES = Capabilities(
@@ -55,70 +52,44 @@ class KinesisOptions(AwsOptions):
     """One stream."""
 
     stream: str = field(metadata={"example": "clicks"})
-    """Name or ARN of the stream. An ARN may name a stream of another account."""
+    """Name or ARN of the stream. An ARN may name a stream of another account, or one of its consumers."""
+    consumer: str = field(default="", metadata={"example": "pollerd"})
+    """Name or ARN of a registered consumer: the server pushes to it, with enhanced fan-out. Empty: the shards are polled. Events name the
+    consumer then, as Lambda's do."""
     poll_seconds: float = field(default=1.0, metadata={"minimum": READ_SECONDS, "maximum": 60})
-    """Seconds between two reads of a shard that had nothing new; Lambda's own is 1. While records come, there is no pause."""
+    """Seconds between two reads of a shard that had nothing new; Lambda's own is 1. While records come, there is no pause; with a consumer
+    nothing is polled."""
     kpl_deaggregation: bool = False
     """Whether records that the Kinesis Producer Library has packed into one are delivered one by one. False: as they are, like Lambda
     does for a stream."""
 
 
-@dataclass(frozen=True)
-class StreamName:
-    """What a stream was called in the options. arn, region: "" for a name."""
-
-    name: str
-    arn: str = ""
-    region: str = ""
-
-    @property
-    def request(self) -> dict[str, str]:
-        """How requests say which stream."""
-        return {"StreamARN": self.arn} if self.arn else {"StreamName": self.name}
-
-
-def parse_stream(text: str) -> StreamName:
-    """Read a name or an ARN. Raises ``OptionsError``."""
-    if not text.startswith("arn:"):
-        return StreamName(_checked(text))
-    arn = parse_arn(text, "kinesis", option="stream", what="a Kinesis stream", form=FORM)
-    kind, _, name = arn.resource.partition("/")
-    if kind != "stream":
-        raise OptionsError("stream", f"{text!r} is not the ARN of a Kinesis stream: {FORM}")
-    if "/consumer/" in name:
-        stream = text.partition("/consumer/")[0]
-        raise OptionsError(
-            "stream", f"consumers with enhanced fan-out are not supported: name the stream itself, {stream}"
-        )
-    return StreamName(_checked(name), arn=text, region=arn.region)
-
-
-def _checked(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", name):
-        wanted = "1 to 128 letters, digits, hyphens, underscores and dots"
-        raise OptionsError("stream", f"{name!r} cannot be the name of a stream: {wanted}")
-    return name
-
-
 class KinesisSource(ShardSource):
-    """One stream."""
+    """One stream, or one consumer of it."""
 
     Options = KinesisOptions
 
     def __init__(self, options: KinesisOptions) -> None:
         self._stream = parse_stream(options.stream)
+        consumer = parse_consumer(options.consumer, options.stream)
         target = aws_client.resolve(options, "kinesis", region=self._stream.region)
         self._service = AwsService(target, f"stream {self._stream.name}")
-        super().__init__([self._service], Pace(idle=options.poll_seconds, busy=READ_SECONDS), LARGEST_PAGE)
-        self._shards = _StreamShards(self._service, self._stream.request, unpacks=options.kpl_deaggregation)
+        services = [self._service]
+        records = Records(unpacks=options.kpl_deaggregation)
+        self._polled = PolledShards(self._service, self._stream.request, records)
+        self._pushed: PushedShards | None = None
+        if consumer is not None:
+            services.append(AwsService(target, f"consumer {consumer.name} of stream {self._stream.name}"))
+            self._pushed = PushedShards(consumer, services[-1], self._polled, records)
+        super().__init__(services, Pace(idle=options.poll_seconds, busy=READ_SECONDS), LARGEST_PAGE)
 
     @property
     def capabilities(self) -> Capabilities:
-        """Of a standard consumer."""
+        """The same for both kinds of consumer."""
         return CAPABILITIES
 
     async def _look_up(self) -> tuple[Identity, Shards]:
-        """Find the stream's ARN."""
+        """Find the ARN of the stream, and of its consumer."""
         answer = await self._service.ask("describe_stream_summary", **self._stream.request)
         summary = self._service.given(answer, "StreamDescriptionSummary", "Kinesis")
         if summary.get("StreamStatus") == "CREATING":
@@ -126,122 +97,11 @@ class KinesisSource(ShardSource):
         arn = str(self._service.given(summary, "StreamARN", "Kinesis"))
         region, account = [*arn.split(":"), *("" for _ in range(5))][3:5]
         label = f"account {account}, region {region}, stream {self._stream.name}"
-        return Identity(arn=arn, region=region, label=label), self._shards
+        if self._pushed is None:
+            return Identity(arn=arn, region=region, label=label), self._polled
+        consumer = await self._pushed.find(arn)
+        return Identity(arn=consumer, region=region, label=f"{label}, consumer {self._pushed.name}"), self._pushed
 
-
-class _StreamShards:
-    """The requests of a standard consumer. request: how each says which stream."""
-
-    def __init__(self, service: AwsService, request: Mapping[str, str], *, unpacks: bool) -> None:
-        self._service = service
-        self._request = request
-        self._unpacks = unpacks
-        self._keys: dict[str, KeyRange] = {}
-
-    async def listed(self) -> tuple[list[Shard], float]:
-        """ListShards, all pages."""
-        answer = await self._service.ask("list_shards", **self._request)
-        moment = time_of(answer)
-        found = list(self._service.given(answer, "Shards", "Kinesis"))
-        while token := answer.get("NextToken"):
-            answer = await self._service.ask("list_shards", NextToken=token)
-            found += self._service.given(answer, "Shards", "Kinesis")
-        self._keys = {shard["ShardId"]: _keys_of(shard) for shard in found}
-        return [_shard(shard) for shard in found], moment
-
-    async def iterator(self, shard: str, position: str) -> str:
-        """GetShardIterator."""
-        kind = _iterator_kind(position)
-        try:
-            answer = await self._service.ask("get_shard_iterator", **self._request, ShardId=shard, **kind)
-        except SourceError as error:
-            if "StartingSequenceNumber" in kind and await self._is_of_the_number(shard, error):
-                raise TrimmedError(str(error)) from error
-            raise
-        return str(self._service.given(answer, "ShardIterator", "Kinesis"))
-
-    async def page(self, shard: str, iterator: str, limit: int) -> Page:
-        """GetRecords."""
-        stream = {"StreamARN": self._request["StreamARN"]} if "StreamARN" in self._request else {}
-        try:
-            answer = await self._service.ask("get_records", ShardIterator=iterator, Limit=limit, **stream)
-        except SourceError as error:
-            if said(error) == "ExpiredIteratorException":
-                raise ExpiredIteratorError(str(error)) from error
-            raise
-        found = self._service.given(answer, "Records", "Kinesis")
-        return Page(
-            records=[record for one in found for record in self._records(shard, one)],
-            cursor=found[-1]["SequenceNumber"] if found else "",
-            iterator=answer.get("NextShardIterator") or "",
-            behind=bool(answer.get("MillisBehindLatest")),
-        )
-
-    async def _is_of_the_number(self, shard: str, error: SourceError) -> bool:
-        """Whether only the sequence number is to blame for an error. Some servers (kinesis-mock) call a number missing, like a shard."""
-        if not isinstance(error, Missing):
-            return said(error) in UNKNOWN_NUMBER
-        try:
-            await self.iterator(shard, TRIM_HORIZON)
-        except Missing:
-            return False
-        return True
-
-    def _records(self, shard: str, found: Mapping[str, Any]) -> list[Record]:
-        """One record, or those packed into it."""
-        inner = unpack(found["Data"]) if self._unpacks else None
-        if inner is None:
-            return [_record(shard, found)]
-        keys = self._keys.get(shard, ALL_KEYS)
-        ours = [(number, one) for number, one in enumerate(inner) if lies_in(one, keys)]
-        return [_packed(shard, found, number, one, last=number == ours[-1][0]) for number, one in ours]
-
-
-def _shard(found: Mapping[str, Any]) -> Shard:
-    parents = (found.get("ParentShardId"), found.get("AdjacentParentShardId"))
-    return Shard(
-        found["ShardId"],
-        tuple(parent for parent in parents if parent),
-        closed="EndingSequenceNumber" in found.get("SequenceNumberRange", {}),
-    )
-
-
-def _keys_of(found: Mapping[str, Any]) -> KeyRange:
-    keys = found.get("HashKeyRange", {})
-    return int(keys.get("StartingHashKey", ALL_KEYS[0])), int(keys.get("EndingHashKey", ALL_KEYS[1]))
-
-
-def _iterator_kind(position: str) -> dict[str, Any]:
-    """How GetShardIterator says where to begin."""
-    moment = moment_of(position)
-    if moment is not None:
-        return {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": moment}
-    if is_sequence_number(position):
-        return {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
-    return {"ShardIteratorType": position}
-
-
-def _record(shard: str, found: Mapping[str, Any]) -> Record:
-    number = found["SequenceNumber"]
-    return Record(
-        id=number,
-        body=found["Data"],
-        lane=shard,
-        metadata={key: value for key, value in found.items() if key != "Data"},
-        handle=number,
-        partition=shard,
-        position=number,
-        key=found["PartitionKey"],
-        arrived=found["ApproximateArrivalTimestamp"].timestamp(),
-    )
-
-
-def _packed(shard: str, found: Mapping[str, Any], number: int, inner: Inner, *, last: bool) -> Record:
-    """A user record of an aggregate: the last of them settles the aggregate, the others nothing."""
-    record = _record(shard, found)
-    record.id = record.position = f"{record.position}.{number}"
-    record.handle = record.handle if last else ""
-    record.body = inner.data
-    record.key = inner.partition_key
-    record.metadata = {**record.metadata, "PartitionKey": inner.partition_key, "SubSequenceNumber": number}
-    return record
+    def _walk_over(self, found: Shards, reader: Reader) -> ShardWalk:
+        """Of shards that are pushed, with a consumer."""
+        return PushedWalk(self._pushed, reader, LARGEST_PAGE) if self._pushed else super()._walk_over(found, reader)

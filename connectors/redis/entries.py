@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from connectors.contract import Record
@@ -15,47 +14,51 @@ _encode = json.JSONEncoder(
 ).encode  # made once: json.dumps makes one each time
 
 
-@dataclass(frozen=True, slots=True)
 class Shape:
     """How records of ``stream`` are made.
 
     data_field: whose value is the body; "": all fields are. key_field: whose value is the key; "": there are no keys.
     """
 
-    stream: str
-    data_field: str
-    key_field: str
+    def __init__(self, stream: str, data_field: str, key_field: str) -> None:
+        self._stream = stream
+        self._data_field = data_field
+        self._data = data_field.encode()
+        self._key = key_field.encode()
 
     def record(self, entry: Entry, deliveries: int) -> Record:
-        """A field that the entry does not have makes an empty body, or no key; of one that it has twice the first counts."""
+        """A field that the entry does not have makes an empty body, or no key; of one that it has twice the first counts.
+
+        What the record is made of goes by place: names would take half a microsecond more.
+        """
+        id_, fields = entry
+        stream = self._stream
+        body = (_first(fields, self._data) or b"") if self._data else as_object(fields)
+        metadata = {"stream": stream, "fields": fields, "dataField": self._data_field}
+        key = _key(_first(fields, self._key)) if self._key else None
         return Record(
-            id=entry.id,
-            body=_first(entry, self.data_field) or b"" if self.data_field else as_object(entry.pairs),
-            lane=self.stream,
-            metadata={"stream": self.stream, "fields": entry.pairs, "dataField": self.data_field},
-            receive_count=deliveries,
-            partition=self.stream,
-            position=entry.id,
-            key=_key(_first(entry, self.key_field)) if self.key_field else None,
-            arrived=int(entry.id.partition("-")[0]) / 1000,
+            id_, body, stream, metadata, None, deliveries, stream, id_, key, int(id_[: id_.index("-")]) / 1000
         )
 
 
-def as_object(pairs: Sequence[tuple[bytes, bytes]]) -> str:
+def as_object(fields: Sequence[bytes]) -> str:
     """All fields as a JSON object of texts; bytes that are no UTF-8 are escaped. A name that comes twice has the list of its values."""
-    texts = [(_text(name), _text(value)) for name, value in pairs]
-    fields: dict[str, Any] = dict(texts)
-    if len(fields) < len(texts):
-        fields = {name: [] for name in fields}
-        for name, value in texts:
-            fields[name].append(value)
-        fields = {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
-    return _encode(fields)
+    texts = [*map(_text, fields)]
+    names, values = texts[::2], texts[1::2]
+    found: dict[str, Any] = dict(zip(names, values, strict=True))
+    if len(found) < len(names):
+        found = {name: [] for name in found}
+        for name, value in zip(names, values, strict=True):
+            found[name].append(value)
+        found = {name: each if len(each) > 1 else each[0] for name, each in found.items()}
+    return _encode(found)
 
 
-def _first(entry: Entry, name: str) -> bytes | None:
-    wanted = name.encode()
-    return next((value for field, value in entry.pairs if field == wanted), None)
+def _first(fields: Sequence[bytes], name: bytes) -> bytes | None:
+    for at in range(0, len(fields), 2):
+        if fields[at] == name:
+            return fields[at + 1]
+    return None
 
 
 def _key(value: bytes | None) -> str | None:

@@ -64,11 +64,8 @@ RELEASED = "pollerd:released"
 """Consumer that nobody is: it holds what was never started, for anybody to take at once."""
 
 
-class Entry(NamedTuple):
-    """pairs: field names and values as they stand in the stream; a name may come twice."""
-
-    id: str
-    pairs: tuple[tuple[bytes, bytes], ...]
+Entry = tuple[str, Sequence[bytes]]
+"""Id, and names and values of its fields in turn, as they stand in the stream; a name may come twice."""
 
 
 class Consumer(NamedTuple):
@@ -143,7 +140,7 @@ class Group:
         block = ("BLOCK", max(1, int(wait * 1000))) if wait > 0 else ()  # BLOCK 0 is for ever
         command = ("XREADGROUP", "GROUP", self._name, consumer, "COUNT", limit, *block, "STREAMS", self._key, ">")
         answer = await self._server.ask(*command, wait=wait)
-        return list(_entries(answer[0][1])) if answer else []
+        return _entries(answer[0][1]) if answer else []
 
     async def pending(self, consumer: str, after: str, limit: int, idle: float) -> list[tuple[str, int]]:
         """Id and deliveries of what it was given and has not acknowledged, in order. after: an id, or "". idle: seconds at least."""
@@ -154,7 +151,7 @@ class Group:
 
     async def claim(self, consumer: str, ids: Sequence[str], idle: float) -> list[Entry]:
         """Make them its own, those that are still idle for so long and in the stream."""
-        return list(_entries(await self._server.ask("XCLAIM", self._key, self._name, consumer, int(idle * 1000), *ids)))
+        return _entries(await self._server.ask("XCLAIM", self._key, self._name, consumer, int(idle * 1000), *ids))
 
     async def trimmed(self, ids: Sequence[str]) -> list[str]:
         """Those of them that the stream does not have any more."""
@@ -210,8 +207,6 @@ def _table(row: Sequence[Any]) -> dict[str, Any]:
     return {name.decode(): value for name, value in zip(row[::2], row[1::2], strict=True)}
 
 
-def _entries(rows: Sequence[Any]) -> Iterator[Entry]:
+def _entries(rows: Sequence[Any]) -> list[Entry]:
     """Without those that are trimmed: servers before 7 answer an empty place, or an id without fields."""
-    for row in rows:
-        if row and row[1] is not None:
-            yield Entry(row[0].decode(), tuple(zip(row[1][::2], row[1][1::2], strict=True)))
+    return [(row[0].decode(), row[1]) for row in rows if row and row[1] is not None]

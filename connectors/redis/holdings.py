@@ -122,11 +122,12 @@ class Holdings:
         if not ids:
             return Taken([], [])
         entries = await self._group.claim(self._consumer, ids, idle)
-        self.hold(entry.id for entry in entries)
-        missing = set(ids) - {entry.id for entry in entries}
+        claimed = [id_ for id_, _ in entries]
+        self.hold(claimed)
+        missing = set(ids).difference(claimed)
         lost = await self._group.trimmed([each for each in ids if each in missing])
         await self._group.acknowledge(lost, delete=False)
-        return Taken([(entry, deliveries[entry.id] + 1) for entry in entries], lost)
+        return Taken([(entry, deliveries[entry[0]] + 1) for entry in entries], lost)
 
     def _is_left(self, consumer: Consumer) -> bool:
         if consumer.name == self._consumer:

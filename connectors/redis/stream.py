@@ -9,8 +9,8 @@ its
 3. What was never started goes to a consumer that nobody is, from whom everybody takes at once.
 
 ``Record``: id and position = entry id; partition and lane = the stream's key; arrived = the id's milliseconds; body = the value of
-``data_field``, or all fields as a JSON object; key = the value of ``key_field``. metadata: ``stream``, ``fields`` (pairs of bytes, as
-stored), ``dataField`` (name, "" for none).
+``data_field``, or all fields as a JSON object; key = the value of ``key_field``. metadata: ``stream``, ``fields`` (names and values in
+turn, bytes, as stored), ``dataField`` (name, "" for none).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from connectors.redis.seat import Seat
 from connectors.redis.server import Server
 
 MAX_FETCH = 10_000
-GONE = frozenset({Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED})
+GONE = (Outcome.DELIVERED, Outcome.FILTERED, Outcome.REJECTED)  # searched by identity: an outcome's hash is Python code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,8 +239,8 @@ class RedisStreamSource:
             reading.holdings.doubt()
             raise
         if entries:
-            reading.holdings.hold(entry.id for entry in entries)
-            reading.course.passed(entries[-1].id)
+            reading.holdings.hold([id_ for id_, _ in entries])
+            reading.course.passed(entries[-1][0])
         return [self._shape.record(entry, 1) for entry in entries]
 
     async def _rest(self, seconds: float) -> None:

@@ -6,7 +6,7 @@ read only when all that its parents held is settled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.shards.positions import END, LATEST
@@ -47,9 +47,9 @@ def beginning(shards: Sequence[Shard], positions: Mapping[str, str], start: str)
     return [shard.id for shard in shards if positions.get(shard.id) == LATEST]
 
 
-def forgotten(shards: Sequence[Shard], positions: Mapping[str, str]) -> list[str]:
-    """Ids that have a position, and are no longer listed."""
-    return sorted(positions.keys() - {shard.id for shard in shards})
+def forgotten(shards: Sequence[Shard], known: Iterable[str]) -> list[str]:
+    """Ids that are known, and no longer listed."""
+    return sorted(set(known) - {shard.id for shard in shards})
 
 
 def expects_children(shards: Sequence[Shard], positions: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from connectors.contract import Record, SourceError, Throttled
 from connectors.shards.lineage import Shard
-from connectors.shards.positions import is_later
+from connectors.shards.positions import is_later, middle_of
 
 
 class ExpiredIteratorError(SourceError):
@@ -29,7 +29,7 @@ class TrimmedError(SourceError):
 class Page:
     """What one read has brought.
 
-    records: in order; a record's handle is the position that its settlement reaches, "" for none. cursor: sequence number of the last
+    records: in order; a record's handle is the position that its settlement reaches. cursor: sequence number of the last
     one read, "" for none. iterator: for the next read; "": the shard is at its end. behind: whether the server knows of more.
     """
 
@@ -41,10 +41,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between two reads of one shard. idle: when the last brought nothing. busy: when there may be more."""
+    """Seconds between two reads of one shard.
+
+    idle: when the last brought nothing. busy: when there may be more. refused: when it could not be read, and nobody said how long.
+    """
 
     idle: float
     busy: float
+    refused: float = 1.0
 
 
 class Shards(Protocol):
@@ -55,7 +59,7 @@ class Shards(Protocol):
         ...
 
     async def iterator(self, shard: str, position: str) -> str:
-        """One that begins at a position's place, or behind a sequence number. Raises ``TrimmedError``."""
+        """One that begins where a position says: behind its record, or at the one it is in the middle of. Raises ``TrimmedError``."""
         ...
 
     async def page(self, shard: str, iterator: str, limit: int) -> Page:
@@ -99,7 +103,7 @@ class ShardReading:
     def postpone(self) -> None:
         """Read it later, from a new iterator."""
         self._iterator = ""
-        self.due = _now() + self._pace.idle
+        self.due = _now() + self._pace.refused
 
     async def read(self, service: Shards, limit: int) -> None:
         """Read one page, from a new iterator if need be; when throttled, read it later. Raises any other ``SourceError``."""
@@ -107,17 +111,23 @@ class ShardReading:
             page = await self._page(service, limit)
         except Throttled as error:
             self.throttled = str(error)
-            self.due = _now() + (error.retry_after or self._pace.idle)
+            self.due = _now() + (error.retry_after or self._pace.refused)
             return
         self.throttled = ""
         self.ended = not page.iterator
-        self.ahead.extend(page.records)
+        self.ahead.extend(self._new(page))
         self.due = _now() + (self._pace.busy if page.cursor or page.behind else self._pace.idle)
         self._iterator = page.iterator
         if page.cursor:
             self._position = page.cursor
         if page.records:
             self._last = page.records[-1].handle
+
+    def _new(self, page: Page) -> Sequence[Record]:
+        """Without what is done of a record that reading begins in the middle of."""
+        if middle_of(self._position) is None:
+            return page.records
+        return [record for record in page.records if is_later(record.handle, self._position)]
 
     async def _page(self, service: Shards, limit: int) -> Page:
         if self._iterator:

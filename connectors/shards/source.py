@@ -57,9 +57,9 @@ class ShardSource(ABC):
 
     async def close(self) -> None:
         """Give up this source's share of the clients."""
-        if self._walk is not None:
-            self._walk.close()
-            self._walk = None
+        walk, self._walk = self._walk, None
+        if walk is not None:
+            await walk.close()
         for service in self._services:
             await service.close()
 
@@ -70,10 +70,13 @@ class ShardSource(ABC):
     async def _begin(self, found: Shards) -> None:
         if self._reader is None:
             raise RuntimeError("read_as comes before open")
-        walk = ShardWalk(found, self._reader, self._pace, self._largest_page)
+        self._walk = walk = self._walk_over(found, self._reader)
         walk.hold(self._held)
         await walk.begin()
-        self._walk = walk
+
+    def _walk_over(self, found: Shards, reader: Reader) -> ShardWalk:
+        """Of shards that are asked."""
+        return ShardWalk(found, reader, self._pace, self._largest_page)
 
     def _walking(self) -> ShardWalk:
         if self._walk is None:

@@ -62,7 +62,7 @@ class ShardWalk:
         """Whether all there is has been read and settled."""
         return not self._reading
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """A fetch under way ends with ``Unreachable``."""
         self._closed = True
         self._changed.set()
@@ -73,7 +73,7 @@ class ShardWalk:
         while True:
             self._changed.clear()
             await self._look_again()
-            records = self._take(room) or await self._read(room)
+            records = await self._next(room)
             if records or room < 1 or _now() >= until:
                 return records
             await self._sleep(until)
@@ -86,7 +86,7 @@ class ShardWalk:
         for settlement in settlements:
             record = settlement.record
             known = record.partition in self._positions or record.partition in self._reading
-            if known and record.handle and settlement.outcome is not Outcome.RELEASED:
+            if known and settlement.outcome is not Outcome.RELEASED:
                 done.setdefault(record.partition, []).append(record.handle)
         await self._save({shard: furthest(positions) for shard, positions in done.items()})
 
@@ -122,7 +122,7 @@ class ShardWalk:
         """List shards, begin what may be read now, and forget what is gone. start: of the reader, when nothing has been read yet."""
         listed, moment = await self._service.listed()
         iterators = await self._fix_latest(lineage.beginning(listed, self._positions, start), moment)
-        for gone in lineage.forgotten(listed, self._positions):
+        for gone in lineage.forgotten(listed, [*self._positions, *self._reading]):
             await self._forget(gone)
         for shard in lineage.readable(listed, self._positions):
             if shard not in self._reading:
@@ -153,13 +153,17 @@ class ShardWalk:
 
     async def _forget(self, shard: str) -> None:
         """A shard that is no longer listed has outlived its records."""
-        if self._positions[shard] == END:
+        if self._positions.get(shard) == END:
             why = "the shard was read to its end, and the stream no longer lists it"
         else:
             why = "the stream no longer lists the shard: what was not read of it by then is gone"
         await self._reader.checkpoints.move(shard, None, why)
         self._positions.pop(shard, None)
         self._reading.pop(shard, None)
+
+    async def _next(self, room: int) -> list[Record]:
+        """What can be handed out by now."""
+        return self._take(room) or await self._read(room)
 
     def _take(self, room: int) -> list[Record]:
         """Records read ahead, as many of each shard as of any other."""
@@ -176,10 +180,10 @@ class ShardWalk:
         return records
 
     async def _read(self, room: int) -> list[Record]:
-        """Read what is due, those that wait the longest first, until something can be handed out."""
+        """Read what is due until something can be handed out."""
         if room < 1:
             return []
-        due = sorted((shard for shard in self._free() if shard.due <= _now()), key=lambda shard: shard.due)
+        due = self._due()
         limit = min(self._largest_page, max(PAGE, room))
         for first in range(0, len(due), READS_AT_ONCE):
             await _together([partial(self._read_one, shard, limit) for shard in due[first : first + READS_AT_ONCE]])
@@ -205,6 +209,10 @@ class ShardWalk:
     def _free(self) -> list[ShardReading]:
         """Shards that may be read as soon as they are due."""
         return [shard for shard in self._reading.values() if not (shard.ended or shard.ahead or shard.id in self._held)]
+
+    def _due(self) -> list[ShardReading]:
+        """Those of them that are due, who waits the longest first."""
+        return sorted((shard for shard in self._free() if shard.due <= _now()), key=lambda shard: shard.due)
 
     def _complain(self) -> None:
         """Raise ``Throttled`` when no shard can be read for now: the engine waits, and tells."""

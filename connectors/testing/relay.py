@@ -16,6 +16,8 @@ class Relay:
         self._address = address
         self.port = 0
         """Where to connect to; known once started."""
+        self.answered = 0
+        """Bytes of answers passed on so far."""
         self._target = port
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -69,8 +71,8 @@ class Relay:
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
         try:
             async with asyncio.TaskGroup() as ways:
-                ways.create_task(_copy(reader, back), name="relay requests")
-                ways.create_task(_copy(there, writer, self._answering), name="relay answers")
+                ways.create_task(_ask(reader, back), name="relay requests")
+                ways.create_task(self._answer(there, writer), name="relay answers")
         except* OSError:  # one side has gone: so has the other
             pass
         finally:
@@ -78,11 +80,17 @@ class Relay:
             with contextlib.suppress(OSError):
                 await back.wait_closed()
 
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(CHUNK):
+            await self._answering.wait()
+            writer.write(chunk)
+            await writer.drain()
+            self.answered += len(chunk)
+        raise ConnectionResetError  # ends the other direction too
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event | None = None) -> None:
+
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while chunk := await reader.read(CHUNK):
-        if gate is not None:
-            await gate.wait()
         writer.write(chunk)
         await writer.drain()
     raise ConnectionResetError  # ends the other direction too

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from poller.aio.tasks import finish
-
 T = TypeVar("T")
 
 
@@ -38,7 +36,11 @@ class Grouped(Generic[T]):
         group = self._gathering = self._gathering or _Group(asyncio.get_running_loop().create_future())
         group.pieces.extend(pieces)
         self._start()
-        await finish(_wait(group.done), seconds=last_seconds, name=f"wait for {self._name}")
+        try:
+            await asyncio.shield(group.done)
+        except asyncio.CancelledError:
+            await asyncio.wait({group.done}, timeout=last_seconds)
+            raise
 
     async def close(self) -> None:
         """Give up what is under way, and what gathers."""
@@ -66,7 +68,3 @@ class Grouped(Generic[T]):
         finally:
             if not group.done.done():
                 group.done.set_result(None)
-
-
-async def _wait(future: asyncio.Future[None]) -> None:
-    await asyncio.shield(future)

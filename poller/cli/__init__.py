@@ -23,6 +23,7 @@ VERBS = {
     "publish": "publish a version of a function",
     "versions": "list or delete versions of a function",
     "mappings": "list, pause and rewind event source mappings, and see what they do",
+    "failures": "list, show and redrive asynchronous events that were given up",
     "runtimes": "list the runtimes of this host, or build one",
     "schema": "print the JSON Schema of the configuration",
     "demo": "see it work, in a minute, with nothing else installed",
@@ -32,7 +33,7 @@ VERBS = {
 EPILOG = """exit codes:
   0   done; run: stopped and drained
   1   the function failed (invoke), nothing could be published or deleted, the event does not pass (check --event),
-      a mapping was not moved or paused, a log could not be read, the demo did not add up
+      a mapping was not moved or paused, a log could not be read, there is no such failure, the demo did not add up
   2   wrong usage
   69  the HTTP port cannot be opened
   78  the configuration cannot be used; every problem is on standard error, with file, line and column

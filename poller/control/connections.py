@@ -6,11 +6,13 @@ Headers have a minute from the connection's start or its last answer (aiohttp's 
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from poller.settings.model import TlsSettings
 
@@ -22,11 +24,23 @@ HANDSHAKE_SECONDS = 10.0
 HEADER_BYTES = 64 * 1024
 """Of one header line, and of the request line: tags to be removed stand in the query. AWS takes 1 MB of all headers together."""
 
+
+class _Ours(logging.Filter):
+    """Tells what went wrong with us, not what came in that is no HTTP."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_LOGGER = logging.getLogger(__name__)
+_LOGGER.addFilter(_Ours())
+
 OPTIONS: dict[str, Any] = {
     "access_log": None,
     "auto_decompress": False,  # what is signed is what was sent, and nothing unpacks to more than was counted
     "handle_signals": False,
     "keepalive_timeout": IDLE_SECONDS,
+    "logger": _LOGGER,
     "max_field_size": HEADER_BYTES,
     "max_line_size": HEADER_BYTES,
     "shutdown_timeout": 1.0,
@@ -45,9 +59,9 @@ class _Busy(asyncio.Protocol):
         transport.close()
 
 
-def bounded(server: web.Server, most: int = MOST_CONNECTIONS) -> Callable[[], asyncio.BaseProtocol]:
+def bounded(server: web.Server) -> Callable[[], asyncio.BaseProtocol]:
     """What makes the protocol of each new connection."""
-    return lambda: server() if len(server.connections) < most else _Busy()
+    return lambda: server() if len(server.connections) < MOST_CONNECTIONS else _Busy()
 
 
 def tls_context(tls: TlsSettings) -> ssl.SSLContext:

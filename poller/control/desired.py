@@ -24,11 +24,10 @@ from poller.control.fleet import Fleet
 from poller.control.made import KINDS, Key, Kind, Made
 from poller.control.versions import code_of
 from poller.execution.contract import Driver
-from poller.settings.check import check, check_concurrency
+from poller.settings.check import check
 from poller.settings.load import read_documents
 from poller.settings.model import MappingSettings, Settings
 from poller.settings.problems import Finding, SettingsError
-from poller.settings.provisioned import check_provisioned
 from poller.settings.references import function_reference
 
 
@@ -192,9 +191,8 @@ class Desired:
         return settings
 
     def _findings(self, settings: Settings, looked_at: Settings, driver: Driver) -> Iterator[Finding]:
-        yield from (finding for finding in check(looked_at) if not self._left_to_init(finding))
-        yield from check_concurrency(settings)
-        yield from check_provisioned(settings, lambda _: True)
+        changed = check(settings, functions=looked_at.functions, mappings=looked_at.event_source_mappings)
+        yield from (finding for finding in changed if not self._left_to_init(finding))
         yield from preflight.filters(looked_at)
         yield from preflight.folders(looked_at)
         yield from preflight.published(looked_at, driver)

@@ -71,7 +71,7 @@ def window_bytes(window: Mapping[str, Any] | None) -> int:
 
 def listed(parts: Sequence[bytes], batch: About) -> bytes:
     """``{"Records": [...]}`` and the members of a tumbling window."""
-    return b'{"Records":[' + b",".join(parts) + b"]" + window_members(batch.window) + b"}"
+    return b"".join((b'{"Records":[', b",".join(parts), b"]", window_members(batch.window), b"}"))
 
 
 def window_members(window: Mapping[str, Any] | None) -> bytes:
@@ -91,15 +91,20 @@ def batch_extent(records: Sequence[Record], partition: str) -> dict[str, Any]:
     return extent | {"batchSize": len(records)}
 
 
-def shard_info(records: Sequence[Record], shard: str, arn: str, written: Callable[[float], str]) -> dict[str, Any]:
-    """KinesisBatchInfo or DDBStreamBatchInfo, keys in recorded order. Without records it names shard and stream only."""
+def shard_info(
+    records: Sequence[Record], shard: str, arn: str, written: Callable[[float], str], *, ids: bool = False
+) -> dict[str, Any]:
+    """KinesisBatchInfo or DDBStreamBatchInfo, keys in recorded order. Without records it names shard and stream only.
+
+    ids: whether a record's sequence number is its id; else it is its position.
+    """
     if not records:
         return {"shardId": shard, "streamArn": arn}
     first, last = records[0], records[-1]
     return {
         "shardId": shard,
-        "startSequenceNumber": first.position,
-        "endSequenceNumber": last.position,
+        "startSequenceNumber": first.id if ids else first.position,
+        "endSequenceNumber": last.id if ids else last.position,
         "approximateArrivalOfFirstRecord": written(first.arrived or 0.0),
         "approximateArrivalOfLastRecord": written(last.arrived or 0.0),
         "batchSize": len(records),

@@ -19,7 +19,7 @@ from poller.envelope.content import Content
 from poller.envelope.contract import NOTHING, About, Envelope, as_json, window_members
 from poller.envelope.moments import with_milliseconds
 
-_SCHEMAS = {"keySchemaMetadata": None, "valueSchemaMetadata": None}.keys()
+_SCHEMAS = ("keySchemaMetadata", "valueSchemaMetadata")
 """Members that a schema registry adds; in their order."""
 LONGEST_PARTITION = 249 + len("-2147483647")
 """Characters of ``topic-partition`` (Kafka: names of topics have up to 249), all of them ASCII."""
@@ -58,20 +58,22 @@ class KafkaEnvelope(Envelope):
         return shape | {name: given[name] for name in _SCHEMAS if name in given}
 
     def encode(self, record: Record) -> bytes:
-        """The same as the record's shape, written at once: with a dictionary in between it takes three times as long."""
-        given, key, schemas = record.metadata, record.metadata["key"], b""
-        if not _SCHEMAS.isdisjoint(given):
-            schemas = b"," + as_json({name: given[name] for name in _SCHEMAS if name in given})[1:-1]
-        return b'%b%d,"timestamp":%d,"timestampType":"%b"%b%b,"headers":%b%b}' % (
+        """The same as the record's shape, written at once: with a dictionary in between it takes more than twice as long."""
+        given = record.metadata
+        key, headers = given["key"], given["headers"]
+        words = [
             self._begins.get(record.partition) or self._begin(record),
-            given["offset"],
-            given["timestamp"],
-            given["timestampType"].encode(),
-            b"" if key is None else b',"key":"%b"' % b2a_base64(key, newline=False),
-            b"" if "tombstone" in given else b',"value":"%b"' % b2a_base64(record.body, newline=False),  # type: ignore[arg-type]  # bytes
-            as_json(_headers(given["headers"])) if given["headers"] else b"[]",
-            schemas,
-        )
+            b'%d,"timestamp":%d,"timestampType":"%b"'
+            % (given["offset"], given["timestamp"], given["timestampType"].encode()),
+        ]
+        if key is not None:
+            words += (b',"key":"', b2a_base64(key, newline=False), b'"')
+        if "tombstone" not in given:
+            words += (b',"value":"', b2a_base64(record.body, newline=False), b'"')  # type: ignore[arg-type]  # bytes
+        words.append(b',"headers":%b' % as_json(_headers(headers)) if headers else b',"headers":[]')
+        words += [b',"%b":%b' % (name.encode(), as_json(given[name])) for name in _SCHEMAS if name in given]
+        words.append(b"}")
+        return b"".join(words)
 
     def _begin(self, record: Record) -> bytes:
         """What all records of its partition begin with."""
@@ -81,8 +83,8 @@ class KafkaEnvelope(Envelope):
 
     def assemble(self, parts: Sequence[bytes], batch: About = NOTHING) -> bytes:
         """The event."""
-        records = as_json(batch.partition) + b":[" + b",".join(parts) + b"]" if parts else b""
-        return self._head + records + b"}" + window_members(batch.window) + b"}"
+        records = (as_json(batch.partition), b":[", b",".join(parts), b"]") if parts else ()
+        return b"".join((self._head, *records, b"}", window_members(batch.window), b"}"))
 
     def batch_info(self, records: Sequence[Record], partition: str) -> dict[str, dict[str, Any]]:
         """Offsets are strings; payloadSize is for whoever knows the event."""

@@ -1,8 +1,8 @@
 """The Kinesis event, as Lambda delivers it, tumbling windows included.
 
-Reads a record whose metadata is GetRecords' record without Data (keys SequenceNumber, PartitionKey, EncryptionType), whose body is Data
-and whose ``arrived`` is ApproximateArrivalTimestamp. Source: recordings of 2025; Lambda DG, Using Lambda with Amazon Kinesis; for windows
-also the test data of aws-lambda-go.
+Reads a record whose metadata is GetRecords' record without Data (keys SequenceNumber, PartitionKey, EncryptionType), whose body is Data,
+whose id is the sequence number (user records of one aggregate share it), and whose ``arrived`` is ApproximateArrivalTimestamp. Source:
+recordings of 2025; Lambda DG, Using Lambda with Amazon Kinesis; for windows also the test data of aws-lambda-go.
 
 ``encryptionType`` stands there for encrypted streams only: recorded events of others do not have it. ``invokeIdentityArn`` is the
 function's execution role, which functions do not have here: a role of the stream's account, by name the one that AWS's own examples use.
@@ -35,13 +35,13 @@ class KinesisEnvelope(Envelope):
 
     def shape(self, record: Record) -> dict[str, Any]:
         """One element of Records, keys in documented order."""
-        data, position = record.body, record.position
+        data, number = record.body, record.id
         if isinstance(data, str):
             data = data.encode(errors="surrogatepass")
         kinesis = {
             "kinesisSchemaVersion": "1.0",
             "partitionKey": record.key,
-            "sequenceNumber": position,
+            "sequenceNumber": number,
             "data": b2a_base64(data, newline=False).decode(),
             "approximateArrivalTimestamp": round(record.arrived or 0.0, 3),
         }
@@ -52,7 +52,7 @@ class KinesisEnvelope(Envelope):
             "kinesis": kinesis,
             "eventSource": "aws:kinesis",
             "eventVersion": "1.0",
-            "eventID": f"{record.partition}:{position}",
+            "eventID": f"{record.partition}:{number}",
             "eventName": "aws:kinesis:record",
             "invokeIdentityArn": self._role,
             "awsRegion": self._region,
@@ -65,4 +65,4 @@ class KinesisEnvelope(Envelope):
 
     def batch_info(self, records: Sequence[Record], partition: str) -> dict[str, dict[str, Any]]:
         """Arrivals to the millisecond."""
-        return {"KinesisBatchInfo": shard_info(records, partition, self._arn, with_milliseconds)}
+        return {"KinesisBatchInfo": shard_info(records, partition, self._arn, with_milliseconds, ids=True)}

@@ -110,10 +110,12 @@ def _polling(registry: CollectorRegistry) -> On:
     up = Gauge("pollerd_source_up", "Whether the source answered last time: 1 or 0.", ["mapping"], registry=registry)
     pollers = Gauge("pollerd_pollers", "Tasks that poll the source.", ["mapping"], registry=registry)
 
+    asked, came, works = cache(polls.labels), cache(polled.labels), cache(up.labels)
+
     def on_polled(fact: e.RecordsPolled) -> None:
-        polls.labels(fact.mapping).inc()
-        polled.labels(fact.mapping).inc(fact.count)
-        up.labels(fact.mapping).set(1)
+        asked(fact.mapping).inc()
+        came(fact.mapping).inc(fact.count)
+        works(fact.mapping).set(1)
 
     def on_failed(fact: e.SourceFailedError) -> None:
         errors.labels(fact.mapping, fact.verb, fact.kind).inc()
@@ -139,12 +141,14 @@ def _batches(registry: CollectorRegistry) -> On:
     text = "Records in failed invocations (FailedInvokeEventCount)."
     failed = Counter("pollerd_records_failed", text, ["mapping"], registry=registry)
 
+    closed, held, verdicts = cache(cut.labels), cache(sizes.labels), cache(judged.labels)
+
     def on_cut(fact: e.BatchCut) -> None:
-        cut.labels(fact.mapping, fact.reason).inc()
-        sizes.labels(fact.mapping).observe(fact.count)
+        closed(fact.mapping, fact.reason).inc()
+        held(fact.mapping).observe(fact.count)
 
     def on_judged(fact: e.BatchJudged) -> None:
-        judged.labels(fact.mapping, fact.verdict).inc()
+        verdicts(fact.mapping, fact.verdict).inc()
         if fact.failed:
             failed.labels(fact.mapping).inc(fact.failed)
 
@@ -190,13 +194,15 @@ def _settling(registry: CollectorRegistry) -> On:
     text = "Records known to come again although they were handled or in hand."
     duplicates = Counter("pollerd_records_duplicated", text, ["mapping"], registry=registry)
 
+    told = cache(settled.labels)
+
     def on_unsettled(fact: e.RecordsUnsettledError) -> None:
         refused.labels(fact.mapping).inc(fact.count)
         if fact.final:
             duplicates.labels(fact.mapping).inc(fact.count)
 
     return {
-        e.RecordsSettled: lambda fact: settled.labels(fact.mapping, fact.outcome).inc(fact.count),
+        e.RecordsSettled: lambda fact: told(fact.mapping, fact.outcome).inc(fact.count),
         e.RecordsUnsettledError: on_unsettled,
         e.LeaseLostError: lambda fact: duplicates.labels(fact.mapping).inc(fact.count),
     }

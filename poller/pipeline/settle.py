@@ -82,6 +82,13 @@ class Settler:
                 )
             return again
 
+        asked = [await once()]
+        if not asked[0]:
+            return final
+
+        async def told_first() -> list[Unsettled]:
+            return asked.pop() if asked else await once()
+
         trying = AsyncRetrying(
             retry=retry_if_result(bool),
             stop=stop_after_attempt(ATTEMPTS),
@@ -89,4 +96,4 @@ class Settler:
             sleep=self._clock.sleep,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else [],
         )
-        return final + await trying(once)
+        return final + await trying(told_first)

@@ -6,7 +6,7 @@ Every way to new settings ends here, a file or a call, so findings name keys; lo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from poller.settings.asynchronous import check_asynchronous
@@ -21,20 +21,30 @@ from poller.settings.shipping import check_shipping
 from poller.settings.urls import check_urls
 
 
-def check(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) -> Iterator[Finding]:
-    """Everything that does not hold. sound: whether the value at these keys could be read; what was not is passed over."""
+def check(
+    settings: Settings,
+    sound: Callable[[Keys], bool] = lambda _: True,
+    *,
+    functions: Collection[str] | None = None,
+    mappings: Collection[str] | None = None,
+) -> Iterator[Finding]:
+    """Everything that does not hold. sound: whether the value at these keys could be read; what was not is passed over.
+
+    functions, mappings: those to look at, because only they have changed; None: all.
+    """
     yield from check_http(settings.http, sound)
     if sound(("state",)):
         yield from _state(settings)
-    yield from check_concurrency(settings, sound)
+    yield from _concurrency(settings, sound)
     yield from check_provisioned(settings, sound)
     yield from check_urls(settings, sound)
     if sound(("function_logs",)) and sound(("aws",)):
         yield from check_shipping(settings)
-    for name, function in settings.functions.items():
-        yield from check_function(("functions", name), function, sound)
+    for name in settings.functions if functions is None else functions:
+        yield from check_function(("functions", name), settings.functions[name], sound)
     yield from check_asynchronous(settings, sound)
-    for name, mapping in settings.event_source_mappings.items():
+    for name in settings.event_source_mappings if mappings is None else mappings:
+        mapping = settings.event_source_mappings[name]
         yield from check_mapping(("event_source_mappings", name), mapping, settings, sound)
 
 
@@ -50,7 +60,7 @@ def _state(settings: Settings) -> Iterator[Finding]:
         yield Finding(("state",), f"this folder cannot be used: {error.strerror}")
 
 
-def check_concurrency(settings: Settings, sound: Callable[[Keys], bool] = lambda _: True) -> Iterator[Finding]:
+def _concurrency(settings: Settings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:
     """Reservations that leave too little."""
     if not sound(("concurrency",)):
         return

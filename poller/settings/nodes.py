@@ -100,7 +100,7 @@ def from_value(value: object, place: Place) -> Node:
     """Return the tree of a value whose parts have no places of their own (TOML, defaults). Dates become their ISO text."""
     if isinstance(value, dict):
         return Table(place, {key: Entry(place, from_value(item, place)) for key, item in value.items()})
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return List(place, [from_value(item, place) for item in value])
     if isinstance(value, dt.date | dt.time):
         return Scalar(place, value.isoformat())

@@ -65,6 +65,8 @@ PROMISED = {
     "pollerd_defects",
     "pollerd_remote_errors",
     "pollerd_slots_in_use",
+    "pollerd_url_requests",
+    "pollerd_url_request_seconds",
     "pollerd_slots_waiting",
     "pollerd_records_in_hand",
 }

@@ -108,6 +108,13 @@ class Clicks(Told):
             answer = self._client.put_records(StreamName=self.name, Records=entries[first : first + 500])
             assert not answer["FailedRecordCount"], answer
 
+    def register(self, consumer: str) -> None:
+        """A consumer for enhanced fan-out; the mapping is one to it from now on."""
+        summary = self._client.describe_stream_summary(StreamName=self.name)["StreamDescriptionSummary"]
+        arn = summary["StreamARN"]
+        self._client.register_stream_consumer(StreamARN=arn, ConsumerName=consumer)
+        self.source["consumer"] = consumer
+
 
 class Entries(Told):
     """From Redis."""
@@ -139,6 +146,16 @@ def aws(service: str, server: servers.Server) -> Any:
 def clicks(scene: Scene, ministack: servers.Server, tmp_path: Path) -> Iterator[Clicks]:
     with contextlib.closing(aws("kinesis", ministack)) as client:
         yield Clicks(scene, client, tmp_path)
+
+
+@pytest.fixture
+def pushed(scene: Scene, ferrokinesis: servers.Server, tmp_path: Path) -> Iterator[Clicks]:
+    """On a server that has enhanced fan-out."""
+    with contextlib.closing(aws("kinesis", ferrokinesis)) as client:
+        clicks = Clicks(scene, client, tmp_path)
+        clicks.source["endpoint_url"] = ferrokinesis.url
+        clicks.register("pollerd")
+        yield clicks
 
 
 @pytest.fixture
@@ -182,6 +199,29 @@ def test_a_kill_repeats_one_batch_a_lane_at_most(clicks: Clicks) -> None:
     for shard in range(SHARDS):
         mine = [int(text) for text in clicks.handled()[before:] if int(text) % SHARDS == shard]
         assert mine == sorted(mine), "in order"
+    daemon.stop()
+
+
+def test_a_kill_loses_nothing_that_is_pushed(pushed: Clicks) -> None:
+    pushed.put(*texts(200))
+    daemon = pushed.daemon()
+    daemon.spawn()
+    until(lambda: len(pushed.handled()) >= 50, "some are handled")
+    daemon.kill()
+    pushed.put(*[str(number) for number in range(200, 400)])
+    daemon.start()
+    until(lambda: set(pushed.handled()) == set(texts(400)), "all are handled")
+    assert sum(count - 1 for count in Counter(pushed.handled()).values()) <= SHARDS * BATCH
+    daemon.stop()
+
+
+def test_where_nothing_is_pushed_the_mapping_says_so(clicks: Clicks) -> None:
+    clicks.register("pollerd")
+    daemon = clicks.daemon()
+    daemon.spawn()
+    told = until(lambda: str(daemon.readiness("clicks").get("trouble", "")), "the trouble is told")
+    assert "offers no enhanced fan-out (InvalidAction): leave out the consumer, and its shards are polled" in told
+    assert daemon.get("/readyz")[0] == 503
     daemon.stop()
 
 

@@ -22,7 +22,7 @@ class KinesisRig(StreamRig, Breakable):
 
     def stream(self, **options: Any) -> KinesisSource:
         endpoint = f"http://127.0.0.1:{self.relay.port}"
-        return KinesisSource(KinesisOptions(stream=self.producer.name, endpoint_url=endpoint, **options))
+        return KinesisSource(KinesisOptions(**{"stream": self.producer.name, "endpoint_url": endpoint, **options}))
 
     async def send(self, messages: Sequence[Message]) -> None:
         every = 2**128 // self.partitions
@@ -38,6 +38,24 @@ class KinesisRig(StreamRig, Breakable):
 
     async def mend(self) -> None:
         await self.relay.mend()
+
+
+class FanoutRig(KinesisRig):
+    """The same with a registered consumer, to which the server pushes."""
+
+    consumer = "reader"
+
+    def stream(self, **options: Any) -> KinesisSource:
+        return super().stream(**{"consumer": self.consumer, **options})
+
+
+@contextlib.asynccontextmanager
+async def fanout_rig(server: Server, tick_seconds: float = 0.1) -> AsyncIterator[FanoutRig]:
+    async with client_of("kinesis", server.url) as client, Relay(server.port) as relay:
+        stream = await make_stream(client, FanoutRig.partitions)
+        await stream.register(FanoutRig.consumer)
+        yield FanoutRig(stream, relay, tick_seconds)
+        await client.delete_stream(StreamName=stream.name, EnforceConsumerDeletion=True)
 
 
 @contextlib.asynccontextmanager

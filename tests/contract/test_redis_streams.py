@@ -89,7 +89,7 @@ async def test_a_record_says_what_the_entry_is(stream: Stream) -> None:
     assert (record.id, record.position, record.partition, record.lane) == (id_, id_, stream.key, stream.key)
     assert (record.body, record.key, record.receive_count) == ("ü".encode(), "c1", 1)
     assert record.arrived == int(id_.partition("-")[0]) / 1000
-    fields = ((b"text", "ü".encode()), (b"customer", b"c1"), (b"n", b"1"))
+    fields = [b"text", "ü".encode(), b"customer", b"c1", b"n", b"1"]
     assert record.metadata == {"stream": stream.key, "fields": fields, "dataField": "text"}
     assert identity.arn == f"arn:pollerd:redis:::stream/{stream.key}"
     assert f"stream {stream.key}, group workers, consumer " in identity.label

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from poller.execution.container.driver import ContainerDriver
-from poller.execution.contract import EngineImage, FunctionSpec, Invocation, Result, Status
+from poller.execution.contract import EngineImage, FunctionSpec, Invocation, OnOpening, Opening, Result, Status
 from poller.execution.environment.environment import ProcessEnvironment
 from poller.observe.events import EngineFailedError, Fact, FunctionLogged, ImageResolved
 from tests.engines import CLOSED, EXTENDED, NAME, Podman, built, serving
@@ -76,10 +76,16 @@ async def scene(engine: Podman, tmp_path: Path) -> AsyncIterator[Scene]:
     assert await engine.containers() == []
 
 
-async def invoke(environment: ProcessEnvironment, do: str = "", **more: Any) -> Result:
+async def invoke(
+    environment: ProcessEnvironment, do: str = "", *, on_opening: OnOpening | None = None, **more: Any
+) -> Result:
     return await environment.invoke(
         Invocation(
-            request_id=str(uuid.uuid4()), payload=json.dumps({"do": do, **more}).encode(), function_arn=ARN, tail=True
+            request_id=str(uuid.uuid4()),
+            payload=json.dumps({"do": do, **more}).encode(),
+            function_arn=ARN,
+            tail=True,
+            on_opening=on_opening,
         )
     )
 
@@ -130,6 +136,17 @@ async def test_failures_are_results_and_the_environment_goes_on(scene: Scene) ->
     assert big.error_type == "Function.ResponseSizeTooLarge"
     assert said(await invoke(environment, "size", what="/tmp/note")) == 3  # a reset keeps /tmp
     assert said(await invoke(environment))["calls"] > 1
+
+
+async def test_an_answer_is_read_as_it_comes(scene: Scene) -> None:
+    environment = scene.environment(timeout_seconds=2.0)
+    for seconds, status, rest in ((0, Status.SUCCESS, b"two;"), (60, Status.TIMEOUT, b"")):
+        opening: asyncio.Future[Opening] = asyncio.get_running_loop().create_future()
+        asking = asyncio.create_task(
+            invoke(environment, "stream", code=seconds, on_opening=opening.set_result), name="invocation"
+        )
+        found = b"".join([piece async for piece in (await opening).pieces])
+        assert (found, (await asking).status) == (b"one;" + rest, status)
 
 
 async def test_output_belongs_to_its_invocation(scene: Scene) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -154,12 +153,45 @@ async def test_nobody_waits_for_a_slot(scene: Scene) -> None:
     assert sorted(await asyncio.gather(*(status() for _ in range(3)))) == [200, 200, 429]
 
 
-async def test_what_is_too_large_is_not_taken(scene: Scene) -> None:
-    origin = await scene.serve(URL)
-    for size in (5 * 1024 * 1024, 7 * 1024 * 1024):  # in base64 the first is too large
-        async with scene.ask(origin, "POST", data=io.BytesIO(b"\xff" * size)) as answer:
-            assert answer.status == 413
+async def raw(origin: str, request: bytes) -> bytes:
+    """The head of what comes back, as it comes; "" when the server hangs up."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(origin.rstrip("/").rpartition(":")[2]))
+    writer.write(request)
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize("size", [5 * 1024 * 1024, 7 * 1024 * 1024])
+async def test_what_is_too_large_is_not_taken(scene: Scene, size: int) -> None:
+    """The smaller one is in base64 only."""
+    head = b"POST / HTTP/1.1\r\nHost: %b\r\nContent-Length: %d\r\n\r\n" % (URL.domain_name.encode(), size)
+    assert b" 413 " in await raw(await scene.serve(URL), head + b"\xff" * size)
     assert scene.events == []
+    async with asyncio.timeout(10):  # aiohttp waits for the rest of a body even when its client has gone
+        while any("RequestHandler" in repr(task.get_coro()) for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.05)
+
+
+async def test_what_clients_get_wrong_is_theirs(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing of it is told as if it were ours, and nobody waits for it."""
+    origin = await scene.serve(URL)
+    start = b"POST / HTTP/1.1\r\nHost: %b\r\n" % URL.domain_name.encode()
+    assert b" 400 " in await raw(origin, start + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(origin.rstrip("/").rpartition(":")[2]))
+    writer.write(start + b"Content-Length: 100\r\n\r\n12345")
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.close()
+    await writer.wait_closed()
+    assert b" 200 " in await raw(origin, start + b"Content-Length: 2\r\n\r\n{}")
+    assert not [fact for fact in scene.facts if isinstance(fact, DefectFoundError)]
+    assert caplog.records == []
+    del reader
 
 
 async def test_an_unknown_host_is_no_url(scene: Scene) -> None:
@@ -317,6 +349,26 @@ async def test_a_client_that_leaves_does_not_stop_the_function(scene: Scene) -> 
         while scene.slots.in_use()["f"] or not scene.answered():
             await asyncio.sleep(0.01)
     assert scene.pool.counts() == {"idle": 1, "busy": 0, "starting": 0}
+
+
+async def test_a_slow_client_keeps_no_slot_of_a_function_that_has_ended(scene: Scene) -> None:
+    scene.act = Act(pieces=(b"x" * 200_000,) * 50)
+    async with scene.ask(await scene.serve(STREAMED)) as answer:
+        async with asyncio.timeout(10):
+            while scene.slots.in_use()["f"]:
+                await asyncio.sleep(0.01)
+        assert len(await answer.read()) == 10_000_000
+
+
+async def test_a_client_that_stops_reading_is_let_go(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("poller.control.urls.sending.STALLED_SECONDS", 0.2)
+    scene.act = Act(pieces=(b"x" * 200_000,) * 50)
+    async with scene.ask(await scene.serve(STREAMED)) as answer:
+        async with asyncio.timeout(10):
+            while not scene.answered():
+                await asyncio.sleep(0.01)
+        with pytest.raises((aiohttp.ClientPayloadError, ConnectionError)):
+            await answer.read()
 
 
 async def test_closing_waits_for_what_is_under_way(scene: Scene) -> None:

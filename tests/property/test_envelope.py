@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.contract import Identity, Record
 from poller.envelope import content, envelope, offered
-from poller.envelope.contract import About, window_bytes
+from poller.envelope.contract import About, as_json, window_bytes
 
 IDENTITY = Identity("arn:aws:sqs:eu-west-1:000000000000:q", "eu-west-1", "", details={"bootstrapServers": 'h:1,"h:2'})
 ATTRIBUTES = st.dictionaries(
@@ -104,3 +104,23 @@ def test_no_event_of_a_stream_is_larger_than_foreseen(data: st.DataObject) -> No
         assert made.content == content(source)
     else:
         assert len(value) == len(batch)
+
+
+@settings(deadline=None)
+@given(
+    BODIES,
+    st.none() | st.text(max_size=9),
+    st.sampled_from(["", "data", "ключ"]),
+    st.lists(st.sampled_from(["data", "ключ", "a", "b"]).map(str.encode) | st.binary(max_size=5), max_size=6),
+    st.sampled_from(["orders", 'a"b', "ключ"]),
+    st.none() | st.integers(0, 2**41).map(lambda milliseconds: milliseconds / 1000),
+)
+def test_an_entry_of_redis_is_written_as_filters_see_it(
+    body: bytes, key: str | None, data_field: str, names: list[bytes], stream: str, arrived: float | None
+) -> None:
+    identity = Identity(f"arn:pollerd:redis:::stream/{stream}", "", "")
+    fields = [each for name in names for each in (name, name * 2)]
+    record = Record("17-0", body, key=key, partition=stream, position="17-0", arrived=arrived)
+    record.metadata = {"stream": stream, "fields": fields, "dataField": data_field}
+    made = envelope("redis-stream", identity, window=False)
+    assert made.encode(record) == as_json(made.shape(record))

@@ -131,7 +131,12 @@ class Daemon(Logged):
 
     def _signed(self, headers: dict[str, str], body: bytes) -> dict[str, str]:
         """With a signature, where the configuration has keys that such a daemon will ask for."""
-        keys = {name: key for name, key in self._settings.http.keys.items() if not key.functions}
+        function = self._asked["logGroupName"].rpartition("/")[2]
+        keys = {
+            name: key
+            for name, key in self._settings.http.keys.items()
+            if not key.functions or function in key.functions
+        }
         if not keys:
             return headers
         from poller.execution.remote.signature import Signer  # noqa: PLC0415  # takes megabytes

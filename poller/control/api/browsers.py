@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 
 from poller.wire.aws.errors import ApiError
 
+_DENIED = "AccessDeniedException"
+_TOLD = "Web pages do not call this API: it asks for no credentials (http.keys)."
+
 
 def refuse_browsers(headers: Mapping[str, str]) -> None:
     """Raise ApiError for a request that a page of somebody else's makes. headers: names in lower case."""
@@ -22,19 +25,18 @@ def refuse_browsers(headers: Mapping[str, str]) -> None:
         raise ApiError(
             _DENIED, f"'{host}' is no address of this host; name it 127.0.0.1 or localhost, or give the API http.keys."
         )
-    if origin is not None and urlsplit(origin).netloc != host:
-        raise ApiError(_DENIED, "Web pages do not call this API: it asks for no credentials (http.keys).")
+    if origin is not None and origin.partition("://")[2] != host:
+        raise ApiError(_DENIED, _TOLD)
     if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
-        raise ApiError(_DENIED, "Web pages do not call this API: it asks for no credentials (http.keys).")
-
-
-_DENIED = "AccessDeniedException"
+        raise ApiError(_DENIED, _TOLD)
 
 
 def _is_here(host: str) -> bool:
     """Whether a Host header is an IP address or localhost: names that nobody can make mean something else."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
+        if "@" in host:
+            return False
         return name == "localhost" or name.endswith(".localhost") or bool(ipaddress.ip_address(name))
     except ValueError:
         return False

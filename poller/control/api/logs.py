@@ -240,7 +240,7 @@ def _group(given: Mapping[str, Any]) -> str:
     if (name is None) == (identifier is None):
         raise ApiError(INVALID, "Exactly one of logGroupName and logGroupIdentifier must be given.")
     text: str = name or identifier or ""
-    return text.partition(":log-group:")[2].removesuffix(":*") if text.startswith("arn:") else text
+    return text.partition(":log-group:")[2] if text.startswith("arn:") else text
 
 
 def _between(given: Mapping[str, Any], wanted: Range, *, beyond: int) -> Range:

@@ -67,7 +67,7 @@ async def _events(
             async for event in events:
                 await _write(written, eventstream.event(member.shape, event))
     except ApiError as error:
-        await _write(written, eventstream.failure(error))
+        await _write(written, eventstream.failure(member.shape, error))
 
 
 def _is_whole_body(operation: Operation) -> bool:

@@ -3,7 +3,8 @@
 What holds here:
 
 1. Nothing waits for a slot: without one the client is told to come again (429), as by the service.
-2. A client that goes away changes nothing for the function; its permit is held until it has ended.
+2. A client that goes away changes nothing for the function. The permit is held until it has ended, and no longer: not until a slow client
+   has all of what it said.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from poller.control.urls import replies
 from poller.control.urls.sending import Outlet, whole
 from poller.control.urls.table import Url
 from poller.dispatch.invoker import MAX_PAYLOAD, Invoker, UnknownFunctionError, new_request_id
-from poller.dispatch.slots import Claim
+from poller.dispatch.slots import Claim, Permit
 from poller.dispatch.stream import Answering, answering
 from poller.envelope.url.answer import Head, HttpAnswer, Unusable
 from poller.envelope.url.answer import answer as http_answer
@@ -48,7 +49,7 @@ class Course:
         """Answer a request to a URL. asked: the same, its body read."""
         origin = asked.header("origin")
         if url.cors is not None and is_preflight(asked.method, origin, asked.header("access-control-request-method")):
-            return web.Response(headers=url.cors.preflight(origin))
+            return whole(HttpAnswer(Head(200, url.cors.preflight(origin)), b""), ())
         iam = self._identify(asked, url) if url.signed else None
         if url.signed and iam is None:
             return whole(replies.FORBIDDEN, ())
@@ -62,11 +63,11 @@ class Course:
         if permit is None:
             return whole(replies.THROTTLED, one.headers)
         try:
-            return await (self._streamed(one, request) if one.url.streams else self._buffered(one))
+            return await (self._streamed(one, request, permit) if one.url.streams else self._buffered(one))
         except UnknownFunctionError:
             return whole(replies.FORBIDDEN, one.headers)
         except Exception as error:  # noqa: BLE001  # ours; the client has an answer all the same
-            return whole(self._defect(error), one.headers)
+            return whole(self.failed(error), one.headers)
         finally:
             permit.release()
 
@@ -81,9 +82,12 @@ class Course:
         except Unusable as error:
             return self._unusable(one, error)
 
-    async def _streamed(self, one: _Invocation, request: web.Request) -> web.StreamResponse:
+    async def _streamed(self, one: _Invocation, request: web.Request, permit: Permit) -> web.StreamResponse:
         async def invoke(on_opening: OnOpening) -> Result:
-            return await self._invoke(one, on_opening)
+            try:
+                return await self._invoke(one, on_opening)
+            finally:
+                permit.release()
 
         outlet = Outlet(request, one.headers)
         try:
@@ -95,7 +99,7 @@ class Course:
         except Exception as error:
             if not outlet.begun:
                 raise
-            self._defect(error)
+            self.failed(error)
             return outlet.cut()
 
     async def _pass_on(
@@ -125,7 +129,8 @@ class Course:
             one.url.target, one.payload, request_id=one.request_id, trace_id=one.trace_id, on_opening=on_opening
         )
 
-    def _defect(self, error: Exception) -> HttpAnswer:
+    def failed(self, error: Exception) -> HttpAnswer:
+        """Tell of a defect of ours; what the client gets."""
         trace = "".join(traceback.format_exception(error))
         self._emit(DefectFoundError(part="function URLs", message=repr(error), trace=trace, retry_seconds=0.0))
         return replies.FAILED

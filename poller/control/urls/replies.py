@@ -28,5 +28,14 @@ TOO_LARGE = _said(
     f"Request must be smaller than {MAX_PAYLOAD} bytes for the InvokeFunction operation",
     "RequestTooLargeException",
 )
+TOO_SLOW = _said(408, "The body of the request did not come in time.", "RequestTimeoutException")
+CUT = _said(400, "The body of the request is cut or not as HTTP has it.", "BadRequestException")
 FAILED = HttpAnswer(Head(502, [("content-type", "text/plain")]), b"Internal Server Error")
 """The function failed, or what it said is no answer."""
+
+_OF_BODIES = {"RequestTimeoutException": TOO_SLOW, "SerializationException": CUT, "TooManyRequestsException": THROTTLED}
+
+
+def of_body(code: str) -> HttpAnswer:
+    """To a request whose body cannot be had. code: of the API's error."""
+    return _OF_BODIES.get(code, TOO_LARGE)

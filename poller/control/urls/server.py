@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import logging
 import time
 from collections.abc import Iterable
 
 from aiohttp import web
 
+from poller.control import connections
+from poller.control.api.bounds import Bodies, Body
+from poller.control.api.contract import ApiError
 from poller.control.port import PortError
 from poller.control.urls import replies
 from poller.control.urls.course import Course
 from poller.control.urls.sending import whole
+from poller.control.urls.signatures import SERVICE
 from poller.control.urls.table import Table, Url
-from poller.dispatch.invoker import MAX_PAYLOAD
 from poller.envelope.url.event import HttpRequest
 from poller.observe.events import Emit, UrlAnswered, UrlOpened
+
+LINGERING_SECONDS = 2.0
+"""How long what a client still sends is thrown away once it was refused, so that it reads why."""
+
+_SILENT = logging.getLogger(__name__)
+_SILENT.disabled = True
+"""For what aiohttp would log: what clients send that is no HTTP, and that they hang up. What is ours is told as such."""
 
 
 class UrlServer:
@@ -32,23 +43,24 @@ class UrlServer:
         self._emit = emit
         self._grace = grace
         self._table = Table()
+        self._bodies = Bodies()
         self._runner: web.AppRunner | None = None
-        self._sites: dict[int, tuple[web.SockSite, int]] = {}  # by the port that was asked for, with the one there is
+        self._listeners: dict[int, asyncio.Server] = {}  # by the port that was asked for
 
     async def serve(self, urls: Iterable[Url]) -> None:
         """Serve these from now on, and no others. Requests under way go on. Raises PortError; what was served then still is."""
         given = list(urls)
         table, before = Table(given), list(self._table)
         wanted = {*table.by_port, self._port} if given else set()
-        opened = [port for port in sorted(wanted) if port not in self._sites]
+        opened = [port for port in sorted(wanted) if port not in self._listeners]
         try:
             for port in opened:
                 await self._open(port)
         except PortError:
-            await self._shut(opened)
+            self._shut(opened)
             raise
         self._table = table
-        await self._shut([port for port in self._sites if port not in wanted])
+        self._shut([port for port in self._listeners if port not in wanted])
         for url in given:
             if url not in before:
                 auth_type = "AWS_IAM" if url.signed else "NONE"
@@ -58,61 +70,71 @@ class UrlServer:
         """What a client asks for; of one that is served."""
         if url.port is not None:
             return f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{url.port}/"
-        return f"http://{url.domain_name}:{self._sites[self._port][1]}/"
+        return f"http://{url.domain_name}:{self._listeners[self._port].sockets[0].getsockname()[1]}/"
 
     async def close(self) -> None:
         """Take no more requests, and let those under way end, within the grace. Idempotent."""
+        self._shut(list(self._listeners))
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
 
     async def _started(self) -> web.AppRunner:
-        app = web.Application(client_max_size=MAX_PAYLOAD)
+        app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=self._grace, auto_decompress=False
-        )
+        options = connections.OPTIONS | {
+            "shutdown_timeout": self._grace,
+            "lingering_time": LINGERING_SECONDS,
+            "logger": _SILENT,
+        }
+        runner = web.AppRunner(app, **options)
         await runner.setup()
         return runner
 
     async def _open(self, port: int) -> None:
         self._runner = self._runner or await self._started()
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - set-up made it
         try:
-            sock = socket.create_server((self._host, port), family=family)
+            self._listeners[port] = await asyncio.get_running_loop().create_server(
+                connections.bounded(server), self._host, port
+            )
         except OSError as error:
             raise PortError(f"cannot listen on {self._host}:{port}: {error.strerror or error}") from error
-        site = web.SockSite(self._runner, sock)
-        await site.start()
-        self._sites[port] = (site, sock.getsockname()[1])
 
-    async def _shut(self, ports: Iterable[int]) -> None:
-        for port in list(ports):
-            if port in self._sites:
-                await self._sites.pop(port)[0].stop()
+    def _shut(self, ports: Iterable[int]) -> None:
+        for port in ports:
+            if port in self._listeners:
+                self._listeners.pop(port).close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         began = time.monotonic()
         transport = request.transport
         port = transport.get_extra_info("sockname")[1] if transport is not None else 0
         url = self._table.find(request.headers.get("Host", ""), port)
-        response = await self._answer(url, request, port)
+        try:
+            with self._bodies.counted() as body:
+                response = await self._answer(url, request, port, body)
+        except ConnectionError:  # there is nobody left to be answered
+            raise
+        except Exception as error:  # noqa: BLE001  # ours; the client has an answer all the same
+            response = whole(self._course.failed(error), ())
         took = time.monotonic() - began
         self._emit(UrlAnswered(function=url.target if url else "", status=response.status, seconds=took))
         return response
 
-    async def _answer(self, url: Url | None, request: web.Request, port: int) -> web.StreamResponse:
+    async def _answer(self, url: Url | None, request: web.Request, port: int, body: Body) -> web.StreamResponse:
         if url is None:
             return whole(replies.UNKNOWN, ())
         try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return whole(replies.TOO_LARGE, ())
+            content = await body.read(request, SERVICE, "InvokeWithResponseStream" if url.streams else "Invoke")
+        except ApiError as error:
+            return whole(replies.of_body(error.code), ())
         asked = HttpRequest(
             method=request.method,
             target=request.raw_path,
             headers=[(_text(name), _text(value)) for name, value in request.raw_headers],
-            body=body,
+            body=content,
             peer=request.remote or "",
             port=port,
             protocol=f"HTTP/{request.version.major}.{request.version.minor}",

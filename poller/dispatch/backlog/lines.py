@@ -181,6 +181,7 @@ class Lines(Generic[T, R]):
             self._failed(error, delay)
         finally:
             feed.loaded(items, due)
+            self._attend(line)
 
     async def _deal(self, line: str, feed: Feed[T], item: T, leave: Leave) -> None:
         due: float | None = item.due

@@ -51,7 +51,8 @@ CREATE TABLE chunks (
     events BLOB NOT NULL
 ) STRICT;
 CREATE INDEX chunks_by_time ON chunks (log_group, first);
-CREATE INDEX chunks_by_stream ON chunks (stream)
+CREATE INDEX chunks_by_stream ON chunks (stream);
+CREATE INDEX chunks_by_size ON chunks (log_group, size)
 """
 
 

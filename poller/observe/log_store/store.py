@@ -48,6 +48,7 @@ class LogStore:
         self._size = 0  # of what is gathered and of what is being written
         self._dropped = 0
         self._failures = 0
+        self._closed = False
         self._delay = FLUSH_SECONDS
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -72,16 +73,19 @@ class LogStore:
     async def read(self, ask: Callable[[LogReader], _T]) -> _T:
         """What ``ask`` finds, in a thread, with all that was told until now. Raises LogStoreError and what ``ask`` raises."""
         await self._written()
+        self._refuse_closed()
         return await asyncio.get_running_loop().run_in_executor(self._read_thread, ask, self._reader)
 
     async def change(self, ask: Callable[[Writer], _T]) -> _T:
         """What ``ask`` does, in the thread that writes, after all that was told until now. Raises LogStoreError."""
         await self._written()
+        self._refuse_closed()
         return await asyncio.get_running_loop().run_in_executor(self._write_thread, ask, self._writer)
 
     async def close(self) -> None:
-        """Write what was told, once, and close the file."""
+        """Write what was told, once, and close the file. Whoever asks from then on gets a LogStoreError."""
         await self._written()
+        self._closed = True
         self._dropped += len(self._gathered)
         self._gathered = []
         self._tell_dropped()
@@ -97,6 +101,10 @@ class LogStore:
         if self._gathered:
             self._write_soon()
             await self._idle()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise LogStoreError("the log store is closed: the daemon stops")
 
     async def _idle(self) -> None:
         while self._writing is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from connectors.contract import UNDECODABLE, Identity, Record
@@ -40,12 +41,15 @@ class Events:
         size = min(plan.batch_size, most or plan.batch_size)
         return Limits(size, plan.window, MAX_PAYLOAD - reserved, self._envelope.overhead)
 
-    def part(self, record: Record) -> bytes | None:
-        """The record's share of an event, or None when no filter lets it through. Filters do not judge what could not be decoded."""
+    def parts(self, records: Sequence[Record]) -> list[bytes | None]:
+        """Each record's share of an event, or None when no filter lets it through. Filters do not judge what could not be decoded."""
         criteria, envelope = self._plan.criteria, self._envelope
-        if criteria is None or UNDECODABLE in record.metadata or criteria.admits(envelope.shape(record)):
-            return envelope.encode(record)
-        return None
+        if criteria is None:
+            return [*map(envelope.encode, records)]
+        return [
+            envelope.encode(each) if UNDECODABLE in each.metadata or criteria.admits(envelope.shape(each)) else None
+            for each in records
+        ]
 
     def window(self, work: Work, partition: Partition) -> dict[str, Any] | None:
         """What the event says of its tumbling window; None without one."""

@@ -74,13 +74,17 @@ class Intake:
 
     def _items(self, home: Partition, records: list[Record]) -> list[Item]:
         if home.all_new:
-            return [self._item(record) for record in records]
+            return self._encoded(records)
         fresh = [record for record in records if not home.in_hand(record)]
-        return [Item(each, b"", Outcome.DELIVERED) if home.was_done(each) else self._item(each) for each in fresh]
+        return [
+            item
+            for done, run in groupby(fresh, key=home.was_done)
+            for item in ([Item(each, b"", Outcome.DELIVERED) for each in run] if done else self._encoded([*run]))
+        ]
 
-    def _item(self, record: Record) -> Item:
-        part = self._events.part(record)
-        return Item(record, b"", Outcome.FILTERED) if part is None else Item(record, part)
+    def _encoded(self, records: list[Record]) -> list[Item]:
+        parts = zip(records, self._events.parts(records), strict=True)
+        return [Item(each, b"", Outcome.FILTERED) if part is None else Item(each, part) for each, part in parts]
 
     def _tell(self, home: Partition, items: list[Item]) -> None:
         """Of those that are done already."""

@@ -78,8 +78,9 @@ class Partition:
         self.share.add(len(items), size)
 
     def marks(self) -> dict[str, str]:
-        """How far its lanes are ahead, and the window in progress."""
-        found = marks.ahead(self.ledger.first, [lane.reached for lane in self.lanes])
+        """How far its lanes are ahead, and the window in progress. A single lane is ahead only where its window's state goes first."""
+        several = len(self.lanes) > 1 or self.window
+        found = marks.ahead(self.ledger.first, [lane.reached for lane in self.lanes]) if several else {}
         if self.window and (saved := self.window.save()):
             found[marks.WINDOW] = saved
         return found

@@ -99,7 +99,7 @@ def readable(batch: Work) -> list[Work | GivenUp]:
 
     AWS sends that to the destination before a function or a filter sees it (Lambda DG, Using schema registries with Kafka event sources).
     """
-    if not any(UNDECODABLE in item.record.metadata for item in batch.items):
+    if not [item for item in batch.items if UNDECODABLE in item.record.metadata]:
         return [batch]
     runs = groupby(batch.items, key=lambda item: item.record.metadata.get(UNDECODABLE))
     return [GivenUp(list(run), str(why), 1, batch) if why else Work(list(run)) for why, run in runs]

@@ -57,10 +57,12 @@ def initial(output: bytes) -> bytes:
     return frame(headers, output)
 
 
-def failure(error: ApiError) -> bytes:
-    """The end of a stream that cannot be finished: the client raises it as an error of the operation."""
-    headers = {":message-type": "exception", ":exception-type": error.code, ":content-type": "application/json"}
-    return frame(headers, orjson.dumps({"message": error.message}))
+def failure(stream: Shape, error: ApiError) -> bytes:
+    """The end of a stream that cannot be finished. The client raises it: as an exception where the stream has it, else as an error."""
+    if error.code in stream.members:
+        headers = {":message-type": "exception", ":exception-type": error.code, ":content-type": "application/json"}
+        return frame(headers, orjson.dumps({"message": error.message}))
+    return frame({":message-type": "error", ":error-code": error.code, ":error-message": error.message or ""}, b"")
 
 
 def _header(name: str, value: str) -> bytes:

@@ -56,7 +56,7 @@ def _body(shape: Shape, body: bytes) -> dict[str, Any]:
     if payload is None:
         return from_json(shape, _json(body)) if any(not member.location for member in shape.members.values()) else {}
     if payload.shape.kind == "blob":
-        return {payload.name: body} if body else {}
+        return {payload.name: body} if body or payload.name in shape.required else {}
     return {payload.name: from_json(payload.shape, _json(body))} if body else {}
 
 

@@ -21,7 +21,7 @@ from poller.aio.stop import Stop
 from poller.daemon import Daemon
 from poller.execution.contract import Driver
 from poller.execution.scripted import ScriptedDriver
-from poller.observe.events import Emit, Fact
+from poller.observe.events import DefectFoundError, Emit, Fact
 from poller.settings.load import load
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -146,3 +146,5 @@ async def served(
         client.close()
         stop.begin("test")
         await running
+    defects = [fact.trace for fact in facts if isinstance(fact, DefectFoundError)]
+    assert not defects, "\n".join(defects)

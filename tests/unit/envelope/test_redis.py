@@ -18,8 +18,8 @@ CHANNEL = Identity("arn:pollerd:redis:::pubsub/news", "", "channel news")
 
 
 def entry(body: str | bytes = '{"status":"paid"}', data_field: str = "", **fields: bytes) -> Record:
-    pairs = tuple((name.encode(), value) for name, value in fields.items())
-    metadata = {"stream": "orders", "fields": pairs, "dataField": data_field}
+    names_and_values = [each for name, value in fields.items() for each in (name.encode(), value)]
+    metadata = {"stream": "orders", "fields": names_and_values, "dataField": data_field}
     place: dict[str, Any] = {"partition": "orders", "position": "1700000000123-4", "lane": "orders"}
     return Record("1700000000123-4", body, metadata=metadata, key="c1", arrived=1700000000.123, **place)
 
@@ -74,8 +74,7 @@ def test_an_entry_of_a_stream() -> None:
 
 def test_fields_beside_the_data_field_are_kept() -> None:
     record = entry(b"\xff", "data", data=b"\xff", a=b"1", b=b"\xfe")
-    pairs = (*record.metadata["fields"], (b"a", b"2"))
-    record.metadata = {**record.metadata, "fields": pairs}
+    record.metadata["fields"].extend((b"a", b"2"))
     redis = made("redis-stream", "redis-stream", STREAM, record)["Records"][0]["redis"]
     assert (redis["data"], redis["isBase64Encoded"]) == ("/w==", True)
     assert redis["fields"] == {"a": ["1", "2"], "b": "\\xfe"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Identity
+from connectors.contract import Identity, Record
 from poller.envelope import envelope
 from poller.envelope.contract import About, window_bytes
 from tests.fakes import stream_records
@@ -98,3 +98,16 @@ def test_a_header_without_a_value_is_empty() -> None:
 
 def load(name: str) -> Any:
     return json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+def test_records_of_an_aggregate_have_its_sequence_number_and_event_id() -> None:
+    """As Lambda delivers them to consumers with enhanced fan-out (captures)."""
+    identity = Identity("arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "us-east-1", "")
+    shape = envelope("kinesis", identity, window=False)
+    packed = [
+        Record(id="17", body=b"", partition="shardId-0", position=f"17.{n}", key="k", arrived=1.5) for n in range(2)
+    ]
+    for record in map(shape.shape, packed):
+        assert (record["kinesis"]["sequenceNumber"], record["eventID"]) == ("17", "shardId-0:17")
+    info = shape.batch_info(packed, "shardId-0")["KinesisBatchInfo"]
+    assert (info["startSequenceNumber"], info["endSequenceNumber"], info["batchSize"]) == ("17", "17", 2)

@@ -44,6 +44,15 @@ func handle(ctx context.Context, given event) (any, error) {
 		time.Sleep(10 * time.Minute)
 	case "big":
 		return strings.Repeat("x", 7<<20), nil
+	case "stream":
+		reader, writer := io.Pipe()
+		go func() {
+			fmt.Fprint(writer, "one;")
+			time.Sleep(time.Duration(given.Code) * time.Second)
+			fmt.Fprint(writer, "two;")
+			writer.Close()
+		}()
+		return reader, nil
 	case "print":
 		for n := range given.Code {
 			fmt.Println("line", n)

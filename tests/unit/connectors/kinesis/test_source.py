@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from connectors.contract import Identity, Missing, OptionsError, Outcome, Reader, Refused, Settlement, SourceError
-from connectors.kinesis.source import KinesisOptions, KinesisSource, StreamName, parse_stream
+from connectors.kinesis.names import StreamName, parse_stream
+from connectors.kinesis.source import KinesisOptions, KinesisSource
 from connectors.testing import MemoryCheckpoints
 from tests.aggregates import pack
 from tests.fakes.aws import FakeAws, at
@@ -75,7 +76,6 @@ def test_a_stream_is_called_by_name_or_arn(text: str, stream: StreamName) -> Non
         ("arn:aws:sqs:eu-west-1:123456789012:clicks", "is the ARN of something else (sqs), not of a Kinesis stream"),
         ("arn:aws:kinesis:eu-west-1:123456789012", "is not the ARN of a Kinesis stream: arn:aws:kinesis:REGION:ACC"),
         ("arn:aws:kinesis:eu-west-1:123456789012:table/x", "is not the ARN of a Kinesis stream: arn:aws:kinesis:REG"),
-        (f"{ARN}/consumer/mine:1700000000", f"enhanced fan-out are not supported: name the stream itself, {ARN}"),
     ],
 )
 def test_what_can_never_be_a_stream_is_refused(text: str, message: str) -> None:
@@ -188,7 +188,7 @@ async def test_an_aggregate_stays_as_it_is_unless_told_otherwise(aws: FakeAws) -
     await source.close()
 
 
-async def test_an_aggregate_is_delivered_one_by_one_and_settled_as_a_whole(aws: FakeAws) -> None:
+async def test_an_aggregate_is_delivered_and_settled_one_by_one(aws: FakeAws) -> None:
     data = pack([("a", 1, b"1"), ("b", 2, b"2"), ("a", 3, b"3")])
     aws.answers["get_records"] = page(record("17", data), record("18", b"plain"))
     checkpoints = MemoryCheckpoints()
@@ -196,7 +196,7 @@ async def test_an_aggregate_is_delivered_one_by_one_and_settled_as_a_whole(aws: 
     await source.open()
     found = await source.fetch(2, 0) + await source.fetch(10, 0)
     assert [record.body for record in found] == [b"1", b"2", b"3", b"plain"]
-    assert [record.id for record in found] == ["17.0", "17.1", "17.2", "18"]
+    assert [record.id for record in found] == ["17", "17", "17", "18"]
     assert [record.position for record in found] == ["17.0", "17.1", "17.2", "18"]
     assert [record.key for record in found] == ["a", "b", "a", "key"]
     assert found[1].metadata["SequenceNumber"] == "17"
@@ -205,7 +205,36 @@ async def test_an_aggregate_is_delivered_one_by_one_and_settled_as_a_whole(aws: 
     for one in found:
         await source.settle([Settlement(one, Outcome.DELIVERED)])
         reached.append(checkpoints.kept.get("s1"))
-    assert reached == [None, None, "17", "18"]
+    assert reached == ["17.0", "17.1", "17", "18"]
+    await source.close()
+
+
+@pytest.mark.parametrize(("position", "rest"), [("17.0", [b"2", b"3", b"plain"]), ("17.1", [b"3", b"plain"])])
+async def test_reading_goes_on_in_the_middle_of_an_aggregate(aws: FakeAws, position: str, rest: list[bytes]) -> None:
+    data = pack([("a", 1, b"1"), ("b", 2, b"2"), ("a", 3, b"3")])
+    pages = [page(), page(record("17", data), record("18", b"plain")), page(record("19", b"next"))]
+    aws.answers["get_records"] = lambda _request: pages.pop(0)
+    checkpoints = MemoryCheckpoints()
+    checkpoints.kept["s1"] = position
+    source = kinesis(checkpoints=checkpoints, kpl_deaggregation=True)
+    await source.open()
+    found = await source.fetch(10, 2)
+    assert [one.body for one in found + await source.fetch(10, 2)] == [*rest, b"next"]
+    [request] = aws.of("get_shard_iterator")
+    assert (request["ShardIteratorType"], request["StartingSequenceNumber"]) == ("AT_SEQUENCE_NUMBER", "17")
+    await source.settle([Settlement(found[0], Outcome.DELIVERED)])
+    assert checkpoints.kept["s1"] == ("17.1" if position == "17.0" else "17")
+    await source.close()
+
+
+async def test_an_aggregate_that_was_half_done_comes_whole_when_it_is_not_taken_apart_any_more(aws: FakeAws) -> None:
+    data = pack([("a", 1, b"1"), ("b", 2, b"2")])
+    aws.answers["get_records"] = page(record("17", data))
+    checkpoints = MemoryCheckpoints()
+    checkpoints.kept["s1"] = "17.0"
+    source = kinesis(checkpoints=checkpoints)
+    await source.open()
+    assert [one.body for one in await source.fetch(10, 0)] == [data]
     await source.close()
 
 

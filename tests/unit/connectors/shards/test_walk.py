@@ -400,7 +400,7 @@ async def test_a_fetch_under_way_ends_when_the_walk_is_closed() -> None:
     fetching = asyncio.create_task(reading.fetch(wait=20))
     await asyncio.sleep(0.5)
     began = now()
-    reading.walk.close()
+    await reading.walk.close()
     with pytest.raises(Unreachable):
         await fetching
     assert now() == began

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +28,7 @@ from poller.observe.log_store import (
     Writer,
     position,
 )
+from poller.observe.log_store import pages as pages_module
 from poller.observe.log_store.file import FILE
 from tests.unit.observe.log_store.told import GROUP, NOON, PLENTY, at
 
@@ -127,18 +129,26 @@ EVENTS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(told=EVENTS, batches=st.integers(1, 5), limit=st.integers(1, 7), newest_first=st.booleans(), only=st.booleans())
+@given(
+    told=EVENTS,
+    batches=st.integers(1, 5),
+    limit=st.integers(1, 7),
+    looked_at=st.integers(0, 10),
+    newest_first=st.booleans(),
+    only=st.booleans(),
+)
 def test_pages_together_are_what_one_page_would_be(
     tmp_path_factory: pytest.TempPathFactory,
     told: list[tuple[int, str, str]],
     batches: int,
     limit: int,
+    looked_at: int,
     newest_first: bool,
     only: bool,
 ) -> None:
     told = sorted(told, key=lambda each: each[0])
     state = tmp_path_factory.mktemp("state")
-    with writing(state) as writer, reading(state) as reader:
+    with writing(state) as writer, reading(state) as reader, mock.patch.object(pages_module, "LOOKED_AT", looked_at):
         for number in range(batches):
             writer.append(
                 [
@@ -160,6 +170,7 @@ def test_pages_together_are_what_one_page_would_be(
             if got.reached is None:
                 break
             wanted = Range(before=got.reached) if newest_first else Range(after=got.reached)
+        pages_module.LOOKED_AT = 10**6
         whole = [event for event in everything(reader, newest_first=newest_first) if not only or "one" in event.message]
         assert found == whole
         assert [event.position for event in found] == sorted((event.position for event in found), reverse=newest_first)

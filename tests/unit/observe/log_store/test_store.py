@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from poller.observe.events import Fact, LogEventsDropped, LogStoreFailedError, StopBegan
-from poller.observe.log_store import LogReader, LogStore, Range, store
+from poller.observe.log_store import LogReader, LogStore, LogStoreError, Range, store
 from poller.observe.log_store.chunks import decode, encode, message
 from poller.observe.log_store.file import FILE
 from tests.unit.observe.log_store.told import GROUP, PLENTY, line
@@ -93,6 +93,15 @@ async def test_what_cannot_be_stored_at_the_end_is_counted(tmp_path: Path) -> No
     async with kept(tmp_path) as one:
         one.store(line("lost"))
     assert [type(fact) for fact in one.facts] == [LogStoreFailedError, LogEventsDropped]
+
+
+async def test_who_asks_after_the_end_is_told(tmp_path: Path) -> None:
+    async with kept(tmp_path) as one:
+        one.store(line("x"))
+    with pytest.raises(LogStoreError, match="the daemon stops"):
+        await one.messages()
+    with pytest.raises(LogStoreError, match="the daemon stops"):
+        await one.store.change(lambda writer: writer.create_group("g"))
 
 
 def test_messages_are_as_the_service_has_them() -> None:

@@ -108,3 +108,9 @@ def test_in_a_tumbling_window_the_state_comes_with_the_answer_in_part_or_whole()
     found = read(answer(partly), RECORDS, item_failures=True, stateful=True)
     assert (found.count, found.state) == (2, {"n": 1})
     assert read(answer(partly), RECORDS, item_failures=False, stateful=True).count == 3
+
+
+def test_an_identifier_that_several_records_share_names_the_first_of_them() -> None:
+    together = [Record(id=name, body="") for name in ("16", "17", "17", "17", "18")]
+    assert told(b'{"batchItemFailures":[{"itemIdentifier":"17"}]}', together) == (1, False)
+    assert told(b'{"batchItemFailures":[{"itemIdentifier":"18"},{"itemIdentifier":"17"}]}', together[2:]) == (0, False)
