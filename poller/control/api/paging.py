@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -18,8 +17,8 @@ Item = TypeVar("Item")
 def page(items: Sequence[Item], key: Callable[[Item], str], params: Mapping[str, Any]) -> tuple[list[Item], str | None]:
     """The items of a page, and the marker of the next one, if there is one.
 
-    items: all, in an order that stays. key: unique. A marker is the key of the last item that was told: when that is gone meanwhile, the
-    list goes on at what comes after it in the order of the keys. Raises ApiError for a marker that is none.
+    items: all, in an order that stays. key: unique, never empty. A marker is the key of the last item that was told: when
+    that is gone meanwhile, the list goes on at what comes after it in the order of the keys. Raises ApiError for a marker that is none.
     """
     rest = list(items)
     if marker := params.get("Marker"):
@@ -34,5 +33,5 @@ def page(items: Sequence[Item], key: Callable[[Item], str], params: Mapping[str,
 def _decoded(marker: str) -> str:
     try:
         return base64.b64decode(marker, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no text in it
         raise invalid("Invalid Marker") from None
