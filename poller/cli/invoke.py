@@ -15,6 +15,7 @@ import uvloop
 from poller.aio.clock import SystemClock
 from poller.cli import configuration
 from poller.control import assemble
+from poller.control.desired import whole
 from poller.dispatch.invoker import MAX_PAYLOAD, UnknownFunctionError
 from poller.execution.pool import Pool
 from poller.observe.logs import Log
@@ -24,7 +25,8 @@ from poller.settings.model import Settings
 def add(parser: argparse.ArgumentParser) -> None:
     """Description and arguments of the verb."""
     parser.description = (
-        "Invoke a function once. Its answer goes to standard output, its log to standard error. Exit code 1: it failed."
+        "Invoke a function once, one of a configuration or one that a call of the API made. "
+        "Its answer goes to standard output, its log to standard error. Exit code 1: it failed."
     )
     parser.add_argument(
         "function", metavar="FUNCTION", help="name of the function, as in orders, orders:live, orders:3"
@@ -36,7 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """0: the function answered. 1: it failed. 2: no such function, version or alias, or no JSON."""
-    settings = configuration.read(given.config)
+    settings = whole(configuration.read(given.config), str(given.config))
     reference = configuration.function(given.function, settings)
     if reference is None:
         return 2

@@ -104,6 +104,15 @@ class Desired:
                 sound[key] = made
         return self._joined(sound, self._file)
 
+    def as_read(self) -> Settings:
+        """The whole configuration without any check; what cannot be read is left out."""
+        readable: dict[Key, Made] = {}
+        for key, made in self.made.items():
+            with contextlib.suppress(RefusedError):
+                self._joined({key: made}, self._file)
+                readable[key] = made
+        return self._joined(readable, self._file)
+
     def runs_as(self, fleet: Fleet) -> None:
         """From now on changes go there."""
         self._fleet = fleet
@@ -233,6 +242,11 @@ class Desired:
         for kind, found in by_kind.items():
             for name, of_it in found.items():
                 self._decoded[kind, name] = of_it.revision, getattr(settings, kind)[name]
+
+
+def whole(file: Settings, origin: str) -> Settings:
+    """The files' configuration with what calls made, as far as that can be read, for who looks at it. Raises StoreError."""
+    return Desired(file, origin).as_read()
 
 
 def _function(mapping: MappingSettings) -> str:

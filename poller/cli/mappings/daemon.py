@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from poller.control.desired import whole
 from poller.control.guard import Guard
+from poller.control.store import StoreError
 from poller.control.token import token
 from poller.settings.listen import listen_address
 from poller.settings.load import load
@@ -91,10 +93,13 @@ class Daemon:
 
 
 def configuration(given: argparse.Namespace) -> Settings:
-    """The configuration as it stands; whether this host can run its functions is no matter here. Else the program ends with 78."""
+    """The configuration as it stands, and what calls made; whether this host can run its functions is no matter here.
+
+    Else the program ends with 78.
+    """
     try:
-        return load(given.config)
-    except SettingsError as error:
+        return whole(load(given.config), str(given.config))
+    except (SettingsError, StoreError) as error:
         print(error, file=sys.stderr)
         sys.exit(UNUSABLE)
 
