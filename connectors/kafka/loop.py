@@ -24,6 +24,7 @@ from kafka.net.inet import KafkaNetSocket, create_connection
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
+from kafka.protocol.schemas.fields.codecs import EncodeBuffer, EncodeBufferPool
 
 from connectors.contract import Unreachable
 
@@ -31,6 +32,7 @@ LONGEST_ANSWER = (
     100_000_000  # bytes; a fetch is answered with 50 MB and one batch of records at most, by Kafka's defaults
 )
 RECEIVE_BYTES = 256 * 1024
+REQUEST_BYTES = 1024  # of most requests of a reader
 CONNECT_SECONDS = 10.0  # for a connection, TLS and login included
 ANSWER_SECONDS = 10.0
 ANSWERS = 3  # about a topic: one that was under way may not have been asked for it
@@ -51,6 +53,7 @@ class ClientLoop:
         self._home = asyncio.get_running_loop()
         self._waiting: set[asyncio.Future[Any]] = set()
         self._net.start()
+        self.do(_write_small)
 
     def call(self, work: Callable[[], Awaitable[Any]]) -> asyncio.Future[Any]:
         """Run a coroutine function there, and return a future of its result here. Cancelling the future leaves the work running.
@@ -246,6 +249,11 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc] # the client h
         left = any(connection.connected for connection in self._conns.values())
         if not self.closed and (not left or isinstance(error, client.KafkaProtocolError)):
             self._outage(error)
+
+
+def _write_small() -> None:
+    """Requests are written into one buffer a thread, which grows to the largest; the client begins with 64 KB (as of 3.0.12)."""
+    EncodeBufferPool._local.buf = EncodeBuffer(REQUEST_BYTES)  # noqa: SLF001 - the client has no public way to it
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 import time
 import urllib.error
@@ -15,7 +14,8 @@ from typing import Any
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from connectors.contract import OptionsError, Refused, SourceError, Unreachable
-from connectors.kafka.options import OAUTHBEARER, KafkaOptions, OauthOptions, TlsOptions, is_url
+from connectors.kafka.contexts import tls_context, trusting
+from connectors.kafka.options import OAUTHBEARER, KafkaOptions, OauthOptions, is_url
 
 TOKEN_SECONDS = 10.0  # for one request to the token endpoint
 EARLY_SECONDS = 60.0  # a token is replaced so long before it ends, or at half its life
@@ -37,34 +37,6 @@ def client_config(options: KafkaOptions, tokens: Tokens | None) -> dict[str, Any
     return config
 
 
-def tls_context(tls: TlsOptions) -> ssl.SSLContext:
-    """Return a context that verifies the server's certificate and its name. Raises ``OptionsError``."""
-    context = _context(tls.ca_file, "tls")
-    if tls.key_file and not tls.certificate_file:
-        raise OptionsError("tls", "tls.key_file needs tls.certificate_file")
-    if tls.certificate_file:
-        try:  # a password must be given, or OpenSSL would ask for one at the terminal
-            context.load_cert_chain(tls.certificate_file, tls.key_file or None, password=lambda: tls.key_password)
-        except (OSError, ssl.SSLError) as error:
-            reason = (
-                error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else error.reason
-            )
-            files = " and ".join(filter(None, (tls.certificate_file, tls.key_file)))
-            raise OptionsError(
-                "tls", f"Provided certificate or private key is invalid: {files}: {reason or 'wrong key_password'}"
-            ) from error
-    return context
-
-
-def _context(ca_file: str, option: str) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise OptionsError(option, f"the authorities in {ca_file} cannot be used: {error.strerror or error}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
 class Tokens(AbstractTokenProvider):  # type: ignore[misc] # the client has no types
     """Access tokens by client credentials, kept until shortly before they end.
 
@@ -75,7 +47,7 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc] # the client has no t
     def __init__(self, oauth: OauthOptions) -> None:
         super().__init__()
         self._oauth = oauth
-        self._context = _context(oauth.ca_file, "oauth")
+        self._context = trusting(oauth.ca_file, "oauth")
         self._lock = threading.Lock()
         self._token = ""
         self._due = 0.0

@@ -5,7 +5,7 @@ whose id is the sequence number (user records of one aggregate share it), and wh
 recordings of 2025; Lambda DG, Using Lambda with Amazon Kinesis; for windows also the test data of aws-lambda-go.
 
 ``encryptionType`` stands there for encrypted streams only: recorded events of others do not have it. ``invokeIdentityArn`` is the
-function's execution role, which functions do not have here: a role of the stream's account, by name the one that AWS's own examples use.
+function's execution role, which grants nothing here: a role of the stream's account, by name the one that AWS's own examples use.
 """
 
 from __future__ import annotations
