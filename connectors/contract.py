@@ -33,6 +33,8 @@ class Outcome(enum.Enum):
 
 UNDECODABLE = "undecodable"
 """Key in ``Record.metadata``."""
+FINISHED = "SHARD_END"
+"""Position of a partition that has ended, with all its records settled, where the source remembers that as a checkpoint."""
 
 
 @dataclass(slots=True, eq=False)
@@ -228,7 +230,7 @@ class Checkpoints(Protocol):
     """How far one mapping has come in each partition, kept by the engine across restarts. Positions are the source's own words.
 
     For sources whose server does not keep it (Kinesis, DynamoDB Streams). What the source wants to remember of a partition besides,
-    that a shard is at its end, say, is a position too. Raises ``SourceError`` when the store cannot be used for now.
+    that a shard is at its end, say (``FINISHED``), is a position too. Raises ``SourceError`` when the store cannot be used for now.
     """
 
     def positions(self) -> Mapping[str, str]:
@@ -248,6 +250,10 @@ class Checkpoints(Protocol):
         ...
 
 
+def _nobody_asks(_partition: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Who reads a stream, and from where.
@@ -258,6 +264,8 @@ class Reader:
     revoke: to be awaited before partitions are given up while open (a consumer group's rebalance): returns when nothing of them is in
         flight any more, what was settled has been told, and the rest is forgotten. Meanwhile ``fetch`` returns nothing of them. May be
         cancelled; then the rest is cut.
+    ended: to be called in a ``fetch`` when a partition has ended: beyond what that fetch returns nothing of it will come. That fetch
+        waits no longer. Told once, and once more after each ``open``, by it or by a fetch; then of those that are ``FINISHED`` too. No I/O.
     """
 
     name: str
@@ -265,6 +273,7 @@ class Reader:
     timestamp: float | None
     checkpoints: Checkpoints
     revoke: Callable[[Collection[str]], Awaitable[None]]
+    ended: Callable[[str], None] = _nobody_asks
 
 
 @runtime_checkable

@@ -173,6 +173,7 @@ class MemoryStreamSource:
         self._read: dict[str, int] = {}  # until where, of partitions that are open
         self._done: dict[str, int] = {}  # until where it is settled
         self._again: dict[str, list[_Entry]] = {}  # pending from before, not read since
+        self._told: set[str] = set()  # that they have ended, since it was opened
         self._first = 0
         self._open = False
 
@@ -214,6 +215,7 @@ class MemoryStreamSource:
             await self._reader.checkpoints.save({name: str(number) for name, number in begun.items()})
         self._done = known | begun
         self._read = {}
+        self._told = set()
         if not self._options.prefix:
             self._group.taken |= begun
             self._again = {name: list(entries.values()) for name, entries in self._group.pending.items() if entries}
@@ -229,7 +231,8 @@ class MemoryStreamSource:
             records: list[Record] = []
             for name in self._readable():
                 records += await self._next(name, min(room, MAX_FETCH) - len(records))
-            if records or not await self._stream.changed(until):
+            told = self._tell_ends()
+            if records or told or not await self._stream.changed(until):
                 return records
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Unsettled]:
@@ -308,6 +311,19 @@ class MemoryStreamSource:
             if name not in self._held | self._away
             and all(self._finished(parent) for parent in self._stream[name].parents)
         ]
+
+    def _tell_ends(self) -> bool:
+        """Of partitions that take no more records and are handed out whole; whether there was any to tell of."""
+        ended = [name for name in self._stream.partitions if name not in self._told and self._is_read(name)]
+        self._told.update(ended)
+        for name in ended:
+            self._reader.ended(name)
+        return bool(ended)
+
+    def _is_read(self, name: str) -> bool:
+        home = self._stream[name]
+        read = self._read.get(name, self._done.get(name, 0))
+        return not home.open and max(read, home.trimmed) >= home.last and not self._again.get(name)
 
     def _finished(self, name: str) -> bool:
         """Whether nothing of a parent is left to settle."""

@@ -40,10 +40,12 @@ def readable(shards: Sequence[Shard], positions: Mapping[str, str]) -> list[str]
 def beginning(shards: Sequence[Shard], positions: Mapping[str, str], start: str) -> list[str]:
     """Ids of the shards in which reading begins at LATEST, now.
 
-    Those are the open ones when nothing is known of any shard and ``start`` says LATEST; else those whose position says so.
+    Those are the newest when nothing is known of any shard and ``start`` says LATEST; else those whose position says so. A shard is one of
+    the newest while it is open, or closed without a child yet: some servers (dynoxide) call every shard closed that has a record.
     """
     if start == LATEST and not positions:
-        return [shard.id for shard in shards if not shard.closed]
+        parents = {parent for shard in shards for parent in shard.parents}
+        return [shard.id for shard in shards if not shard.closed or shard.id not in parents]
     return [shard.id for shard in shards if positions.get(shard.id) == LATEST]
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 
-END = "SHARD_END"
+from connectors.contract import FINISHED
+
+END = FINISHED
 TRIM_HORIZON = "TRIM_HORIZON"
 LATEST = "LATEST"
 AT_TIMESTAMP = "AT_TIMESTAMP"

@@ -94,9 +94,14 @@ class ShardReading:
         self._trimmed = trimmed
         self._last = ""  # what is to be settled before its end counts
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it has ended, and all of it is handed out."""
+        return self.ended and not self.ahead
+
     def is_done(self, position: str | None) -> bool:
         """Whether it has ended and all that was read of it is settled. position: how far it is."""
-        if not self.ended or self.ahead:
+        if not self.is_read:
             return False
         return not self._last or not is_later(self._last, position)
 

@@ -10,7 +10,7 @@ Kinesis and DynamoDB Streams give the requests (``Shards``), this gives ``fetch`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -42,6 +42,7 @@ class ShardWalk:
         self._positions: dict[str, str] = {}
         self._reading: dict[str, ShardReading] = {}
         self._held: frozenset[str] = frozenset()
+        self._told: set[str] = set()  # that they have ended
         self._look_at = 0.0
         self._changed = asyncio.Event()
         self._saving = asyncio.Lock()
@@ -50,6 +51,7 @@ class ShardWalk:
     async def begin(self) -> None:
         """List shards and, where reading begins at LATEST, fix that place before anything else; what is fixed is saved."""
         self._positions = dict(self._reader.checkpoints.positions())
+        self._tell(shard for shard, position in self._positions.items() if position == END)
         await self._look(self._reader.start)
 
     def hold(self, partitions: Collection[str]) -> None:
@@ -74,7 +76,8 @@ class ShardWalk:
             self._changed.clear()
             await self._look_again()
             records = await self._next(room)
-            if records or room < 1 or _now() >= until:
+            told = self._tell(shard.id for shard in self._reading.values() if shard.is_read)
+            if records or told or room < 1 or _now() >= until:
                 return records
             await self._sleep(until)
             if self._closed:
@@ -102,6 +105,7 @@ class ShardWalk:
                 await self._reader.checkpoints.save(forward | ends)
                 self._positions |= forward | ends
         if ends:
+            self._tell(ends)
             for shard in ends:
                 self._reading.pop(shard, None)
             self._look_at = 0.0  # its children may be read now
@@ -150,6 +154,14 @@ class ShardWalk:
             await self._reader.checkpoints.save(fixed)
             self._positions |= fixed
         return dict(zip(first, found, strict=True))
+
+    def _tell(self, ended: Iterable[str]) -> bool:
+        """The reader, once of each; whether there was any to tell of."""
+        new = [shard for shard in ended if shard not in self._told]
+        self._told.update(new)
+        for shard in new:
+            self._reader.ended(shard)
+        return bool(new)
 
     async def _forget(self, shard: str) -> None:
         """A shard that is no longer listed has outlived its records."""

@@ -60,6 +60,11 @@ class Lane:
         self._line.extend(items, size, self._tools.clock.now())
         self._more.set()
 
+    def end(self) -> None:
+        """Nothing more will come: what waits goes at once."""
+        self._line.hurry()
+        self._more.set()
+
     def forget(self) -> list[Item]:
         """What waits, and waits no more."""
         self._more.set()
@@ -96,7 +101,9 @@ class Lane:
 
     def _window_over(self) -> bool:
         window, head = self._partition.window, self._line.head
-        return window is not None and window.over(head.record if head else None, self._tools.clock.epoch())
+        if window is None:
+            return False
+        return window.over(head.record if head else None, self._tools.clock.epoch(), ended=self._partition.ended)
 
     async def _wait_for_more(self, until: float) -> float:
         """Until the batching window is over, or there may be enough for a batch before. Returns the time, never short of it by a hair."""

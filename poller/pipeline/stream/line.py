@@ -25,6 +25,7 @@ class Line:
         self._items: deque[Item] = deque()
         self._bytes = limits.overhead
         self._began: float | None = None  # of the batching window
+        self._hurry = False
 
     def __len__(self) -> int:
         return len(self._items)
@@ -37,7 +38,9 @@ class Line:
     @property
     def due(self) -> float | None:
         """When what waits must go; None while nothing waits."""
-        return None if not self._items or self._began is None else self._began + self._limits.window
+        if not self._items or self._began is None:
+            return None
+        return self._began + (0.0 if self._hurry else self._limits.window)
 
     @property
     def full(self) -> bool:
@@ -48,8 +51,13 @@ class Line:
         """These come behind the others. size: of their shares, bytes."""
         self._items.extend(items)
         self._bytes += size + len(items)
+        self._hurry = False
         if self._began is None:
             self._began = now
+
+    def hurry(self) -> None:
+        """What waits goes at once, since nothing more comes; until more comes all the same."""
+        self._hurry = True
 
     def ended(self, now: float) -> None:
         """The lane's batch is dealt with: the next window begins."""
@@ -63,7 +71,7 @@ class Line:
         due = self.due
         if due is None or not (now >= due or self.full or (fits and not fits(self._items[-1].record))):
             return None
-        batch = Batch(self._items[0].record.lane, due - self._limits.window, self._limits.overhead - 1)
+        batch = Batch(self._items[0].record.lane, self._began or due, self._limits.overhead - 1)
         batch.reason = self._fill(batch, fits) if fits or self._bytes > self._limits.max_bytes else self._take(batch)
         self._bytes -= batch.size_bytes - self._limits.overhead + 1
         return batch

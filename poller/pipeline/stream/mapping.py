@@ -94,9 +94,9 @@ class StreamMapping:
         self._stop = Stop()
         self._tasks: asyncio.TaskGroup
         self._behind_since: float | None = clock.now()
-        source.read_as(
-            Reader(plan.name, plan.starting_position, plan.starting_position_timestamp, checkpoints, self._revoke)
-        )
+        self._ended: list[str] = []
+        start, moment = plan.starting_position, plan.starting_position_timestamp
+        source.read_as(Reader(plan.name, start, moment, checkpoints, self._revoke, self._ended.append))
 
     @property
     def running(self) -> int:
@@ -142,6 +142,8 @@ class StreamMapping:
 
     async def _read(self, stop: Stop) -> None:
         while not stop.soft:
+            self._partitions.end(self._ended, self._tasks)  # all that was fetched of them is sorted by now
+            self._ended.clear()
             await stop.or_stop(self._wait_while_stuck())
             await stop.or_stop(self._fetch())
             touched = await self._intake.sort(self._partitions.of)
@@ -190,6 +192,7 @@ class StreamMapping:
     def _before_open(self) -> None:
         """The source is going to hand out once more what it was not told of; what has not been sorted yet may come again as if new."""
         self._intake.clear()
+        self._ended.clear()
         self._partitions.expect_again()
 
     async def _hand_back(self) -> None:

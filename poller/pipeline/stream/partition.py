@@ -29,6 +29,8 @@ class Partition:
         self.ledger = ledger
         self.share = share
         self.window = window
+        self.ended = False
+        """Whether nothing more of it will come."""
         self.lanes: Sequence[Lane] = ()
         self.done: marks.Done | None = None
         self.marked: dict[str, str] = {}
@@ -57,7 +59,8 @@ class Partition:
         return not (self.share.records or self.tasks or self.marked or (self.window and self.window.save()))
 
     def expect_again(self) -> None:
-        """The source is opened anew, and hands out once more what it was not told of."""
+        """The source is opened anew, and hands out once more what it was not told of; whether that is all, it tells once more."""
+        self.ended = False
         self._again = {record.position for record in self.ledger.records()}
 
     def in_hand(self, record: Record) -> bool:

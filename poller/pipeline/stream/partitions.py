@@ -51,6 +51,15 @@ class Partitions:
             for lane in partition.lanes:
                 lane.wake(tasks)
 
+    def end(self, names: Iterable[str], tasks: asyncio.TaskGroup) -> None:
+        """Nothing more of these will come: what waits in them goes now, and their tumbling windows are over after it."""
+        ours = [partition for name in names if (partition := self._ours.get(name))]
+        for partition in ours:
+            partition.ended = True
+            for lane in partition.lanes:
+                lane.end()
+        self.wake(ours, tasks)
+
     def wake_windows(self, tasks: asyncio.TaskGroup) -> None:
         """The source had nothing more to say for now: tumbling windows may be over by that."""
         if self._plan.tumbling_window:

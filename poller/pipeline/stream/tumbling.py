@@ -2,7 +2,7 @@
 
 Source: Lambda DG, Stateful Kinesis and DynamoDB processing; recordings of 2026. A window is one partition's, begins at a multiple of its
 length since 1970, and takes records by their arrival. Its state is what the last answer said; the next event brings it back. One more event
-without records ends it, when a later record shows up, or on an idle partition a minute after its end. A state above 1 MB ends it early: the
+without records ends it, when a later record shows up, when its partition ends, or on an idle one a minute after its end. A state above 1 MB ends it early: the
 same with both flags, and what is left of the window goes on with an empty state.
 
 A record that arrived before the window in progress, late by a clock that was set back say, belongs to that one: windows never go back.
@@ -56,13 +56,16 @@ class Tumbling:
         """Whether the record belongs to the window in progress."""
         return (record.arrived or 0.0) < self.end
 
-    def over(self, head: Record | None, now: float) -> bool:
-        """Whether it is time for the last event. head: the first in line. now: epoch seconds; counts when nobody is in line."""
+    def over(self, head: Record | None, now: float, *, ended: bool = False) -> bool:
+        """Whether it is time for the last event. head: the first in line. now: epoch seconds; counts when nobody is in line.
+
+        ended: nobody will be, ever.
+        """
         if self._start is None:
             return False
         if self.early:
             return True
-        return now >= self.end + GRACE if head is None else not self.fits(head)
+        return ended or now >= self.end + GRACE if head is None else not self.fits(head)
 
     def about(self, partition: str, arn: str, *, final: bool) -> dict[str, Any]:
         """What the event says of the window, in the event's order."""
