@@ -33,7 +33,5 @@ def _listen(http: HttpSettings, sound: Callable[[Keys], bool]) -> Iterator[Findi
         return
     asks = bool(http.keys) or (http.tls is not None and bool(http.tls.client_ca))
     if not is_loopback(host) and not asks and sound(("http", "keys")) and sound(("http", "tls")):
-        sentence = f"{host} can be reached from other machines, and nothing asks them who they are"
-        yield Finding(
-            ("http", "listen"), sentence, "give http.keys, or http.tls with client_ca, or listen on 127.0.0.1"
-        )
+        sentence = f"{host} can be reached from elsewhere, and nothing asks who comes"
+        yield Finding(("http", "listen"), sentence, "give http.keys, or http.tls with client_ca")
