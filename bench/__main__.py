@@ -21,6 +21,7 @@ from bench import (
     idle,
     kafka_to_function,
     kinesis_to_function,
+    lambda_api,
     large,
     queue_to_function,
     redis_to_function,
@@ -49,6 +50,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "k": redis_to_function.measure,
     "l": kinesis_to_function.measure,
     "m": asynchronous.measure,
+    "n": lambda_api.measure,
 }
 
 

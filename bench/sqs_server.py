@@ -65,12 +65,19 @@ class SqsServer:
         self, source: str, code: Path, environment: dict[str, str], batch_size: int, **mapping: Any
     ) -> None:
         """MiniStack's own Lambda, fed from a source (its ARN) by its own event source mapping. mapping: more of it, in the API's words."""
+        self.make_function("work", code, environment)
+        self.client("lambda").create_event_source_mapping(
+            EventSourceArn=source, FunctionName="work", BatchSize=batch_size, **mapping
+        )
+
+    def make_function(self, name: str, code: Path, environment: dict[str, str]) -> None:
+        """A function of MiniStack's own Lambda, active when this returns."""
         functions = self.client("lambda")
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             archive.write(code / "app.py", "app.py")
         functions.create_function(
-            FunctionName="work",
+            FunctionName=name,
             Runtime=f"python3.{sys.version_info.minor}",
             Handler="app.handler",
             Role="arn:aws:iam::000000000000:role/bench",
@@ -78,14 +85,11 @@ class SqsServer:
             Timeout=30,
             Environment={"Variables": environment},
         )
-        self._until_active(functions)
-        functions.create_event_source_mapping(
-            EventSourceArn=source, FunctionName="work", BatchSize=batch_size, **mapping
-        )
+        self._until_active(functions, name)
 
-    def _until_active(self, functions: Any) -> None:
+    def _until_active(self, functions: Any, name: str) -> None:
         give_up = time.monotonic() + 20
-        while functions.get_function(FunctionName="work")["Configuration"]["State"] != "Active":
+        while functions.get_function(FunctionName=name)["Configuration"]["State"] != "Active":
             if time.monotonic() > give_up:
                 raise Failed("MiniStack's function did not become active within 20 s")
             time.sleep(0.1)

@@ -110,8 +110,8 @@ class Server:
 
         client: module, whose arguments are the port, how many invocations to time, a size, and how many to begin with.
         """
-        until(lambda: listens(self.port), "the server's start", seconds=20, program=self.program)
         command = [sys.executable, "-m", client, str(self.port)]
+        self.until_up()
         with running([*command, "1", str(size), str(warm_up)], log=self.folder / "warm-up.log") as warming:
             warming.wait(60)
         before = self.program.cpu_seconds()
@@ -119,6 +119,17 @@ class Server:
             found = _parsed(driving)
         cpu = (self.program.cpu_seconds() - before) / (count + warm_up)
         return {**found, "cpu": cpu * 1e6}
+
+    def run(self, client: str, arguments: Sequence[str]) -> Sample:
+        """Figures of a client alone. client: module, whose first argument is the port."""
+        self.until_up()
+        command = [sys.executable, "-m", client, str(self.port), *arguments]
+        with running(command, log=self.folder / "client.log") as driving:
+            return _parsed(driving)
+
+    def until_up(self) -> None:
+        """Wait until it can be reached."""
+        until(lambda: listens(self.port), "the server's start", seconds=20, program=self.program)
 
 
 @contextlib.contextmanager

@@ -89,6 +89,12 @@ def ferrokinesis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S
 
 
 @pytest.fixture(scope="session")
+def dynoxide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One dynoxide for all tests of a run."""
+    yield from running(lambda: rust_servers.dynoxide(tmp_path_factory.mktemp("dynoxide"), CACHE))
+
+
+@pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """One moto for all tests of a run."""
     yield from running(lambda: servers.moto(tmp_path_factory.mktemp("moto")))

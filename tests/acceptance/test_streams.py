@@ -21,7 +21,11 @@ from tests.faults.daemon import PROGRAM, Daemon
 from tests.faults.scene import Scene
 from tests.faults.until import until
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.timeout(120, func_only=True),
+]  # a server may have to be built
 
 HANDLER = """\
 import base64, json, os

@@ -20,12 +20,12 @@ from tests.contract.dynamodb_rig import DynamodbRig, dynamodb_rig
 from tests.servers import Server
 from tests.streams import make_table
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120, func_only=True)]  # a server may have to be built first
 
 PATIENCE = 30.0
 
 
-@pytest.fixture(scope="module", params=["ministack", "moto"])
+@pytest.fixture(scope="module", params=["ministack", "moto", "dynoxide"])
 def server(request: pytest.FixtureRequest) -> Server:
     found: Server = request.getfixturevalue(request.param)
     return found

@@ -1,4 +1,4 @@
-"""The conformance kit on servers of DynamoDB Streams: MiniStack, and moto as a second opinion."""
+"""The conformance kit on servers of DynamoDB Streams: MiniStack, moto, dynoxide."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from connectors.testing import OutageContract, StreamContract
 from tests.contract.dynamodb_rig import DynamodbRig, dynamodb_rig
 from tests.servers import Server
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120, func_only=True)]  # a server may have to be built first
 
 
 class TestStreamOnMiniStack(StreamContract, OutageContract):
@@ -30,6 +30,17 @@ class TestStreamOnMoto(StreamContract, OutageContract):
     @pytest.fixture(autouse=True)
     def use(self, moto: Server) -> None:
         self.server = moto
+
+    def rig(self, lease_seconds: float) -> AbstractAsyncContextManager[DynamodbRig]:
+        return dynamodb_rig(self.server)
+
+
+class TestStreamOnDynoxide(StreamContract, OutageContract):
+    settles_with_server = False
+
+    @pytest.fixture(autouse=True)
+    def use(self, dynoxide: Server) -> None:
+        self.server = dynoxide
 
     def rig(self, lease_seconds: float) -> AbstractAsyncContextManager[DynamodbRig]:
         return dynamodb_rig(self.server)

@@ -13,7 +13,7 @@ from connectors.testing import OutageContract, StreamContract
 from tests.contract.kinesis_rig import FanoutRig, KinesisRig, fanout_rig, kinesis_rig
 from tests.servers import Server
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120, func_only=True)]  # a server may have to be built first
 
 
 class TestStreamOnMiniStack(StreamContract, OutageContract):

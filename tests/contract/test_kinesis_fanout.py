@@ -32,7 +32,7 @@ from tests.contract.kinesis_rig import FanoutRig, fanout_rig
 from tests.contract.kinesis_steps import PATIENCE, expect_order, fetch_on, number, put, read_all
 from tests.servers import Server
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120, func_only=True)]  # a server may have to be built first
 
 SHORT = 1.5
 """Seconds that a subscription of the hasty server lasts, instead of 300."""

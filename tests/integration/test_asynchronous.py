@@ -22,7 +22,7 @@ from poller.dispatch.backlog.event import Failure
 from poller.observe.events import EventDropped, Fact, FunctionLogged
 from poller.settings.load import load
 from tests.queues import make_queue
-from tests.servers import Server
+from tests.servers import Server, free_port
 
 CODE = """
 import json, os, time
@@ -229,3 +229,40 @@ async def _received(queue: Any) -> list[dict[str, Any]]:
             )
             if found := answer.get("Messages"):
                 return list(found)
+
+
+BY_BOTO3 = """
+import json, os, boto3
+def handler(event, context):
+    with open(os.environ["NOTES"], "a") as notes:
+        notes.write(json.dumps([event]) + "\\n")
+    client = boto3.client("lambda", endpoint_url=os.environ["DAEMON"])
+    try:
+        client.invoke(FunctionName=context.function_name, InvocationType=event["type"], Payload=json.dumps(event))
+    except client.exceptions.RecursiveInvocationException as error:
+        with open(os.environ["NOTES"] + ".refused", "a") as notes:
+            notes.write(str(error) + "\\n")
+"""
+
+
+@pytest.mark.parametrize("kind", ["Event", "RequestResponse"])
+async def test_a_function_that_invokes_itself_by_boto3_is_ended(scene: Scene, kind: str) -> None:
+    port = free_port()
+    scene.settings["http"] = {"listen": f"127.0.0.1:{port}"}
+    scene.settings["aws"] = {"endpoint_url": "http://127.0.0.1:1", "region": "us-east-1"}
+    (scene.folder / "app.py").write_text(BY_BOTO3)
+    scene.function("loop", timeout_seconds=60)
+    scene.settings["functions"]["loop"]["environment"]["DAEMON"] = f"http://127.0.0.1:{port}"
+    async with scene.daemon() as daemon:
+        await daemon.backlog.accept("loop", json.dumps({"type": kind}).encode())
+        refused = scene.folder / "loop.notes.refused"
+        await scene.until(
+            lambda: refused.exists() or any(isinstance(fact, EventDropped) for fact in scene.facts), seconds=90
+        )
+        await scene.until(lambda: daemon.backlog.waiting() == {})
+    assert len(scene.notes("loop")) == 16
+    if kind == "Event":
+        [failure] = scene.failures()
+        assert failure.outcome.condition == "RecursiveInvocationDetected"
+    else:
+        assert "RecursiveInvocationException" in refused.read_text()

@@ -60,6 +60,10 @@ class Body:
         said = request.content_length
         if said is not None and said > limit:
             raise _too_long(operation, said, limit)
+        if request.content.is_eof():  # all of it came with the head: most of the time
+            whole = request.content.read_nowait()
+            self._take(len(whole))
+            return whole
         began = asyncio.get_running_loop().time()
         parts = []
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from poller.wire.aws.errors import ApiError
@@ -31,6 +32,7 @@ def refuse_browsers(headers: Mapping[str, str]) -> None:
         raise ApiError(_DENIED, _TOLD)
 
 
+@lru_cache(maxsize=64)
 def _is_here(host: str) -> bool:
     """Whether a Host header is an IP address or localhost: names that nobody can make mean something else."""
     try:

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from poller.control.api.names import Account, constraint, missing, named
 from poller.control.api.refusals import invalid
 from poller.control.api.stream import Event, response_stream
 from poller.control.desired import Desired
+from poller.dispatch import lineage
 from poller.dispatch.backlog.ledger import LedgerError
 from poller.dispatch.invoker import UnknownFunctionError
 from poller.dispatch.stream import answering
@@ -36,6 +38,7 @@ MOST_CONTEXT = 3583
 FUNCTION_ERROR = "Unhandled"
 """What every error of a function is called, deliberate ones too."""
 TRACE = "X-Amzn-Trace-Id"
+LOOP = "Lambda has detected your function being invoked in a recursive loop."
 IN_STATE = "The operation cannot be performed at this time. The function is currently in the following state: {}"
 
 
@@ -89,6 +92,7 @@ class Invoke:
             await self._keep(target, payload, call.request_id, headers.get(TRACE, ""))
             return web.Response(status=HTTPStatus.ACCEPTED)
         context = _client_context(headers.get("X-Amz-Client-Context", ""))
+        trace_id = self._entered(target, headers.get(TRACE, ""))
         release = self._taken(target)
         try:
             result = await self._desired.fleet.invoker.invoke(
@@ -96,7 +100,7 @@ class Invoke:
                 payload,
                 request_id=call.request_id,
                 client_context=context,
-                trace_id=headers.get(TRACE, ""),
+                trace_id=trace_id,
                 tail=headers.get("X-Amz-Log-Type") == "Tail",
             )
         except (PoolClosedError, UnknownFunctionError) as error:
@@ -166,6 +170,14 @@ class Invoke:
             await self._backlog.accept(name, payload, qualifier=qualifier, request_id=request_id, trace_id=trace_id)
         except LedgerError as error:
             raise ApiError("ServiceException", str(error)) from error
+
+    def _entered(self, target: str, trace_id: str) -> str:
+        """The trace header that the function is to see. Raises ApiError when the function stands in its own chain too often."""
+        name = target.partition(":")[0]
+        entered, count = lineage.entered(trace_id or lineage.new_trace(time.time()), self._account.function(name))
+        if count > lineage.LIMIT and self._desired.fleet.settings.functions[name].recursive_loop == "Terminate":
+            raise ApiError("RecursiveInvocationException", LOOP)
+        return entered
 
     def _taken(self, target: str) -> Callable[[], None]:
         """A slot of the function, at once; what gives it back. Raises ApiError when there is none: the caller is throttled."""

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from poller.wire.aws import sigv4_rules as rules
 from poller.wire.aws.errors import ApiError
@@ -69,10 +70,7 @@ class Claim:
         said = dict(self._request.headers).get("x-amz-content-sha256", digest)
         canonical = _canonical(self._request, self._signed.query, self._names, said)
         text = "\n".join([ALGORITHM, self._signed.stamp, self._scope, hashlib.sha256(_bytes(canonical)).hexdigest()])
-        key = f"AWS4{secret_access_key}".encode()
-        for part in self._scope.split("/"):
-            key = hmac.digest(key, _bytes(part), "sha256")
-        signature = hmac.digest(key, _bytes(text), "sha256").hex()
+        signature = hmac.digest(_signing_key(secret_access_key, self._scope), _bytes(text), "sha256").hex()
         if not (_equal(signature, self._signature) and _equal(said, digest)):
             raise ApiError(INVALID, _MISMATCH)
 
@@ -183,6 +181,15 @@ def _sent(headers: Mapping[str, str]) -> tuple[datetime, str]:
         return rules.moment(headers["date"]), headers["date"]
     moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     return moment, moment.strftime(STAMP)
+
+
+@lru_cache(maxsize=64)
+def _signing_key(secret_access_key: str, scope: str) -> bytes:
+    """The same for a day: one for each key in use. scope: judged before, so that nobody fills this with others."""
+    key = f"AWS4{secret_access_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
 
 
 def _canonical(request: Request, query: Sequence[tuple[str, str]], names: Sequence[str], digest: str) -> str:

@@ -32,10 +32,19 @@ def served(front: Front, state: Path, http: HttpSettings | None = None) -> Itera
     try:
         yield asyncio.run_coroutine_threadsafe(port.open(http), loop).result()
     finally:
-        asyncio.run_coroutine_threadsafe(port.close(), loop).result()
+        asyncio.run_coroutine_threadsafe(_ended(port), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _ended(port: Port) -> None:
+    """aiohttp goes on reading, for seconds, what a client that is gone was sending: those tasks end with the loop."""
+    await port.close()
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 @contextmanager

@@ -43,7 +43,8 @@ def event(name: str) -> Any:
 def test_an_example_loads(file: Path) -> None:
     settings = load(file)
     assert settings.functions
-    assert settings.event_source_mappings
+    invoked = [function for function in settings.functions.values() if function.event_invoke_config]
+    assert settings.event_source_mappings or invoked
 
 
 def test_there_are_examples_and_each_function_is_used_by_one() -> None:
@@ -143,3 +144,18 @@ def test_the_entries_function_names_the_records_that_are_no_json(caplog: pytest.
     assert answer == {"batchItemFailures": [{"itemIdentifier": "hello"}]}
     logged = [record.getMessage() for record in caplog.records]
     assert logged == ["redis:stream 1-0: {'page': '/cart'}", "redis:list [1]: [1]"]
+
+
+def test_the_invoices_function_fails_with_what_is_no_order() -> None:
+    lines = [{"cents": 250, "quantity": 2}, {"cents": 100, "quantity": 1}]
+    assert module("invoices").handler({"order": 1, "lines": lines}, None) == {"order": 1, "cents": 600}
+    with pytest.raises(KeyError):
+        module("invoices").handler({"order": 1}, None)
+
+
+@pytest.mark.parametrize("name", ["recorded-async-success", "recorded-async-failure-retries-exhausted"])
+def test_the_audit_function_logs_records(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    record = event(f"destinations/{name}.json")
+    module("audit").handler(record, None)
+    [logged] = [record.getMessage() for record in caplog.records]
+    assert logged.startswith(record["requestContext"]["condition"])
