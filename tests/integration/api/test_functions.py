@@ -459,3 +459,32 @@ async def test_settings_are_written_for_nobody_to_read(lambda_: Served, tmp_path
     state = tmp_path / "state" / "pollerd.sqlite3"
     assert state.stat().st_mode & 0o077 == 0
     assert json.loads((tmp_path / "pollerd.json").read_text()).get("functions") is None
+
+
+async def test_a_function_that_a_mapping_leads_to_stays(tmp_path: Path) -> None:
+    aws = {"region": REGION, "account_id": ACCOUNT, "endpoint_url": "http://127.0.0.1:9"}
+    async with served(tmp_path, {"aws": aws}) as lambda_:
+        await lambda_.ask("create_function", **basic(Publish=True))
+        await lambda_.ask("create_alias", FunctionName="orders", Name="live", FunctionVersion="1")
+        queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"
+        mapping = await lambda_.ask(
+            "create_event_source_mapping", FunctionName="orders:live", EventSourceArn=queue, Enabled=False
+        )
+        for verb, given in (("delete_function", {}), ("delete_alias", {"Name": "live"})):
+            status, code, sentence = await lambda_.refused(verb, FunctionName="orders", **given)
+            assert (status, code) == (409, "ResourceConflictException")
+            assert mapping["UUID"] in sentence
+        await lambda_.ask("delete_event_source_mapping", UUID=mapping["UUID"])
+        await lambda_.ask("delete_alias", FunctionName="orders", Name="live")
+        await lambda_.ask("delete_function", FunctionName="orders")
+
+
+async def test_what_cannot_be_used_any_more_can_be_deleted(tmp_path: Path) -> None:
+    async with served(tmp_path) as before:
+        await before.ask("create_function", **basic())
+    for package in (tmp_path / "state" / "code").glob("*.zip"):
+        package.unlink()
+    async with served(tmp_path) as after:
+        assert [each["FunctionName"] for each in (await after.ask("list_functions"))["Functions"]] == ["orders"]
+        await after.ask("delete_function", FunctionName="orders")
+        assert (await after.ask("list_functions"))["Functions"] == []
