@@ -16,6 +16,18 @@ from tests.faults.until import until
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 PROMISED = {
+    "pollerd_async_deliveries",
+    "pollerd_async_deliveries_postponed",
+    "pollerd_async_deliveries_waiting",
+    "pollerd_async_event_age_seconds",
+    "pollerd_async_events_dropped",
+    "pollerd_async_events_received",
+    "pollerd_async_events_retried",
+    "pollerd_async_events_waiting",
+    "pollerd_async_failures_forgotten",
+    "pollerd_async_ledger_errors",
+    "pollerd_dead_letter_errors",
+    "pollerd_destination_delivery_failures",
     "pollerd_api_requests",
     "pollerd_api_seconds",
     "pollerd_polls",
