@@ -60,6 +60,7 @@ class Body:
         said = request.content_length
         if said is not None and said > limit:
             raise _too_long(operation, said, limit)
+        await _go_on(request)
         if request.content.is_eof():  # all of it came with the head: most of the time
             whole = request.content.read_nowait()
             self._take(len(whole))
@@ -83,6 +84,16 @@ class Body:
             raise ApiError("TooManyRequestsException", "Rate exceeded", Reason="CallerRateLimitExceeded")
         self._all.held += size
         self.size += size
+
+
+async def later(_: web.Request) -> None:
+    """What aiohttp does about ``Expect: 100-continue`` by itself: nothing. A body is asked for when it is known to be wanted."""
+
+
+async def _go_on(request: web.Request) -> None:
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # so that an error can still be the answer (aiohttp counts)
 
 
 async def _next(request: web.Request, deadline: float) -> bytes:

@@ -21,7 +21,7 @@ from aiohttp import web
 
 from poller.control.api import refused, streams
 from poller.control.api.access import Access, Arrival
-from poller.control.api.bounds import Bodies
+from poller.control.api.bounds import Bodies, later
 from poller.control.api.contract import ApiError, Call, Caller, Handler, RawCall, RawHandler
 from poller.observe.events import ApiAnswered, DefectFoundError, Emit
 from poller.settings.model import HttpSettings
@@ -78,7 +78,7 @@ class Front:
 
     def routes(self) -> list[web.RouteDef]:
         """One for everything; to be added after all others."""
-        return [web.route("*", "/{path:.*}", self.handle)]
+        return [web.route("*", "/{path:.*}", self.handle, expect_handler=later)]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request. Raises ConnectionError when there is nobody left to be answered."""
