@@ -22,6 +22,7 @@ from poller.control.api import bounds
 from poller.control.api.contract import ApiError, Call, Handler, RawCall
 from poller.control.api.front import Front
 from poller.observe.events import ApiAnswered, DefectFoundError, Fact
+from tests.faults.until import until
 from tests.integration.api.front_served import KEY, client, served
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:a"
@@ -213,7 +214,7 @@ def test_a_stream_that_we_break_is_cut_and_a_defect(tmp_path: Path) -> None:
     assert [fact.part for fact in facts if isinstance(fact, DefectFoundError)] == ["API InvokeWithResponseStream"]
 
 
-def test_who_hangs_up_ends_the_stream(tmp_path: Path) -> None:
+def test_who_hangs_up_ends_the_stream(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     closed = threading.Event()
     facts: list[Fact] = []
     front = Front({"InvokeWithResponseStream": chunks(*[bytes(1 << 20)] * 64, closed=closed)}, emit=facts.append)
@@ -224,7 +225,29 @@ def test_who_hangs_up_ends_the_stream(tmp_path: Path) -> None:
             )
             assert raw.recv(100)
         assert closed.wait(30)
-    assert not [fact for fact in facts if isinstance(fact, DefectFoundError)]
+        until(lambda: bool(facts), "the end is told")
+    assert [fact.status for fact in facts if isinstance(fact, ApiAnswered)] == [499]
+    assert (len(facts), caplog.text) == (1, "")
+
+
+def test_who_hangs_up_in_a_body_is_nobodys_defect(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    facts: list[Fact] = []
+    with served(Front({"UpdateAlias": alias}, emit=facts.append), tmp_path) as url:
+        with socket.create_connection(_address(url)) as raw:
+            raw.sendall(
+                b"PUT /2015-03-31/functions/f/aliases/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{"
+            )
+        until(lambda: bool(facts), "the end is told")
+    assert [fact.status for fact in facts if isinstance(fact, ApiAnswered)] == [499]
+    assert (len(facts), caplog.text) == (1, "")
+
+
+def test_a_handlers_own_connections_are_not_the_clients(tmp_path: Path) -> None:
+    facts: list[Fact] = []
+    front = Front({"GetAlias": raising(ConnectionResetError("of somewhere else"))}, emit=facts.append)
+    with served(front, tmp_path) as url:
+        assert ask(url, "GET", "/2015-03-31/functions/f/aliases/a")[0] == 500
+    assert [fact.part for fact in facts if isinstance(fact, DefectFoundError)] == ["API GetAlias"]
 
 
 def test_who_hangs_up_before_a_stream_begins_ends_it_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
