@@ -14,6 +14,7 @@ from typing import Any
 from poller.control.api.browsers import refuse_browsers
 from poller.control.api.contract import ApiError, Caller
 from poller.settings.model import HttpSettings, KeySettings
+from poller.settings.references import function_reference
 from poller.wire.aws import sigv4
 from poller.wire.aws.sigv4_rules import Scope
 
@@ -27,11 +28,6 @@ _ACTIONS = {
 }
 """IAM's names of operations where they differ (Service Authorization Reference, Lambda)."""
 
-_FUNCTION = re.compile(
-    r"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?(?:(?:eusc-)?[a-z]{2}(?:(?:-gov)|(?:-iso(?:[a-z]?)))?-[a-z]+-\d:)?(?:\d{12}:)?(?:function:)?"
-    r"(?P<name>[a-zA-Z0-9-_.]+)(?::(?:\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
-    re.ASCII,
-)
 _LOG_GROUP = re.compile(
     r"(?:arn:[^:]*:logs:[^:]*:[^:]*:log-group:)?/aws/lambda/(?P<name>[a-zA-Z0-9-_]+)(?::\*)?", re.ASCII
 )
@@ -117,10 +113,10 @@ def _function(service: str, params: Mapping[str, Any]) -> str | None:
     """
     if service == "logs":
         groups = [params[name] for name in ("logGroupName", "logGroupIdentifier") if name in params]
-        found = _LOG_GROUP.fullmatch(groups[0]) if len(groups) == 1 else None
-    elif "UUID" in params:
-        found = None
-    else:
-        names = [params[name] for name in ("FunctionName", "Resource", "ResourceArn") if name in params]
-        found = _FUNCTION.fullmatch(names[0]) if len(names) == 1 else None
-    return found["name"] if found else None
+        group = _LOG_GROUP.fullmatch(groups[0]) if len(groups) == 1 else None
+        return group["name"] if group else None
+    names = [params[name] for name in ("FunctionName", "Resource", "ResourceArn") if name in params]
+    if "UUID" in params or len(names) != 1:
+        return None
+    found = function_reference(names[0])
+    return found.name if found else None

@@ -31,6 +31,10 @@ _UPLOADS = frozenset({"CreateFunction", "UpdateFunctionCode", "PublishLayerVersi
 _INVOKES = frozenset({"Invoke", "InvokeWithResponseStream"})
 
 
+class GoneError(Exception):
+    """The client has hung up: there is nobody to be answered."""
+
+
 class Bodies:
     """Reads them, and knows how much there is."""
 
@@ -55,11 +59,12 @@ class Body:
         self.size = 0
 
     async def read(self, request: web.Request, service: str, operation: str) -> bytes:
-        """All of it. Raises ApiError when it is too long, too slow, or more than there is room for."""
+        """All of it. Raises ApiError when it is too long, too slow, or more than there is room for; GoneError."""
         limit = _limit(service, operation, request)
         said = request.content_length
         if said is not None and said > limit:
             raise _too_long(operation, said, limit)
+        await _go_on(request)
         if request.content.is_eof():  # all of it came with the head: most of the time
             whole = request.content.read_nowait()
             self._take(len(whole))
@@ -74,6 +79,8 @@ class Body:
                     raise _too_long(operation, self.size, limit)
         except TimeoutError:
             raise ApiError("RequestTimeoutException", "The body of the request did not come in time.") from None
+        except OSError as error:
+            raise GoneError from error
         except web.RequestPayloadError:
             raise ApiError("SerializationException", "The body of the request is cut or not as HTTP has it.") from None
         return b"".join(parts)
@@ -83,6 +90,19 @@ class Body:
             raise ApiError("TooManyRequestsException", "Rate exceeded", Reason="CallerRateLimitExceeded")
         self._all.held += size
         self.size += size
+
+
+async def later(_: web.Request) -> None:
+    """What aiohttp does about ``Expect: 100-continue`` by itself: nothing. A body is asked for when it is known to be wanted."""
+
+
+async def _go_on(request: web.Request) -> None:
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        try:
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        except ConnectionError as error:
+            raise GoneError from error
+        request.writer.output_size = 0  # so that an error can still be the answer (aiohttp counts)
 
 
 async def _next(request: web.Request, deadline: float) -> bytes:

@@ -21,7 +21,7 @@ from aiohttp import web
 
 from poller.control.api import refused, streams
 from poller.control.api.access import Access, Arrival
-from poller.control.api.bounds import Bodies
+from poller.control.api.bounds import Bodies, GoneError, later
 from poller.control.api.contract import ApiError, Call, Caller, Handler, RawCall, RawHandler
 from poller.observe.events import ApiAnswered, DefectFoundError, Emit
 from poller.settings.model import HttpSettings
@@ -36,6 +36,8 @@ REQUEST_ID = "x-amzn-RequestId"
 LOGS_TARGET = "Logs_20140328."
 """What X-Amz-Target of CloudWatch Logs begins with."""
 UNKNOWN = "UnknownOperationException"
+GONE = 499
+"""Status that facts have when the client hung up first, as others call it (nginx)."""
 
 _RAW_PATHS = {
     "Invoke": re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?"),
@@ -78,10 +80,10 @@ class Front:
 
     def routes(self) -> list[web.RouteDef]:
         """One for everything; to be added after all others."""
-        return [web.route("*", "/{path:.*}", self.handle)]
+        return [web.route("*", "/{path:.*}", self.handle, expect_handler=later)]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request. Raises ConnectionError when there is nobody left to be answered."""
+        """Answer a request. Raises nothing: when nobody is left to be answered the answer is for nobody."""
         began = time.perf_counter()
         asked = _Asked(request=request, service=_service(request), request_id=str(uuid.uuid4()))
         code = ""
@@ -90,8 +92,8 @@ class Front:
         except ApiError as error:
             code = error.code
             answered = _written(response.refusal(service(asked.service), error))
-        except ConnectionError:
-            raise
+        except GoneError:
+            answered = web.Response(status=GONE)
         except Exception as error:  # noqa: BLE001 - ours, and the caller is to hear of it
             code = "ServiceException"
             self._found_defect(asked, error)
@@ -177,7 +179,7 @@ class Front:
         except streams.BrokenError as error:
             if not isinstance(error.__cause__, ConnectionError | TimeoutError):
                 self._found_defect(asked, error.__cause__ or error)
-            raise ConnectionResetError from error
+            raise GoneError from error
 
     def _found_defect(self, asked: _Asked, error: BaseException) -> None:
         trace = "".join(traceback.format_exception(error))

@@ -37,16 +37,18 @@ async def write(
     """
     member = stream_of(operation)
     assert member is not None  # noqa: S101 - the caller's business
+    events: AsyncGenerator[Mapping[str, Any], None] = output[member.name]
     rest = {name: value for name, value in output.items() if name != member.name}
     answer = response.answer(of, operation, rest)
     own = answer.headers if _is_whole_body(operation) else {}
     written = web.StreamResponse(
         status=answer.status, headers={"Content-Type": eventstream.CONTENT_TYPE, **own, **head}
     )
-    await written.prepare(request)
     try:
-        await _events(written, member, output[member.name], b"" if _is_whole_body(operation) else answer.body)
-        await written.write_eof()
+        await _prepare(written, request, events)
+        async with aclosing(events):
+            await _events(written, member, events, b"" if _is_whole_body(operation) else answer.body)
+            await written.write_eof()
     except BaseException as error:
         if request.transport is not None:
             request.transport.abort()
@@ -56,16 +58,27 @@ async def write(
     return written
 
 
+async def _prepare(
+    written: web.StreamResponse, request: web.Request, events: AsyncGenerator[Mapping[str, Any], None]
+) -> None:
+    """Write the head. Where the client is gone by then the stream is begun all the same: else what it has for its end would not run."""
+    try:
+        await written.prepare(request)
+    except BaseException:
+        async with aclosing(events):
+            await anext(events, None)
+        raise
+
+
 async def _events(
     written: web.StreamResponse, member: Member, events: AsyncGenerator[Mapping[str, Any], None], rest: bytes
 ) -> None:
     """rest: what is to come first; b"" for nothing."""
     try:
-        async with aclosing(events):
-            if rest:
-                await _write(written, eventstream.initial(rest))
-            async for event in events:
-                await _write(written, eventstream.event(member.shape, event))
+        if rest:
+            await _write(written, eventstream.initial(rest))
+        async for event in events:
+            await _write(written, eventstream.event(member.shape, event))
     except ApiError as error:
         await _write(written, eventstream.failure(member.shape, error))
 

@@ -10,6 +10,7 @@ import base64
 import binascii
 import email.utils
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,8 @@ from poller.wire.aws.errors import ApiError
 from poller.wire.aws.model import Shape
 
 SERIALIZATION = "SerializationException"
+
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 
 
 def from_json(shape: Shape, value: Any) -> Any:
@@ -29,11 +32,8 @@ def from_text(shape: Shape, text: str) -> Any:
     """The same for what stands in a path, a query or a header, where everything is text."""
     if shape.kind == "boolean" and text.lower() in {"true", "false"}:
         return text.lower() == "true"
-    if shape.kind in {"integer", "long"}:
-        try:
-            return int(text)
-        except ValueError:
-            raise _cannot("STRING_VALUE", shape) from None
+    if shape.kind in {"integer", "long"} and _WHOLE.fullmatch(text):
+        return from_json(shape, int(text))
     if shape.kind in {"string", "timestamp"}:
         return from_json(shape, text)
     raise _cannot("STRING_VALUE", shape)
@@ -139,7 +139,7 @@ def _timestamp(shape: Shape, value: Any) -> float:
     for read in (_iso, _http_date, float):
         try:
             moment = read(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             continue
         if math.isfinite(moment):
             return moment

@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from botocore.exceptions import ClientError, EventStreamError
 
 from poller.control.api import bounds
 from poller.control.api.contract import ApiError, Call, Handler, RawCall
 from poller.control.api.front import Front
 from poller.observe.events import ApiAnswered, DefectFoundError, Fact
+from tests.faults.until import until
 from tests.integration.api.front_served import KEY, client, served
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:a"
@@ -104,6 +105,8 @@ def test_what_is_ours_is_a_500_and_a_defect(tmp_path: Path) -> None:
         ("GET", "/2025-11-30/capacity-providers", {}, 400, "InvalidParameterValueException", "not offer ListCapacityProviders"),
         ("GET", "/2016-08-19/account-settings", {}, 404, "UnknownOperationException", "pollerd does not offer GetAccountSettings: "),
         ("GET", "/2015-03-31/functions?MaxItems=ten", {}, 400, "SerializationException", "STRING_VALUE can not be converted to an Integer"),
+        ("GET", "/2015-03-31/functions?MaxItems=99999999999", {}, 400, "SerializationException", "NUMBER_VALUE can not be converted"),
+        ("GET", "/2015-03-31/functions?MaxItems=1_0", {}, 400, "SerializationException", "STRING_VALUE can not be converted"),
         ("GET", "/2015-03-31/functions?MaxItems=0", {}, 400, "ValidationException", "1 validation error detected: Value '0' at 'maxItems'"),
         ("GET", "/2015-03-31/functions", {"Origin": "http://evil.example"}, 403, "AccessDeniedException", "Web pages"),
         ("GET", "/2015-03-31/functions", {"Host": "evil.example"}, 403, "AccessDeniedException", "no address of this host"),
@@ -211,7 +214,7 @@ def test_a_stream_that_we_break_is_cut_and_a_defect(tmp_path: Path) -> None:
     assert [fact.part for fact in facts if isinstance(fact, DefectFoundError)] == ["API InvokeWithResponseStream"]
 
 
-def test_who_hangs_up_ends_the_stream(tmp_path: Path) -> None:
+def test_who_hangs_up_ends_the_stream(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     closed = threading.Event()
     facts: list[Fact] = []
     front = Front({"InvokeWithResponseStream": chunks(*[bytes(1 << 20)] * 64, closed=closed)}, emit=facts.append)
@@ -222,7 +225,57 @@ def test_who_hangs_up_ends_the_stream(tmp_path: Path) -> None:
             )
             assert raw.recv(100)
         assert closed.wait(30)
+        until(lambda: bool(facts), "the end is told")
+    assert [fact.status for fact in facts if isinstance(fact, ApiAnswered)] == [499]
+    assert (len(facts), caplog.text) == (1, "")
+
+
+def test_who_hangs_up_in_a_body_is_nobodys_defect(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    facts: list[Fact] = []
+    with served(Front({"UpdateAlias": alias}, emit=facts.append), tmp_path) as url:
+        with socket.create_connection(_address(url)) as raw:
+            raw.sendall(
+                b"PUT /2015-03-31/functions/f/aliases/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{"
+            )
+        until(lambda: bool(facts), "the end is told")
+    assert [fact.status for fact in facts if isinstance(fact, ApiAnswered)] == [499]
+    assert (len(facts), caplog.text) == (1, "")
+
+
+def test_a_handlers_own_connections_are_not_the_clients(tmp_path: Path) -> None:
+    facts: list[Fact] = []
+    front = Front({"GetAlias": raising(ConnectionResetError("of somewhere else"))}, emit=facts.append)
+    with served(front, tmp_path) as url:
+        assert ask(url, "GET", "/2015-03-31/functions/f/aliases/a")[0] == 500
+    assert [fact.part for fact in facts if isinstance(fact, DefectFoundError)] == ["API GetAlias"]
+
+
+def test_who_hangs_up_before_a_stream_begins_ends_it_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_: object) -> None:
+        raise ClientConnectionResetError("Cannot write to closing transport")  # what aiohttp says then
+
+    closed = threading.Event()
+    facts: list[Fact] = []
+    monkeypatch.setattr(web.StreamResponse, "prepare", gone)
+    front = Front({"InvokeWithResponseStream": chunks(b"a", closed=closed)}, emit=facts.append)
+    with served(front, tmp_path) as url, socket.create_connection(_address(url)) as raw:
+        raw.sendall(b"POST /2021-11-15/functions/f/response-streaming-invocations HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert _received(raw) == b""
+    assert closed.is_set()
     assert not [fact for fact in facts if isinstance(fact, DefectFoundError)]
+
+
+def test_a_body_is_asked_for_when_it_is_wanted(tmp_path: Path) -> None:
+    head = "PUT /2015-03-31/functions/f/aliases/a HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n"
+    with served(Front({"UpdateAlias": alias}), tmp_path) as url:
+        with socket.create_connection(_address(url)) as raw:
+            raw.sendall(head.format(2).encode())
+            assert raw.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            raw.sendall(b"{}")
+            assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
+        with socket.create_connection(_address(url)) as raw:
+            raw.sendall(head.format(10**8).encode())
+            assert raw.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
 def test_what_takes_the_short_way_answers_by_itself(tmp_path: Path) -> None:
