@@ -1,8 +1,9 @@
 """What the conformance kit cannot ask of every stream: features and failures of DynamoDB Streams, on real servers.
 
 What the servers do differently from DynamoDB itself. All: a stream has one shard that never ends. MiniStack: that shard has the same name
-in every stream, and a sequence number without a record counts as trimmed. moto: one stream of a table at a time. dynoxide 3.2.0: likewise, one that is switched off is gone at once; its region is called dynoxide; the
-shard has an EndingSequenceNumber, like one that is closed, as soon as there is a record in it.
+in every stream, and a sequence number without a record counts as trimmed. moto: one stream of a table at a time. dynoxide 3.2.0: likewise,
+one that is switched off is gone at once; its region is called dynoxide; the shard has an EndingSequenceNumber, like one that is closed, as
+soon as there is a record in it.
 """
 
 from __future__ import annotations

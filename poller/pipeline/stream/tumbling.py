@@ -2,8 +2,8 @@
 
 Source: Lambda DG, Stateful Kinesis and DynamoDB processing; recordings of 2026. A window is one partition's, begins at a multiple of its
 length since 1970, and takes records by their arrival. Its state is what the last answer said; the next event brings it back. One more event
-without records ends it, when a later record shows up, when its partition ends, or on an idle one a minute after its end. A state above 1 MB ends it early: the
-same with both flags, and what is left of the window goes on with an empty state.
+without records ends it, when a later record shows up, when its partition ends, or on an idle one a minute after its end. A state above
+1 MB ends it early: the same with both flags, and what is left of the window goes on with an empty state.
 
 A record that arrived before the window in progress, late by a clock that was set back say, belongs to that one: windows never go back.
 """
