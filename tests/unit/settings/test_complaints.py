@@ -232,8 +232,8 @@ def test_a_bad_source(write: Write, block: str, complaint: str) -> None:
         (
             "http: {listen: '0.0.0.0:9870'}",
             (
-                "1:8: http.listen: 0.0.0.0 can be reached from other machines, and nothing asks them who they are; "
-                "give http.keys, or http.tls with client_ca, or listen on 127.0.0.1"
+                "1:8: http.listen: 0.0.0.0 can be reached from elsewhere, and nothing asks who comes; "
+                "give http.keys, or http.tls with client_ca"
             ),
         ),
         ("http: {listen: 'example:80'}", "1:8: http.listen: 'example' is no IP address; write 127.0.0.1 or [::1]"),
