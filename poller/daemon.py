@@ -124,7 +124,7 @@ class Daemon:
             self._metrics.watch("environments_spare", text, "function", self._driver.spares)
 
     async def run(self, stop: Stop) -> int:
-        """Run until the stop, then drain. Returns records cut in flight, which may be delivered twice; 0 when all was finished.
+        """Run until the stop, then drain. Returns records and events cut in flight, which may come twice; 0 when all was finished.
 
         Raises PortError when the port cannot be opened; nothing was started then.
         """
@@ -199,7 +199,7 @@ class Daemon:
         first: set[asyncio.Future[Any]] = {hurry, finishing}
         await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
-        unfinished = sum(self._views.in_hand().values())
+        unfinished = sum(self._views.in_hand().values()) + self.backlog.running
         finishing.cancel()
         await asyncio.gather(finishing, return_exceptions=True)
         self._emit(StopEnded(unfinished=unfinished, seconds=self._clock.now() - began))

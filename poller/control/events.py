@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from poller.dispatch.backlog.event import Delivery, Event, Failure, Outcome, Settlement
-from poller.dispatch.backlog.ledger import Page, Waiting, Wanted
+from poller.dispatch.backlog.ledger import Page, Wanted
 from poller.dispatch.invoker import new_request_id
 from poller.envelope.invocation import SUCCESS
 
@@ -23,10 +23,21 @@ MOST_RESPONSE = 256 * 1024
 T = TypeVar("T", Event, Delivery)
 
 
-def lines(connection: sqlite3.Connection, table: str) -> dict[str, Waiting]:
-    """All lines of a table, with how many wait and the first due time."""
-    rows = connection.execute(f"SELECT line, count(*), min(due) FROM {table} GROUP BY line")  # noqa: S608  # ours
-    return {line: Waiting(count, due) for line, count, due in rows}
+def lines(connection: sqlite3.Connection, table: str) -> dict[str, float]:
+    """All lines of a table with the first due time, by two steps down the index for each."""
+    text = f"""
+        WITH RECURSIVE found (line) AS (
+            SELECT min(line) FROM {table}
+            UNION ALL SELECT (SELECT min(line) FROM {table} WHERE line > found.line) FROM found WHERE line IS NOT NULL
+        )
+        SELECT line, (SELECT min(due) FROM {table} WHERE line = found.line) FROM found WHERE line IS NOT NULL
+    """  # noqa: S608  # ours
+    return dict(connection.execute(text).fetchall())
+
+
+def counts(connection: sqlite3.Connection, table: str) -> dict[str, int]:
+    """How many wait in each line of a table."""
+    return dict(connection.execute(f"SELECT line, count(*) FROM {table} GROUP BY line").fetchall())  # noqa: S608  # ours
 
 
 def page(connection: sqlite3.Connection, read: Read[T], wanted: Wanted) -> Page[T]:

@@ -16,7 +16,7 @@ from poller.control import events as rows
 from poller.control.store import StoreError
 from poller.control.writer import Writer
 from poller.dispatch.backlog.event import Delivery, Event, Failure, Settlement
-from poller.dispatch.backlog.ledger import Ledger, LedgerError, Page, Shelf, Waiting, Wanted
+from poller.dispatch.backlog.ledger import Ledger, LedgerError, Page, Shelf, Wanted
 from poller.observe.events import Emit, FailuresForgotten
 
 T = TypeVar("T", Event, Delivery)
@@ -29,10 +29,15 @@ class StoredShelf(Shelf[T]):
         self._writer = writer
         self._kind: rows.Read[T] = read
 
-    async def lines(self) -> Mapping[str, Waiting]:
+    async def lines(self) -> Mapping[str, float]:
         """All lines in which somebody waits."""
         with _explained():
             return await self._writer.read(partial(rows.lines, table=self._kind[0]))
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many wait in them."""
+        with _explained():
+            return await self._writer.read(partial(rows.counts, table=self._kind[0]))
 
     async def page(self, wanted: Wanted) -> Page[T]:
         """Items of a line that are due."""

@@ -9,7 +9,8 @@ What holds here:
    one.
 3. A transaction that fails has changed nothing, here or in the file. It is a ``StoreError``, to be told again.
 
-One thread for all who write: SQLite lets in one writer at a time, and a second connection would find the door locked by chance.
+One thread for all who write: SQLite lets in one writer at a time, and a second connection would find the door locked by chance. Who reads
+has a thread and a connection beside it, so that a long look holds up nobody who writes.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,20 +47,57 @@ class _Group:
     forced: bool = False
 
 
-class Writer:
-    """The thread and its connection. Opens the file when first used and anew after a failure. patience: seconds, as above."""
+class _Thread:
+    """A thread with a connection of its own, which is opened when first used and anew after a failure."""
 
-    def __init__(self, state: Path, patience: float = PATIENCE) -> None:
+    def __init__(self, state: Path, patience: float, name: str, opening: threading.Lock) -> None:
         self._state = state
         self._patience = patience
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+        self._opening = opening
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._connection: sqlite3.Connection | None = None
+
+    async def do(self, step: Step[T]) -> T:
+        """What the step returned. Raises StoreError."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._do, step)
+
+    async def close(self) -> None:
+        """Idempotent."""
+        if self._connection is not None:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._disconnect)
+        self._executor.shutdown()
+
+    def _do(self, step: Step[T]) -> T:
+        try:
+            with store.explained(self._state):
+                if self._connection is None:
+                    with self._opening:
+                        self._connection = store.connect(self._state, self._patience)
+                return step(self._connection)
+        except StoreError:
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+
+class Writer:
+    """The line in front of the thread that writes; and a thread that reads beside it. patience: seconds, as above."""
+
+    def __init__(self, state: Path, patience: float = PATIENCE) -> None:
+        opening = threading.Lock()  # two that lay out a new file would be in each other's way
+        self._hand = _Thread(state, patience, "state", opening)
+        self._eye = _Thread(state, patience, "state reader", opening)
         self._gathering: _Group | None = None
         self._writing: asyncio.Task[None] | None = None
 
     async def read(self, step: Step[T]) -> T:
-        """Do what only reads, outside of any transaction. Raises StoreError."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, step)
+        """Do what only reads, of what is written by then; nobody who writes waits for it. Raises StoreError."""
+        return await self._eye.do(step)
 
     async def write(self, step: Step[T], then: Callable[[T], object] | None = None, *, forced: bool = False) -> T:
         """Return what the step returned when it is written and ``then`` was called, whatever becomes of the caller. Raises StoreError."""
@@ -82,9 +122,8 @@ class Writer:
     async def close(self) -> None:
         """Write what was told, and close the file. Idempotent."""
         await self.idle()
-        if self._connection is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-        self._thread.shutdown()
+        await self._hand.close()
+        await self._eye.close()
 
     def _start(self) -> None:
         if self._gathering is not None and self._writing is None:
@@ -98,8 +137,7 @@ class Writer:
 
     async def _commit(self, group: _Group) -> None:
         try:
-            work = asyncio.get_running_loop().run_in_executor(self._thread, self._write, group.steps, group.forced)
-            returned = await work
+            returned = await self._hand.do(partial(_written, group=group))
         except Exception as error:  # noqa: BLE001  # StoreError, or a defect of ours: for whoever waits
             group.done.set_exception(error)
             return
@@ -108,30 +146,10 @@ class Writer:
                 then(value)
         group.done.set_result(returned)
 
-    def _read(self, step: Step[T]) -> T:
-        with self._connected() as connection:
-            return step(connection)
 
-    def _write(self, steps: list[Step[Any]], forced: bool) -> list[Any]:
-        with self._connected() as connection:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
-            return transaction(connection, steps)
-
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with store.explained(self._state):
-                self._connection = self._connection or store.connect(self._state, self._patience)
-                yield self._connection
-        except StoreError:
-            self._disconnect()
-            raise
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
+def _written(connection: sqlite3.Connection, group: _Group) -> list[Any]:
+    connection.execute(f"PRAGMA synchronous = {'FULL' if group.forced else 'NORMAL'}")
+    return transaction(connection, group.steps)
 
 
 def transaction(connection: sqlite3.Connection, steps: list[Step[Any]]) -> list[Any]:

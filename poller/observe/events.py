@@ -474,7 +474,7 @@ class StopBegan(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopEnded(Fact):
-    """The daemon is down. unfinished: batches cut; their records may be delivered twice."""
+    """The daemon is down. unfinished: records and asynchronous events cut, which may come twice."""
 
     unfinished: int
     seconds: float

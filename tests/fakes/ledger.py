@@ -10,7 +10,7 @@ from typing import TypeVar
 from poller.control import events as rows
 from poller.control import store
 from poller.dispatch.backlog.event import Delivery, Event, Failure, Settlement
-from poller.dispatch.backlog.ledger import Ledger, LedgerError, Page, Shelf, Waiting, Wanted
+from poller.dispatch.backlog.ledger import Ledger, LedgerError, Page, Shelf, Wanted
 
 T = TypeVar("T", Event, Delivery)
 
@@ -20,8 +20,11 @@ class FakeShelf(Shelf[T]):
         self._ledger = ledger
         self._kind: rows.Read[T] = kind
 
-    async def lines(self) -> Mapping[str, Waiting]:
+    async def lines(self) -> Mapping[str, float]:
         return rows.lines(self._ledger.file(), self._kind[0])
+
+    async def counts(self) -> Mapping[str, int]:
+        return rows.counts(self._ledger.file(), self._kind[0])
 
     async def page(self, wanted: Wanted) -> Page[T]:
         self._ledger.pages.append(wanted)

@@ -19,7 +19,7 @@ from poller.control import events as rows
 from poller.control import store
 from poller.daemon import Daemon
 from poller.dispatch.backlog.event import Failure
-from poller.observe.events import EventDropped, Fact, FunctionLogged
+from poller.observe.events import EventDropped, Fact, FunctionLogged, StopEnded
 from poller.settings.load import load
 from tests.queues import make_queue
 from tests.servers import Server, free_port
@@ -266,3 +266,17 @@ async def test_a_function_that_invokes_itself_by_boto3_is_ended(scene: Scene, ki
         assert failure.outcome.condition == "RecursiveInvocationDetected"
     else:
         assert "RecursiveInvocationException" in refused.read_text()
+
+
+async def test_what_a_stop_cuts_is_told_and_runs_again(scene: Scene) -> None:
+    scene.settings["stop_timeout_seconds"] = 1
+    scene.function("orders", timeout_seconds=60)
+    async with scene.daemon() as daemon:
+        request_id = await daemon.backlog.accept("orders", b'{"seconds": 3}')
+        await scene.until(lambda: len(scene.notes("orders")) == 1)
+    [ended] = [fact for fact in scene.facts if isinstance(fact, StopEnded)]
+    assert ended.unfinished == 1
+    async with scene.daemon() as daemon:
+        await scene.until(lambda: len(scene.notes("orders")) == 2)
+        await scene.until(lambda: daemon.backlog.waiting() == {})
+    assert [note[1] for note in scene.notes("orders")] == [request_id] * 2

@@ -87,6 +87,11 @@ class Backlog:
             group.create_task(self._events.run(stop), name="asynchronous invocations")
             group.create_task(self._records.run(stop), name="deliveries")
 
+    @property
+    def running(self) -> int:
+        """Events that run now, or whose end is being written; if they are cut they run again."""
+        return self._events.begun
+
     def waiting(self) -> dict[str, int]:
         """Events by function: those that wait, and those that run."""
         return self._events.counts()

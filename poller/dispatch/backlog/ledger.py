@@ -19,14 +19,6 @@ class LedgerError(Exception):
     """The state file cannot serve for now. The message is a sentence for the operator."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How many wait in a line, those that are being dealt with included, and when the first is due."""
-
-    count: int
-    due: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A page of a line. held: numbers to be passed over. count, size: items and bytes, at most; one item, if there is any, however big."""
@@ -49,8 +41,12 @@ class Page(Generic[T]):
 class Shelf(Protocol[T]):
     """Where items of one kind wait, in lines."""
 
-    async def lines(self) -> Mapping[str, Waiting]:
-        """All lines in which somebody waits, by name."""
+    async def lines(self) -> Mapping[str, float]:
+        """All lines in which somebody waits, by name: when the first is due. Takes no longer however many wait."""
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many wait in them, those that are being dealt with included. Takes longer the more there are."""
         ...
 
     async def page(self, wanted: Wanted) -> Page[T]:

@@ -21,6 +21,8 @@ from poller.observe.events import DefectFoundError, Emit, LedgerFailedError
 
 LOOK_SECONDS = 5.0
 """Between two looks at the whole shelf: for what another process has put there, or a caller who was cancelled."""
+COUNT_SECONDS = 60.0
+"""Between two counts of what waits; in between they follow from what is done here."""
 AFTER_DEFECT = 60.0
 """Seconds until an item is dealt with again with which we failed."""
 LEDGER = Backoff(first=0.1, cap=5.0)
@@ -64,11 +66,17 @@ class Lines(Generic[T, R]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._sooner = asyncio.Event()
         self._counts: dict[str, int] = {}
+        self._count_at = -math.inf
         self._stop: Stop | None = None
 
     def counts(self) -> dict[str, int]:
         """Items by line, those that are being dealt with included; about, where other processes have their hands in it."""
         return {line: count for line, count in self._counts.items() if count > 0}
+
+    @property
+    def begun(self) -> int:
+        """Items that are being dealt with."""
+        return sum(len(feed.held) - feed.ready for feed in self._feeds.values())
 
     def offer(self, item: T) -> None:
         """One that was just stored."""
@@ -103,11 +111,12 @@ class Lines(Generic[T, R]):
             self._feeds.clear()
 
     async def _look(self) -> None:
-        found = await self._shelf.lines()
-        self._counts = {line: waiting.count for line, waiting in found.items()}
-        for line, waiting in found.items():
+        if (now := self._clock.epoch()) >= self._count_at:
+            self._counts = dict(await self._shelf.counts())
+            self._count_at = now + COUNT_SECONDS
+        for line, due in (await self._shelf.lines()).items():
             feed = self._feed(line)
-            feed.due = min(feed.due, waiting.due)
+            feed.due = min(feed.due, due)
             self._attend(line)
         for line in [line for line, feed in self._feeds.items() if feed.idle and line not in self._serving]:
             del self._feeds[line]

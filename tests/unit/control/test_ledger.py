@@ -16,7 +16,7 @@ from poller.control import store
 from poller.control.ledger import StoredLedger
 from poller.control.writer import Writer
 from poller.dispatch.backlog.event import DEAD_LETTER, DESTINATION, Delivery, Event, Failure, Outcome, Settlement
-from poller.dispatch.backlog.ledger import LedgerError, Page, Waiting, Wanted
+from poller.dispatch.backlog.ledger import LedgerError, Page, Wanted
 from poller.observe.events import Fact, FailuresForgotten
 
 EVENT = Event(
@@ -49,10 +49,14 @@ ALL = Wanted(line="f", now=100.0, held=frozenset(), count=100, size=10**9)
 
 
 @contextlib.asynccontextmanager
-async def opened(state: Path, kept: int = 100, told: list[Fact] | None = None) -> AsyncIterator[StoredLedger]:
-    writer = Writer(state, 0.01)
-    yield StoredLedger(writer, kept, (told if told is not None else []).append)
-    await writer.close()
+async def opened(
+    state: Path, kept: int = 100, told: list[Fact] | None = None, patience: float = 5.0
+) -> AsyncIterator[StoredLedger]:
+    writer = Writer(state, patience)
+    try:
+        yield StoredLedger(writer, kept, (told if told is not None else []).append)
+    finally:
+        await writer.close()
 
 
 async def accepted(ledger: StoredLedger, count: int, **changes: object) -> list[Event]:
@@ -74,7 +78,17 @@ async def test_an_event_comes_back_as_it_went_in(tmp_path: Path) -> None:
         assert event == dataclasses.replace(EVENT, number=1, request_id="0")
     async with opened(tmp_path) as ledger:
         assert await ledger.events.page(ALL) == Page([event], math.inf)
-        assert await ledger.events.lines() == {"f": Waiting(1, 2.5)}
+        assert await ledger.events.lines() == {"f": 2.5}
+        assert await ledger.events.counts() == {"f": 1}
+
+
+async def test_all_lines_are_found_with_what_is_due_first(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        assert await ledger.events.lines() == {}
+        for function, due in (("b", 3.0), ("a", 2.0), ("b", 1.0), ("c", 9.0), ("a", 4.0)):
+            await accepted(ledger, 1, function=function, due=due)
+        assert await ledger.events.lines() == {"a": 2.0, "b": 1.0, "c": 9.0}
+        assert await ledger.events.counts() == {"a": 2, "b": 2, "c": 1}
 
 
 async def test_pages_are_in_order_and_pass_over_what_is_held(tmp_path: Path) -> None:
@@ -107,7 +121,7 @@ async def test_what_follows_takes_the_events_place_in_one_step(tmp_path: Path) -
     async with opened(tmp_path) as ledger:
         [event] = await accepted(ledger, 1)
         await ledger.settle(event, settlement, followed.append)
-        assert await ledger.events.lines() == {"g": Waiting(1, 2.5)}
+        assert await ledger.events.lines() == {"g": 2.5}
         assert list(await ledger.deliveries.lines()) == ["dead-letter t", "destination t"]
         page = await ledger.deliveries.page(dataclasses.replace(ALL, line="destination t"))
     [found] = followed
@@ -168,12 +182,15 @@ async def test_who_is_cancelled_may_have_been_accepted(tmp_path: Path) -> None:
         accepting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await accepting
-        assert len((await ledger.events.page(ALL)).items) == 1
+    async with opened(tmp_path) as ledger:
+        assert (await ledger.events.page(ALL)).items == offered
     assert len(offered) == 1
 
 
 async def test_a_file_that_cannot_serve_is_said_and_nothing_is_changed(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
+    async with opened(tmp_path):
+        pass  # the file is there
+    async with opened(tmp_path, patience=0.05) as ledger:
         await accepted(ledger, 1)
         with contextlib.closing(store.connect(tmp_path)) as other:
             other.execute("BEGIN IMMEDIATE")

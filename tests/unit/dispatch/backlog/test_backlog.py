@@ -280,10 +280,11 @@ async def test_what_is_cut_comes_again_and_was_no_attempt() -> None:
     await asyncio.sleep(1)
     await scene.backlog.accept("f", b"{}")
     await scene.until(lambda: scene.functions.running == 1)
+    assert scene.backlog.running == 1
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert scene.functions.running == 0
+    assert scene.functions.running == scene.backlog.running == 0
     again = Scene(ledger=scene.ledger)
     again.functions.answer = lambda _: failed()
     async with again.running():
