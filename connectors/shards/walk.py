@@ -71,13 +71,13 @@ class ShardWalk:
 
     async def fetch(self, room: int, wait_seconds: float) -> list[Record]:
         """Hand out what was read ahead, else read what is due, until something came or the wait is over."""
-        until = _now() + wait_seconds
+        until, told = _now() + wait_seconds, len(self._told)
         while True:
             self._changed.clear()
             await self._look_again()
             records = await self._next(room)
-            told = self._tell(shard.id for shard in self._reading.values() if shard.is_read)
-            if records or told or room < 1 or _now() >= until:
+            self._tell(shard.id for shard in self._reading.values() if shard.is_read)
+            if records or len(self._told) > told or room < 1 or _now() >= until:
                 return records
             await self._sleep(until)
             if self._closed:
@@ -155,13 +155,12 @@ class ShardWalk:
             self._positions |= fixed
         return dict(zip(first, found, strict=True))
 
-    def _tell(self, ended: Iterable[str]) -> bool:
-        """The reader, once of each; whether there was any to tell of."""
+    def _tell(self, ended: Iterable[str]) -> None:
+        """The reader, once of each."""
         new = [shard for shard in ended if shard not in self._told]
         self._told.update(new)
         for shard in new:
             self._reader.ended(shard)
-        return bool(new)
 
     async def _forget(self, shard: str) -> None:
         """A shard that is no longer listed has outlived its records."""

@@ -112,6 +112,17 @@ class Clicks(Told):
             answer = self._client.put_records(StreamName=self.name, Records=entries[first : first + 500])
             assert not answer["FailedRecordCount"], answer
 
+    def split(self) -> str:
+        """The first shard, in the middle; its id. Each child gets a record."""
+        [first, *_] = self._client.list_shards(StreamName=self.name)["Shards"]
+        first_key, last_key = (int(first["HashKeyRange"][end]) for end in ("StartingHashKey", "EndingHashKey"))
+        middle = (first_key + last_key) // 2
+        self._client.split_shard(StreamName=self.name, ShardToSplit=first["ShardId"], NewStartingHashKey=str(middle))
+        until(lambda: self._status() == "ACTIVE", "it is split")
+        for key in (first_key, middle):
+            self._client.put_record(StreamName=self.name, Data=b"child", PartitionKey="k", ExplicitHashKey=str(key))
+        return str(first["ShardId"])
+
     def register(self, consumer: str) -> None:
         """A consumer for enhanced fan-out; the mapping is one to it from now on."""
         summary = self._client.describe_stream_summary(StreamName=self.name)["StreamDescriptionSummary"]
@@ -217,6 +228,19 @@ def test_a_kill_loses_nothing_that_is_pushed(pushed: Clicks) -> None:
     until(lambda: set(pushed.handled()) == set(texts(400)), "all are handled")
     assert sum(count - 1 for count in Counter(pushed.handled()).values()) <= SHARDS * BATCH
     daemon.stop()
+
+
+def test_a_shard_that_was_split_is_shown_as_finished_with_the_daemon_and_without(pushed: Clicks) -> None:
+    pushed.put(*texts(20))
+    daemon = pushed.daemon()
+    daemon.start()
+    until(lambda: len(pushed.handled()) == 20, "all are handled")
+    first = pushed.split()
+    until(lambda: pollerd(daemon, "explain", "clicks")["reading"].get("finished") == [first], "it is shown")
+    until(lambda: "4 (1 finished)" in printed(daemon, "ls"), "with its children")
+    daemon.stop()
+    assert pollerd(daemon, "explain", "clicks", running=False)["reading"]["finished"] == [first]
+    assert "4 (1 finished)" in printed(daemon, "ls", running=False)
 
 
 def test_where_nothing_is_pushed_the_mapping_says_so(clicks: Clicks) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.contract import Capabilities, Seekable
 from poller.cli.mappings.daemon import Daemon, configuration, mapping
-from poller.cli.mappings.view import views
+from poller.cli.mappings.view import finished_of, views
 from poller.control import positions
 from poller.control.positions import Held
 from poller.control.store import StoreError
@@ -77,7 +77,9 @@ def _reading(
 ) -> dict[str, Any]:
     """Where positions are the server's only a running daemon knows them: it asks. now: what it says."""
     begins = str(held.start) if held.start else own.starting_position or able.starting_positions[0]
-    known = {} if kept_by_server else {"positions": dict(sorted(held.positions.items()))}
+    known: dict[str, Any] = {} if kept_by_server else {"positions": dict(sorted(held.positions.items()))}
+    if finished := sorted(finished_of(held.positions)):
+        known["finished"] = finished
     if kept_by_server or "partitions" in now:
         known["partitions"] = now.get("partitions", {})
     return {

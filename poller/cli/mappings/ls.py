@@ -8,13 +8,13 @@ import sys
 from typing import Any
 
 from poller.cli.mappings.daemon import Daemon, configuration
-from poller.cli.mappings.view import views
+from poller.cli.mappings.view import finished_of, views
 from poller.cli.table import show
 from poller.control.store import StoreError
 
 TEXT = (
     "List mappings: state, source, function, last processing result, age of what was read last, what waits in the source (about), what was "
-    "given out and is not settled, and how many partitions of a stream are known. How far each has come: explain NAME, or --json."
+    "given out and is not settled, how many partitions of a stream are known, and finished. How far each has come: explain NAME, or --json."
 )
 COLUMNS = ("mapping", "state", "source", "function", "last result", "age", "lag", "pending", "partitions")
 
@@ -40,7 +40,6 @@ def call(given: argparse.Namespace) -> int:
 
 def _cells(view: dict[str, Any]) -> tuple[str, ...]:
     age = view.get("iterator_age_seconds")
-    partitions = view.get("partitions") or view.get("positions")
     return (
         view["mapping"],
         view["state"],
@@ -50,5 +49,12 @@ def _cells(view: dict[str, Any]) -> tuple[str, ...]:
         "" if age is None else f"{age:.1f} s",
         str(view.get("lag", "")),
         str(view.get("pending", "")),
-        str(len(partitions)) if partitions else "",
+        _partitions(view),
     )
+
+
+def _partitions(view: dict[str, Any]) -> str:
+    """How many are known, and how many of them have ended and are done."""
+    known = view.get("partitions") or view.get("positions") or {}
+    finished = len(finished_of(view.get("positions") or {}))
+    return f"{len(known)} ({finished} finished)" if finished else str(len(known) or "")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from connectors.contract import FINISHED
 from poller.cli.mappings.daemon import AwayError, Daemon
 from poller.control import positions
 from poller.settings.mappings import source
@@ -18,6 +20,11 @@ def views(settings: Settings, daemon: Daemon) -> tuple[list[dict[str, Any]], str
     except AwayError as error:
         return [_at_rest(name, settings) for name in settings.event_source_mappings], str(error)
     return [told.get(name) or _at_rest(name, settings) for name in settings.event_source_mappings], ""
+
+
+def finished_of(positions: Mapping[str, str]) -> list[str]:
+    """Partitions that have ended, and of which everything is done: a shard that was split, merged or rolled over, until it is forgotten."""
+    return [partition for partition, position in positions.items() if position == FINISHED]
 
 
 def _at_rest(name: str, settings: Settings) -> dict[str, Any]:

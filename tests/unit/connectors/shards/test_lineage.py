@@ -47,6 +47,11 @@ def test_latest_begins_with_the_open_shards_once() -> None:
     assert lineage.beginning(SPLIT, {}, "TRIM_HORIZON") == []
 
 
+def test_latest_begins_with_a_closed_shard_whose_children_are_not_listed_yet() -> None:
+    """Just split or rolled over; or its server closes shards in name only. What is in it by now is not what comes next."""
+    assert lineage.beginning([Shard("old", closed=True)], {}, "LATEST") == ["old"]
+
+
 def test_a_shard_may_be_told_to_begin_at_latest() -> None:
     assert lineage.beginning(SPLIT, {"old": "LATEST"}, "TRIM_HORIZON") == ["old"]
 

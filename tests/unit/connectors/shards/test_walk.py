@@ -82,7 +82,8 @@ class Reading:
     def __init__(self, service: Service, start: str = "TRIM_HORIZON", timestamp: float | None = None) -> None:
         self.service = service
         self.checkpoints = MemoryCheckpoints()
-        self.reader = Reader("reader", start, timestamp, self.checkpoints, self._revoke)
+        self.ends: list[str] = []
+        self.reader = Reader("reader", start, timestamp, self.checkpoints, self._revoke, self.ends.append)
         self.walk = ShardWalk(service, self.reader, PACE, 10_000)
 
     async def begin(self, *, again: bool = False) -> Reading:
@@ -240,6 +241,7 @@ async def test_from_latest_on_new_shards_are_read_from_their_first_record() -> N
     reading = await Reading(service, "LATEST").begin()
     service.shards = [Shard("a", closed=True), Shard("b", ("a",))]
     service.records["b"] = 2
+    assert await reading.fetch(wait=2) == [], "the end of its parent is told"
     assert await reading.fetch(wait=2) == ["b:1", "b:2"]
 
 
@@ -434,3 +436,33 @@ async def test_a_store_that_fails_is_told_again() -> None:
     assert reading.checkpoints.kept == {}
     await reading.walk.settle(done(records))
     assert reading.checkpoints.kept == {"a": END}
+
+
+async def test_the_end_of_a_shard_is_told_with_its_last_records() -> None:
+    reading = await Reading(Service(Shard("a", closed=True), Shard("b"))).begin()
+    reading.service.records["a"] = 3
+    assert await reading.fetch(room=2) == ["a:1", "a:2"]
+    assert reading.ends == []
+    assert await reading.fetch() == ["a:3"]
+    assert reading.ends == ["a"]
+    assert await reading.fetch(wait=5) == []
+    assert reading.ends == ["a"], "once"
+
+
+async def test_the_end_of_a_shard_that_had_nothing_more_ends_the_wait() -> None:
+    service = Service(Shard("a"), Shard("b"))
+    reading = await Reading(service).begin()
+    assert await reading.fetch(wait=5) == []
+    service.shards[0] = Shard("a", closed=True)
+    began = now()
+    assert await reading.fetch(wait=20) == []
+    assert now() - began <= PACE.idle
+    assert reading.ends == ["a"]
+
+
+async def test_ends_are_told_anew_when_it_is_opened_again() -> None:
+    reading = await Reading(Service(Shard("a", closed=True), Shard("b"))).begin()
+    assert await reading.fetch() == []
+    assert (reading.ends, reading.checkpoints.kept["a"]) == (["a"], END)
+    await reading.begin(again=True)
+    assert reading.ends == ["a", "a"]

@@ -35,6 +35,16 @@ def test_without_a_window_what_waits_goes_up_to_the_size() -> None:
     assert waiting.due is None
 
 
+def test_what_waits_goes_at_once_when_nothing_more_comes() -> None:
+    waiting = line(window=5.0)
+    extend(waiting, items("a"), 10.0)
+    assert waiting.cut(11.0) is None
+    waiting.hurry()
+    assert shown(waiting.cut(11.0)) == ("a", "window")
+    extend(waiting, items("b"), 12.0)
+    assert waiting.cut(12.0) is None, "it came all the same"
+
+
 def test_the_first_window_begins_with_the_first_record() -> None:
     waiting = line(window=5.0)
     extend(waiting, items("a"), 10.0)

@@ -676,6 +676,51 @@ async def test_a_tumbling_window_of_an_idle_partition_ends_within_two_minutes() 
         assert scene.checkpoints.marked == {}
 
 
+async def test_a_tumbling_window_ends_with_its_partition_at_once() -> None:
+    """Behind the records that still wait for their batch to fill up, and without them for company."""
+    summing = Summing()
+    async with StreamScene(summing, tumbling_window=900, batch_size=2, window=300.0) as scene:
+        await asyncio.sleep(900 - now() % 900)
+        scene.send(3)
+        await asyncio.sleep(1)
+        assert scene.functions.batches == [[1, 2]]
+        scene.stream.split(scene.stream.partitions[0])
+        await asyncio.sleep(1)
+        assert scene.functions.batches == [[1, 2], [3], []]
+        assert [(state, early) for _, state, early in summing.finals] == [({"n": 3}, False)]
+        assert scene.checkpoints.marked == {}
+        scene.send(1)
+        await asyncio.sleep(301)
+        assert len(summing.finals) == 1, "the child's is its own"
+
+
+async def test_a_window_ends_after_a_restart_at_once_where_its_partition_has_ended_meanwhile() -> None:
+    summing = Summing()
+    async with StreamScene(summing, tumbling_window=900) as scene:
+        await asyncio.sleep(900 - now() % 900)
+        scene.send(3)
+        await asyncio.sleep(1)
+    scene.stream.split(scene.stream.partitions[0])
+    async with StreamScene(summing, tumbling_window=900, before=scene) as later:
+        await asyncio.sleep(1)
+        assert [state for _, state, _ in summing.finals] == [{"n": 3}]
+        assert later.checkpoints.marked == {}
+
+
+async def test_an_end_that_was_told_before_the_source_was_lost_counts_when_it_is_told_anew() -> None:
+    """What was fetched and not sorted by then comes again, and belongs to the window."""
+    summing = Summing()
+    async with StreamScene(summing, tumbling_window=900, batch_size=1) as scene:
+        await asyncio.sleep(900 - now() % 900)
+        scene.send(5)
+        scene.stream.split(scene.stream.partitions[0])
+        scene.stream.reachable = False
+        await asyncio.sleep(2)
+        scene.stream.reachable = True
+        await asyncio.sleep(60)
+        assert [state for _, state, _ in summing.finals] == [{"n": 5}]
+
+
 async def test_a_window_in_progress_ends_after_a_restart_even_if_nothing_comes_any_more() -> None:
     summing = Summing()
     async with StreamScene(summing, tumbling_window=60) as scene:

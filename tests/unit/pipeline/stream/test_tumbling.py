@@ -50,6 +50,14 @@ def test_a_window_ends_with_a_later_record_or_a_while_after_its_end() -> None:
     assert window.end + 120 >= 180.0 + GRACE, "the service takes two minutes at most"
 
 
+def test_a_window_ends_with_its_partition_behind_what_waits() -> None:
+    window = begun()
+    assert not window.over(record(179.0), now=0.0, ended=True)
+    assert window.over(None, now=0.0, ended=True)
+    window.ended()
+    assert not window.over(None, now=0.0, ended=True)
+
+
 def test_the_next_window_begins_without_state() -> None:
     window = begun()
     window.answered({"n": 1})
