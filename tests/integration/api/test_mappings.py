@@ -218,6 +218,27 @@ async def test_a_mapping_on_a_stream_keeps_its_place_when_it_is_changed_and_over
     assert [line for line in scene.printed if line.startswith("told ")] == ["told AQ==", "told Ag==", "told Aw=="]
 
 
+async def test_a_mapping_may_be_on_a_consumer_of_a_stream(scene: Scene) -> None:
+    """By its ARN. The server here registers consumers and pushes nothing, which the mapping says once it runs."""
+    arn = await made(scene.stream)
+    made_one = await made(scene.kinesis.register_stream_consumer, StreamARN=arn, ConsumerName="pollerd")
+    consumer = made_one["Consumer"]["ConsumerARN"]
+    async with scene.running():
+        created = await scene.ask(
+            "create_event_source_mapping", EventSourceArn=consumer, FunctionName="worker", StartingPosition="LATEST"
+        )
+        assert created["EventSourceArn"] == consumer
+        [listed] = (await scene.ask("list_event_source_mappings", EventSourceArn=consumer))["EventSourceMappings"]
+        assert listed["UUID"] == created["UUID"]
+        code, _, _ = await scene.refused(
+            "create_event_source_mapping",
+            EventSourceArn=f"{arn}/consumer/nobody:1700000000",
+            FunctionName="worker",
+            StartingPosition="LATEST",
+        )
+        assert code == "InvalidParameterValueException"
+
+
 async def test_what_stands_in_a_file_is_shown_and_not_changed(scene: Scene) -> None:
     async with scene.running():
         [filed] = (await scene.ask("list_event_source_mappings"))["EventSourceMappings"]

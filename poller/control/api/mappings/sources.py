@@ -65,7 +65,7 @@ def _arn(source: SourceSettings, account: AccountSettings, region: str) -> str:
         name = str(options.queue)
         return name if name.startswith("arn:") else f"arn:aws:sqs:{where}:{name.rpartition('/')[2]}"
     if source.type == "kinesis":
-        name = str(options.stream)
+        name = next((name for name in (options.consumer, options.stream) if name.startswith("arn:")), options.stream)
         return name if name.startswith("arn:") else f"arn:aws:kinesis:{where}:stream/{name}"
     if source.type == "dynamodb-streams" and options.stream:
         return str(options.stream)
