@@ -90,7 +90,10 @@ class Served:
 
 def _check_shape(http_response: Any, model: OperationModel, **_: Any) -> None:
     """Whatever the daemon answers is what the service's model says, member by member; clients pass over what they do not know."""
-    if http_response.status_code < HTTPStatus.BAD_REQUEST and model.output_shape and http_response.content:
+    streams = model.has_streaming_output or model.has_event_stream_output
+    if http_response.status_code >= HTTPStatus.BAD_REQUEST or streams or not model.output_shape:
+        return  # what streams is its reader's
+    if http_response.content:
         _check(json.loads(http_response.content), model.output_shape, model.name)
 
 

@@ -276,6 +276,19 @@ def test_no_byte_can_be_changed(data: st.DataObject, signer: Callable[[Credentia
     refused(changed, changed_body, now)
 
 
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_no_request_line_means_something_else(data: st.DataObject) -> None:
+    raw = "/2015-03-31/functions/a%3Ab/invocations?Qualifier=live%2B1&x="
+    request, body, now = signed(path=raw)
+    try:
+        changed = target(_changed(data, raw))
+    except ApiError:
+        return
+    assume(changed.path != request.target.path or sorted(changed.query) != sorted(request.target.query))
+    refused(dataclasses.replace(request, target=changed), body, now)
+
+
 def _changed(data: st.DataObject, text: str) -> str:
     at = data.draw(st.integers(0, len(text)))
     new = data.draw(st.sampled_from(["", "a", "A", "%", "/", ".", "=", "&", ",", ";", "é", "0", "1"]))
