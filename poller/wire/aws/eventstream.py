@@ -21,6 +21,9 @@ CONTENT_TYPE = "application/vnd.amazon.eventstream"
 LONGEST_PAYLOAD = 1024 * 1024
 """Bytes of payload that we put into one frame at most, so that a client that reads slowly is seen to read. AWS allows 24 MB."""
 
+LONGEST_HEADER = 32767
+"""Bytes of a header's value (AWS SDKs, event stream encoding); a longer sentence is cut."""
+
 _STRING = 7
 _PRELUDE = struct.Struct("!II")
 _CRC = struct.Struct("!I")
@@ -66,5 +69,5 @@ def failure(stream: Shape, error: ApiError) -> bytes:
 
 
 def _header(name: str, value: str) -> bytes:
-    name_bytes, value_bytes = name.encode(), value.encode()
+    name_bytes, value_bytes = name.encode(), value.encode("utf-8", "replace")[:LONGEST_HEADER]
     return struct.pack(f"!B{len(name_bytes)}sBH", len(name_bytes), name_bytes, _STRING, len(value_bytes)) + value_bytes

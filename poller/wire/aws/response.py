@@ -86,7 +86,9 @@ def refusal(service: Service, error: ApiError) -> Answer:
             headers[members[name].wire_name] = str(value)
         else:
             body[name] = value
-    body["Message" if "Message" in members else "message"] = error.message
+    body["Message" if "Message" in members else "message"] = (
+        None if error.message is None else _printable(error.message)
+    )
     return Answer(status=status, headers=headers | {"Content-Type": _content_type(service)}, body=_dumps(body))
 
 
@@ -101,6 +103,11 @@ def _status(service: Service, shape: Shape | None, code: str) -> int:
 
 def _content_type(service: Service) -> str:
     return JSON if service.protocol == "rest-json" else f"application/x-amz-json-{service.json_version}"
+
+
+def _printable(text: str) -> str:
+    """Without what was no UTF-8 in a header that a sentence repeats: JSON cannot say it."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _dumps(value: Any) -> bytes:

@@ -40,7 +40,7 @@ def raising(error: Exception) -> Handler:
 
 
 def ask(
-    url: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    url: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, Any] | None = None
 ) -> tuple[int, Mapping[str, str], Any]:
     """Status, headers and JSON of one plain request."""
     with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)) as connection:
@@ -109,11 +109,12 @@ def test_what_is_ours_is_a_500_and_a_defect(tmp_path: Path) -> None:
         ("GET", "/2015-03-31/functions?MaxItems=1_0", {}, 400, "SerializationException", "STRING_VALUE can not be converted"),
         ("GET", "/2015-03-31/functions?MaxItems=0", {}, 400, "ValidationException", "1 validation error detected: Value '0' at 'maxItems'"),
         ("GET", "/2015-03-31/functions", {"Origin": "http://evil.example"}, 403, "AccessDeniedException", "Web pages"),
+        ("GET", "/2015-03-31/functions", {"Host": b"127.0.0.\x84"}, 403, "AccessDeniedException", "no address of this host"),
         ("GET", "/2015-03-31/functions", {"Host": "evil.example"}, 403, "AccessDeniedException", "no address of this host"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_told_why(
-    tmp_path: Path, method: str, path: str, headers: Mapping[str, str], status: int, code: str, message: str
+    tmp_path: Path, method: str, path: str, headers: Mapping[str, Any], status: int, code: str, message: str
 ) -> None:
     with served(Front({}), tmp_path) as url:
         found, told, body = ask(url, method, path, None, headers)

@@ -57,6 +57,11 @@ def test_an_error_ends_a_stream() -> None:
     assert decoded(failure(STREAM, error)) == [(headers, b"")]
 
 
+def test_a_sentence_too_long_for_a_header_is_cut() -> None:
+    [(headers, _)] = decoded(failure(STREAM, ApiError("ServiceException", "x" * 100_000 + "\udc84")))
+    assert headers[":error-message"] == "x" * 32767
+
+
 def test_an_error_that_a_stream_knows_is_its_exception() -> None:
     tail = service("logs").shapes["StartLiveTailResponseStream"]
     [(headers, payload)] = decoded(failure(tail, ApiError("SessionTimeoutException", "three hours")))
