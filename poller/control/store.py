@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from poller.aio.owned_file import make
 from poller.control.state import Published, Version
 
 FILE = "pollerd.sqlite3"
@@ -224,7 +224,7 @@ def connect(state: Path, patience: float = PATIENCE) -> sqlite3.Connection:
     patience: seconds to wait for another writer. For the calling thread; closed by the caller.
     """
     state.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(state / FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    make(state / FILE)
     connection = sqlite3.connect(state / FILE, timeout=patience, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from poller.control import connections
-from poller.control.api.bounds import Bodies, Body
+from poller.control.api.bounds import Bodies, Body, GoneError
 from poller.control.api.contract import ApiError
 from poller.control.port import PortError
 from poller.control.urls import replies
@@ -115,6 +115,8 @@ class UrlServer:
         try:
             with self._bodies.counted() as body:
                 response = await self._answer(url, request, port, body)
+        except GoneError as error:
+            raise ConnectionResetError from error  # as below
         except ConnectionError:  # there is nobody left to be answered
             raise
         except Exception as error:  # noqa: BLE001  # ours; the client has an answer all the same

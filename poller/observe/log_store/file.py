@@ -11,10 +11,11 @@ What holds here:
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+
+from poller.aio.owned_file import make
 
 FILE = "logs.sqlite3"
 LAYOUT = 1
@@ -69,7 +70,7 @@ def connect(state: Path, patience: float = PATIENCE) -> sqlite3.Connection:
     """The store, made if there is none. For the calling thread; closed by the caller. Raises LogStoreError."""
     with explained(state):
         state.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(state / FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        make(state / FILE)
         connection = sqlite3.connect(state / FILE, timeout=patience, isolation_level=None)
         try:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of no effect but on an empty file
