@@ -47,7 +47,7 @@ def invocation_destination(text: str, options: AwsOptions) -> InvocationDestinat
     arn = _arn(text, OF_INVOCATIONS)
     if arn.service != "events":
         return _of_aws(arn, options)
-    from connectors.destinations.eventbridge import EventBridgeDestination  # noqa: PLC0415
+    from connectors.destinations.eventbridge import EventBridgeDestination  # noqa: PLC0415 - only what is used is loaded
 
     return EventBridgeDestination(arn, options)
 
@@ -64,7 +64,7 @@ def _arn(text: str, among: tuple[str, ...]) -> Arn:
 
 
 def _folder(text: str) -> FileDestination:
-    from connectors.destinations.file import FileDestination  # noqa: PLC0415
+    from connectors.destinations.file import FileDestination  # noqa: PLC0415 - only what is used is loaded
 
     return FileDestination(text.removeprefix(FILE))
 
@@ -72,16 +72,16 @@ def _folder(text: str) -> FileDestination:
 def _of_aws(arn: Arn, options: AwsOptions) -> S3Destination | SnsDestination | SqsDestination:
     if arn.service != "s3":
         return _queue_or_topic(arn, options)
-    from connectors.destinations.s3 import S3Destination  # noqa: PLC0415
+    from connectors.destinations.s3 import S3Destination  # noqa: PLC0415 - only what is used is loaded
 
     return S3Destination(arn, options)
 
 
 def _queue_or_topic(arn: Arn, options: AwsOptions) -> SnsDestination | SqsDestination:
     if arn.service == "sns":
-        from connectors.destinations.sns import SnsDestination  # noqa: PLC0415
+        from connectors.destinations.sns import SnsDestination  # noqa: PLC0415 - only what is used is loaded
 
         return SnsDestination(arn, options)
-    from connectors.destinations.sqs import SqsDestination  # noqa: PLC0415
+    from connectors.destinations.sqs import SqsDestination  # noqa: PLC0415 - only what is used is loaded
 
     return SqsDestination(arn, options)

@@ -53,4 +53,4 @@ def _way(group: Any) -> Any:
     if dedicated is None:
         return None
     number = int(str(dedicated).removeprefix(DEDICATED))
-    return next((node for node in (number, dedicated) if group._client.connected(node)), None)  # noqa: SLF001
+    return next((node for node in (number, dedicated) if group._client.connected(node)), None)  # noqa: SLF001 - see member.py

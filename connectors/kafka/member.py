@@ -67,11 +67,11 @@ class Member:
         self._manager = loop.manager
         self._cluster = loop.manager.cluster
         self._group = consumer._coordinator  # noqa: SLF001 - see above, and so below
-        self._fetcher = consumer._fetcher  # noqa: SLF001
+        self._fetcher = consumer._fetcher  # noqa: SLF001 - the client offers no other way (as of 3.0.12)
         self._fetcher.PartitionRecords = FetchedRecords
-        self._state = consumer._subscription  # noqa: SLF001
+        self._state = consumer._subscription  # noqa: SLF001 - the client offers no other way (as of 3.0.12)
         self._listener = _Listener(self, released)
-        self._nudge = WakeupNotifier(loop.client._net)  # noqa: SLF001
+        self._nudge = WakeupNotifier(loop.client._net)  # noqa: SLF001 - the client offers no other way (as of 3.0.12)
         self._wake = Future()
         self._until = 0.0
         self._busy_until = 0.0
@@ -97,7 +97,7 @@ class Member:
         while time.monotonic() < limit and not (self._group.stable() and self._state.has_all_fetch_positions()):
             self._check()
             await self._positions.place()
-            await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
+            await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001 - the client offers no other way (as of 3.0.12)
 
     async def read_there(self, room: int, seconds: float, held: Collection[str]) -> dict[TopicPartition, list[Record]]:
         """Up to ``room`` records, those of each partition in order, of none that is held; {} when none came in time."""
@@ -143,7 +143,7 @@ class Member:
                     f"consumer group {self._group.group_id} is sharing its partitions anew, offsets have to wait"
                 )
             if not self._group.stable():
-                await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001
+                await self._manager._net.sleep(RETRY_SECONDS / 10)  # noqa: SLF001 - the client offers no other way (as of 3.0.12)
                 continue
             try:
                 await self._positions.place()
@@ -189,7 +189,7 @@ class Member:
         """Leave the group, so that others have the partitions at once. Returns what we are called there when it cannot be told."""
         self._leaving = True
         self._nudge.notify()
-        self._group._close_heartbeat()  # noqa: SLF001
+        self._group._close_heartbeat()  # noqa: SLF001 - the client offers no other way (as of 3.0.12)
         return await leave(self._group, self._manager)
 
     def fail_there(self, error: Exception) -> None:
@@ -216,15 +216,15 @@ class Member:
 
     def _check_instance(self) -> None:
         """The client stops its heartbeat when another member has our instance's name, and reads on (as of 3.0.12)."""
-        if self._group.stable() and not self._group._heartbeat_enabled:  # noqa: SLF001
+        if self._group.stable() and not self._group._heartbeat_enabled:  # noqa: SLF001 - the client offers no other way (as of 3.0.12)
             raise client.FencedInstanceIdError
 
     def _drain(self, room: int) -> tuple[dict[TopicPartition, list[Record]], bool]:
         """Take what has come. What was put aside for a paused partition comes back only into an empty place (as of 3.0.12)."""
-        current = self._fetcher._next_partition_records  # noqa: SLF001
+        current = self._fetcher._next_partition_records  # noqa: SLF001 - the client offers no other way (as of 3.0.12)
         if current is not None and (not current or self._state.is_paused(current.topic_partition)):
             if current:  # it would make room too late for who waits behind it: nothing came, and a whole wait was lost
-                self._fetcher._paused_partition_records[current.topic_partition] = current  # noqa: SLF001
+                self._fetcher._paused_partition_records[current.topic_partition] = current  # noqa: SLF001 - see member.py
             self._fetcher._next_partition_records = None  # noqa: SLF001 - used up, which the client takes for full
         records, partial = self._fetcher.fetched_records(room)
         return records, partial
@@ -235,7 +235,7 @@ class Member:
         self._busy_until = now + QUIET_SECONDS if records else self._busy_until
         waiting = BUSY_WAIT_SECONDS if now < self._busy_until else IDLE_WAIT_SECONDS
         self._fetcher.config["fetch_max_wait_ms"] = int(waiting * 1000)
-        await self._fetcher._send_fetches_async()  # noqa: SLF001
+        await self._fetcher._send_fetches_async()  # noqa: SLF001 - the client offers no other way (as of 3.0.12)
 
     def _is_ours(self, partition: TopicPartition) -> bool:
         return self._state.is_assigned(partition) or partition in self._going
@@ -260,7 +260,7 @@ class Member:
     async def _something(self) -> None:
         """Wait until an answer has come, partitions have, or the time is over."""
         self._wake = Future()
-        answers = [answer for answer in self._fetcher._fetch_futures if not answer.is_done]  # noqa: SLF001
+        answers = [answer for answer in self._fetcher._fetch_futures if not answer.is_done]  # noqa: SLF001 - see member.py
         for answer in answers:
             answer.add_both(lambda _, wake=self._wake: _resolve(wake))
         seconds = max(0.0, self._until - time.monotonic())
@@ -295,13 +295,13 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc] # the cli
 
     async def _let_go(self, partitions: Collection[TopicPartition], *, lost: bool) -> None:
         member = self._member
-        member._going |= set() if lost else set(partitions)  # noqa: SLF001
+        member._going |= set() if lost else set(partitions)  # noqa: SLF001 - the listener is part of the member
         try:
             await self._released(partitions, lost)
         finally:
-            member._going -= set(partitions)  # noqa: SLF001
+            member._going -= set(partitions)  # noqa: SLF001 - the listener is part of the member
             for partition in partitions:
-                member._positions.done.pop(partition, None)  # noqa: SLF001
+                member._positions.done.pop(partition, None)  # noqa: SLF001 - the listener is part of the member
 
 
 def _resolve(future: Future) -> None:

@@ -110,7 +110,7 @@ class Positions:
         """Ask the brokers: OffsetSpec, or epoch milliseconds. Partitions that have nothing so late are left out."""
         if not wanted:
             return {}
-        found = await self._fetcher._fetch_offsets_by_times_async(dict(wanted), REQUEST_SECONDS * 1000)  # noqa: SLF001
+        found = await self._fetcher._fetch_offsets_by_times_async(dict(wanted), REQUEST_SECONDS * 1000)  # noqa: SLF001 - see member.py
         return {partition: offset.offset for partition, offset in found.items() if offset is not None}
 
     async def commit(self, offsets: Offsets) -> None:
@@ -118,7 +118,7 @@ class Positions:
         if not offsets:
             return
         wanted = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
-        await self._group._commit_offsets_sync_async(wanted, timeout_ms=REQUEST_SECONDS * 1000)  # noqa: SLF001
+        await self._group._commit_offsets_sync_async(wanted, timeout_ms=REQUEST_SECONDS * 1000)  # noqa: SLF001 - see member.py
         self.done.update(offsets)
 
 

@@ -59,7 +59,7 @@ class Layers:
             return []
         with self._opened() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM layers WHERE ?1 IS NULL OR name = ?1 ORDER BY name, number DESC",  # noqa: S608
+                f"SELECT {_COLUMNS} FROM layers WHERE ?1 IS NULL OR name = ?1 ORDER BY name, number DESC",  # noqa: S608 - constants of ours, no values
                 [name],
             )
             return [_version(*row) for row in rows]

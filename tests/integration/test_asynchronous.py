@@ -146,7 +146,7 @@ async def test_failures_are_retried_and_told_to_a_folder_and_a_function(scene: S
 
 @pytest.mark.server
 async def test_a_queue_gets_the_record_and_another_the_dead_letter(scene: Scene, ministack: Server) -> None:
-    from tests.aws_clients import client_of  # noqa: PLC0415
+    from tests.aws_clients import client_of  # noqa: PLC0415 - loaded where a server is there
 
     scene.settings["aws"] = {"endpoint_url": ministack.url, "region": "us-east-1"}
     async with client_of("sqs", ministack.url) as client:

@@ -65,7 +65,7 @@ def keep(state: Path) -> None:
 
 
 def _with(changes: Mapping[str, object]) -> Outcome:
-    return dataclasses.replace(OUTCOME, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(OUTCOME, **changes)  # type: ignore[arg-type]  # keywords of its fields
 
 
 def test_where_nothing_failed_nothing_is_listed_and_no_file_is_made(

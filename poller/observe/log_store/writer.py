@@ -129,7 +129,7 @@ def _cut(connection: sqlite3.Connection, which: str = "", *values: int) -> bool:
     """Delete some of the oldest chunks. Whether there were any. Other writers may come in between."""
     with change(connection):
         oldest = f"SELECT id FROM chunks {which} ORDER BY id LIMIT {CUT}"  # noqa: S608  # of constants
-        return connection.execute(f"DELETE FROM chunks WHERE id IN ({oldest})", values).rowcount > 0  # noqa: S608
+        return connection.execute(f"DELETE FROM chunks WHERE id IN ({oldest})", values).rowcount > 0  # noqa: S608 - constants of ours, no values
 
 
 def _forget_empty(connection: sqlite3.Connection) -> None:

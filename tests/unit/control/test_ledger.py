@@ -61,7 +61,7 @@ async def opened(
 
 async def accepted(ledger: StoredLedger, count: int, **changes: object) -> list[Event]:
     found: list[Event] = []
-    base = dataclasses.replace(EVENT, **changes)  # type: ignore[arg-type]
+    base = dataclasses.replace(EVENT, **changes)  # type: ignore[arg-type]  # keywords of its fields
     each = (dataclasses.replace(base, request_id=str(number)) for number in range(count))
     await asyncio.gather(*(ledger.append(event, found.append) for event in each))
     return found

@@ -83,7 +83,7 @@ def _arn(source: SourceSettings, account: AccountSettings, region: str) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return json.dumps(dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value)  # type: ignore[arg-type]
+    return json.dumps(dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value)  # type: ignore[arg-type]  # an instance
 
 
 def _ours(arn: str) -> dict[str, Any]:

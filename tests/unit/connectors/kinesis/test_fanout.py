@@ -26,7 +26,7 @@ SHARD = {"ShardId": "shard-1", "SequenceNumberRange": {"StartingSequenceNumber":
 class Events:
     """What the client gives for one subscription: these events, or errors, then its end; with ``open`` it never ends by itself."""
 
-    def __init__(self, *events: dict[str, Any] | Exception, open: bool = False) -> None:  # noqa: A002
+    def __init__(self, *events: dict[str, Any] | Exception, open: bool = False) -> None:  # noqa: A002 - the name of what it stands for
         self.left = list(events)
         self.open = open
         self.closed = False

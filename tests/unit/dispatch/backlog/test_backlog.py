@@ -32,7 +32,7 @@ QUEUE, DEAD = "arn:aws:sqs:us-east-1:000000000000:q", "arn:aws:sqs:us-east-1:000
 
 
 def configured(**keys: object) -> EventInvokeConfig:
-    return dataclasses.replace(DEFAULTS, **keys)  # type: ignore[arg-type]
+    return dataclasses.replace(DEFAULTS, **keys)  # type: ignore[arg-type]  # keywords of its fields
 
 
 async def test_an_event_runs_once_and_is_gone() -> None:

@@ -17,7 +17,7 @@ DELAYS = (60, 120)
 
 
 def config(**changes: object) -> EventInvokeConfig:
-    return dataclasses.replace(CONFIG, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(CONFIG, **changes)  # type: ignore[arg-type]  # keywords of its fields
 
 
 def test_success_is_the_end() -> None:
