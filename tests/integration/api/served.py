@@ -120,6 +120,7 @@ async def served(
     """Run a daemon by a configuration in a folder; the state is kept there, so the next one finds it."""
     given = {
         "http": {"listen": "127.0.0.1:0"},
+        "function_urls": {"listen": "127.0.0.1:0"},
         "aws": {"region": REGION, "account_id": ACCOUNT},
         "sandbox": "none",
         **(document or {}),

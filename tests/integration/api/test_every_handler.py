@@ -55,6 +55,7 @@ KNOWN: dict[str, list[Any]] = {
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")  # the daemon does, beside them
 async def test_no_handler_fails_at_what_the_model_allows(tmp_path: Path) -> None:
     async with served(tmp_path) as daemon:
         await daemon.ask("create_function", **basic())
