@@ -11,14 +11,17 @@ from typing import Any
 from poller.cli import configuration
 from poller.envelope import Content
 from poller.pipeline.filter import compile_criteria
+from poller.settings.load import Loaded, profiles_of
 from poller.settings.mappings import content as content_of
 from poller.settings.model import MappingSettings, Settings
+from poller.settings.problems import SettingsError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Description and arguments of the verb."""
     parser.description = "Check a configuration. With --event: tell which records of an event pass the filters of a mapping, and why not."
     configuration.add_argument(parser)
+    parser.add_argument("--all-profiles", action="store_true", help="check it with none, and with each of its profiles")
     help_ = "JSON: an event of the source, one record of it, or what a record holds; and the mapping's name"
     parser.add_argument("--event", nargs=2, metavar=("FILE", "MAPPING"), help=help_)
     parser.set_defaults(call=call)
@@ -26,13 +29,44 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """0: usable, or every record passes. 1: a record is dropped."""
-    settings = configuration.read(given.config)
+    if given.all_profiles:
+        return _check_profiles(given.config)
+    try:
+        found = configuration.loaded(given.config, given.profile)
+    except SettingsError as error:
+        configuration.tell(error)
+        return configuration.UNUSABLE
     if given.event:
-        return _check_event(settings, Path(given.event[0]), given.event[1])
+        return _check_event(found.settings, Path(given.event[0]), given.event[1])
+    _told(found)
+    return 0
+
+
+def _check_profiles(path: Path | None) -> int:
+    """Each profile by itself, and none: one line each, and its problems. 0: all can be used."""
+    try:
+        names = profiles_of(path)
+    except SettingsError as error:
+        configuration.tell(error)
+        return configuration.UNUSABLE
+    code = 0
+    for name in names:
+        print(f"profile {name}:" if name else "no profile:", flush=True)
+        try:
+            _told(configuration.loaded(path, name))
+        except SettingsError as error:
+            configuration.tell(error)
+            code = configuration.UNUSABLE
+    return code
+
+
+def _told(found: Loaded) -> None:
+    settings = found.settings
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     functions, mappings = len(settings.functions), len(settings.event_source_mappings)
     print(f"the configuration can be used: functions: {functions}, event source mappings: {mappings}")
     print(f"functions are kept apart by: {configuration.sandbox(settings)}")
-    return 0
 
 
 def _check_event(settings: Settings, file: Path, name: str) -> int:

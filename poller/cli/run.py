@@ -7,6 +7,7 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -43,13 +44,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """Run until stopped."""
-    settings = configuration.read(given.config)
+    settings = configuration.read(given.config, given.profile)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, given.config))
+        return runner.run(_run(settings, given.config, given.profile))
 
 
-async def _run(settings: Settings, path: Path | None) -> int:
+async def _run(settings: Settings, path: Path | None, profile: str | None) -> int:
     log = Log(settings.log.format, settings.log.level)
     stop = Stop()
     loop = asyncio.get_running_loop()
@@ -57,7 +58,9 @@ async def _run(settings: Settings, path: Path | None) -> int:
     daemon = Daemon(settings, partial(configuration.driver, settings), log, origin=str(path or "the configuration"))
     reread = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reread.set)
-    reloads = asyncio.create_task(_reload(daemon, reread, path), name="reloads")
+    reloads = asyncio.create_task(
+        _reload(daemon, reread, partial(configuration.checked, path, profile)), name="reloads"
+    )
     gc.freeze()  # modules and settings stay for good
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
@@ -74,12 +77,12 @@ async def _run(settings: Settings, path: Path | None) -> int:
     return 0
 
 
-async def _reload(daemon: Daemon, reread: asyncio.Event, path: Path | None) -> None:
+async def _reload(daemon: Daemon, reread: asyncio.Event, read: Callable[[], Settings]) -> None:
     """Whenever it is asked for; what is asked for meanwhile is one more time."""
     while True:
         await reread.wait()
         reread.clear()
-        await daemon.reload(partial(configuration.checked, path))
+        await daemon.reload(read)
 
 
 def _signalled(stop: Stop, number: signal.Signals) -> None:
