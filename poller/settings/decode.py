@@ -163,7 +163,8 @@ class Decoder:
         if found is None and isinstance(node, Table):
             self.report.add(keys, "this is no reference to a secret", f"expected one of {', '.join(SCHEMES)}")
             return BAD
-        if found is None and text and isinstance(node, Scalar) and not node.substituted:
+        open_text = "://" in text and "@" not in text  # an address without a password
+        if found is None and text and isinstance(node, Scalar) and not node.substituted and not open_text:
             secrets.plain[node.place] = keys
         return text if found is None else found
 
