@@ -20,18 +20,18 @@ from poller.settings.load import load
 
 
 @dataclass(frozen=True)
-class Options:
+class NamedOptions:
     name: str
 
 
 class There:
     """Tried by ``open``, and closed again."""
 
-    Options = Options
+    Options = NamedOptions
     capabilities = Capabilities(envelope="sqs")
     opened: list[str] = []  # noqa: RUF012  # of the test that cleared it
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: NamedOptions) -> None:
         self.name = options.name
 
     async def open(self) -> Identity:
@@ -76,7 +76,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def written(*kinds: str, **changes: Any) -> Path:
     functions = {"f": {"code": ".", "runtime": "python3.11", "handler": "app.handler", "timeout_seconds": 30}}
-    mappings = {kind: {"source": {"type": kind, "name": kind}, "function": "f"} for kind in kinds}
+    mappings: dict[str, Any] = {kind: {"source": {"type": kind, "name": kind}, "function": "f"} for kind in kinds}
     mappings.get("silent", {})["enabled"] = False
     Path("pollerd.json").write_text(
         json.dumps({"sandbox": "none", "functions": functions, "event_source_mappings": mappings} | changes)
