@@ -42,6 +42,7 @@ from poller.observe.events import (
     StopEnded,
 )
 from poller.observe.metrics import Metrics
+from poller.settings.load import Loaded
 from poller.settings.model import Settings
 
 FINISHING_SHARE = 0.75
@@ -94,7 +95,7 @@ class Daemon:
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
-        self.reloading = Reload(self.desired, settings, read or (lambda: settings), self._use, self._emit)
+        self.reloading = Reload(self.desired, settings, read or (lambda: Loaded(settings)), self._use, self._emit)
         self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
         resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address)
         self._calls = resources.invoke

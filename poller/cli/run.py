@@ -19,11 +19,12 @@ from poller.cli import configuration
 from poller.cli.stop_signals import STOP_SIGNALS
 from poller.control.desired import RefusedError
 from poller.control.port import PortError
+from poller.control.reload import Read
 from poller.control.watch import code_changes, file_changes
 from poller.daemon import Daemon
 from poller.observe.events import DefectFoundError, Emit
 from poller.observe.logs import Log
-from poller.settings.model import Settings
+from poller.settings.load import Loaded
 
 NO_PORT = 69
 """Exit code (sysexits.h: EX_UNAVAILABLE)."""
@@ -57,13 +58,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """Run until stopped."""
-    settings = configuration.read(given.config)
+    read = partial(configuration.loaded, given.config, given.profile)
+    loaded = configuration.ended_by_problems(read)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, given.config, code=given.watch))
+        return runner.run(_run(loaded, given.config, read, code=given.watch))
 
 
-async def _run(settings: Settings, path: Path | None, *, code: bool) -> int:
+async def _run(loaded: Loaded, path: Path | None, read: Read, *, code: bool) -> int:
+    settings = loaded.settings
     log = Log(settings.log.format, settings.log.level)
     stop = Stop()
     loop = asyncio.get_running_loop()
@@ -73,13 +76,20 @@ async def _run(settings: Settings, path: Path | None, *, code: bool) -> int:
         partial(configuration.driver, settings),
         log,
         origin=str(path or "the configuration"),
-        read=partial(configuration.checked, path),
+        read=read,
     )
     reread = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reread.set)
     tasks = [asyncio.create_task(_reload(daemon, reread), name="reloads")]
     if settings.reload_on_change or code:
-        tasks.append(_watched("changes of the configuration", partial(file_changes, path), reread, log))
+        tasks.append(
+            _watched(
+                "changes of the configuration",
+                partial(file_changes, lambda: daemon.reloading.files or loaded.files),
+                reread,
+                log,
+            )
+        )
     if code:
         tasks.append(_watched("changes of code", partial(code_changes, daemon.desired), reread, log))
     gc.freeze()  # modules and settings stay for good

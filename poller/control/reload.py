@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 
 import orjson
 from aiohttp import web
@@ -20,6 +21,7 @@ from poller.control.guard import Guard, refusal
 from poller.control.port import PortError
 from poller.control.store import StoreError
 from poller.observe.events import ConfigurationRefusedError, ConfigurationReloaded, Emit
+from poller.settings.load import Loaded
 from poller.settings.model import Settings
 from poller.settings.package import PackageError
 from poller.settings.problems import SettingsError
@@ -29,7 +31,7 @@ PATH = "/_pollerd/reload"
 LIVE = {"functions", "event_source_mappings", "concurrency", "http"}
 """Keys of a configuration that take effect without a restart; of ``http`` not all."""
 
-Read = Callable[[], Settings]
+Read = Callable[[], Loaded]
 """Reads and checks the configuration files; called in a thread. Raises SettingsError."""
 
 
@@ -45,12 +47,14 @@ class Reload:
         self._use = use
         self._emit = emit
         self._reading = asyncio.Lock()
+        self.files: tuple[Path, ...] = ()
+        """What was read the last time, whether it could be used or not; () before the first."""
 
     async def reload(self) -> Changed:
         """Put the files as they are now in force; returns what that concerned. Raises RefusedError, which the log tells, too."""
         async with self._reading:
             try:
-                settings = await asyncio.to_thread(self._read)
+                settings = (await asyncio.to_thread(self._read_files)).settings
                 _refuse_fixed(self._before, settings)
                 changed = await self._desired.reload(settings, lambda: self._use(settings))
             except (SettingsError, RefusedError, PackageError, StoreError, PortError) as error:
@@ -59,6 +63,15 @@ class Reload:
             self._before = settings
             self._emit(ConfigurationReloaded(functions=changed.functions, mappings=changed.mappings))
             return changed
+
+    def _read_files(self) -> Loaded:
+        try:
+            loaded = self._read()
+        except SettingsError as error:
+            self.files = error.files or self.files
+            raise
+        self.files = loaded.files
+        return loaded
 
     def routes(self, guard: Guard) -> list[web.RouteDef]:
         """For the port."""
