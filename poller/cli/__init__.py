@@ -19,6 +19,7 @@ VERBS = {
     "check": "check a configuration, or an event against filters",
     "init": "write a configuration and a handler to begin with",
     "invoke": "invoke a function of a configuration once",
+    "ps": "show what a running daemon has and does",
     "logs": "show and follow what a function logs",
     "publish": "publish a version of a function",
     "versions": "list or delete versions of a function",

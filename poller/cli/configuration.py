@@ -14,6 +14,7 @@ from poller.execution.drivers import Drivers
 from poller.execution.process import ProcessDriver
 from poller.execution.remote import RemoteDriver
 from poller.observe.events import Emit
+from poller.settings.files import DEFAULTS
 from poller.settings.load import More, load
 from poller.settings.model import Settings
 from poller.settings.problems import SettingsError
@@ -53,6 +54,20 @@ def read(path: Path | None, *, published: bool = True) -> Settings:
             print(problem, file=sys.stderr)
         count = len(error.problems)
         print(f"the configuration cannot be used: {count} problem{'s' * (count > 1)}", file=sys.stderr)
+        sys.exit(UNUSABLE)
+
+
+def asked_of(given: argparse.Namespace) -> Settings:
+    """The configuration by which a daemon is found, as it stands; the default one where --url names the daemon, and no file is there.
+
+    Else the program ends with 78.
+    """
+    if given.url and given.config is None and not any(path.exists() for path in DEFAULTS):
+        return Settings()
+    try:
+        return load(given.config)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
         sys.exit(UNUSABLE)
 
 

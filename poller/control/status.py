@@ -1,5 +1,7 @@
 """All that a daemon has and does, in one answer for who looks at it: ``GET /_pollerd/status``. Reads; changes nothing.
 
+``GET /_pollerd/daemon`` is its first member alone, for who only wants to know which daemon that is.
+
 ``{"daemon": …, "concurrency": …, "functions": […], "mappings": […], "asynchronous": …}``. Members that are not known are left out, those
 that stand are promises: ``pollerd ps --json`` prints the same. Times are ISO 8601 in UTC with milliseconds, durations seconds.
 
@@ -37,6 +39,7 @@ from poller.settings.model import AliasSettings, FunctionSettings, ImageCode
 from poller.settings.references import LATEST
 
 PATH = "/_pollerd/status"
+ABOUT = "/_pollerd/daemon"
 
 
 class Status:
@@ -58,7 +61,7 @@ class Status:
 
     def routes(self, guard: Guard) -> list[web.RouteDef]:
         """For the port, for those who may see its pages."""
-        return [web.get(PATH, guard.page(self._page))]
+        return [web.get(PATH, guard.page(self._page)), web.get(ABOUT, guard.page(self._page_about))]
 
     async def told(self) -> dict[str, Any]:
         """The whole, as JSON has it. Sources are asked what waits in them, for as long as surveys.py has patience."""
@@ -67,7 +70,7 @@ class Status:
         self._latest.keep(settings.functions, settings.event_source_mappings)
         mappings = [view | self._of_mapping(view["mapping"]) for view in await self._mappings()]
         return {
-            "daemon": {"pid": os.getpid(), **self._about()},
+            "daemon": self._daemon(),
             "concurrency": self._concurrency(),
             "functions": [
                 *(self._function(name, each) for name, each in sorted(settings.functions.items())),
@@ -82,8 +85,13 @@ class Status:
         }
 
     async def _page(self, _: web.Request) -> web.Response:
-        body = orjson.dumps(await self.told(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        return web.Response(body=body, content_type="application/json")
+        return _answer(await self.told())
+
+    async def _page_about(self, _: web.Request) -> web.Response:
+        return _answer(self._daemon())
+
+    def _daemon(self) -> dict[str, Any]:
+        return {"pid": os.getpid(), **self._about()}
 
     def _concurrency(self) -> dict[str, int]:
         slots = self._desired.fleet.slots
@@ -128,6 +136,11 @@ class Status:
 
     def _origin(self, kind: Kind, name: str) -> str:
         return "file" if self._desired.is_filed(kind, name) else "api"
+
+
+def _answer(told: Mapping[str, Any]) -> web.Response:
+    body = orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return web.Response(body=body, content_type="application/json")
 
 
 def _order(pool: Pool) -> int:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from poller.cli.daemon import AwayError, DeniedError
 from poller.cli.logs.since import moment
 from poller.cli.logs.sources import Daemon, Either, Folder, Logged
-from poller.cli.mappings.daemon import AwayError, DeniedError, configuration
+from poller.cli.mappings.named import configuration
 from poller.execution.contract import log_group
 from poller.observe.log_store import LogEvent, LogStoreError, MissingError, PatternError, compile_pattern
 from poller.settings.model import Settings

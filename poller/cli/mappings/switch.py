@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from poller.cli.mappings.daemon import PATIENCE, AwayError, Daemon, DeniedError, configuration, mapping
+from poller.cli.daemon import PATIENCE, AwayError, Daemon, DeniedError
+from poller.cli.mappings.named import configuration, mapping
 
 PAUSE = (
     "Pause a mapping of the running daemon. Nothing more is fetched, what was begun is finished. It lasts until it is resumed or "

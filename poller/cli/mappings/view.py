@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.contract import FINISHED
-from poller.cli.mappings.daemon import AwayError, Daemon
+from poller.cli.daemon import AwayError, Daemon
 from poller.control import positions
 from poller.settings.mappings import source
 from poller.settings.model import Settings

@@ -1,0 +1,116 @@
+"""Commands that talk to a running daemon: ps and invoke, by the configuration and by a URL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poller import cli
+from poller.cli.daemon import URL_VARIABLE
+from tests.integration.api.served import HANDLER, REGION, basic, served
+from tests.servers import free_port
+
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+FILED = {"functions": {"filed": {"code": "./filed", "runtime": "python3.11", "handler": "app.handler"}}}
+
+
+async def run(*arguments: str) -> int:
+    """The exit code of a command."""
+
+    def ended() -> int:
+        with pytest.raises(SystemExit) as end:
+            cli.main(arguments)
+        assert isinstance(end.value.code, int)
+        return end.value.code
+
+    return await asyncio.to_thread(ended)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where nothing but the test says which daemon is meant."""
+    (tmp_path / "filed").mkdir()
+    (tmp_path / "filed" / "app.py").write_text(HANDLER)
+    for name in (URL_VARIABLE, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _json(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+async def test_ps_shows_what_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with served(folder, FILED) as api:
+        await api.ask("create_function", **basic("made", Publish=True))
+        await api.ask("invoke", FunctionName="made:1", Payload=b"{}")
+        assert await run("ps", "--url", api.url, "--json") == 0
+        told = _json(capsys)
+        assert [each["function"] for each in told["functions"]] == ["filed", "made"]
+        assert told["daemon"]["url"] == api.url
+        assert await run("ps", "--url", api.url) == 0
+        shown = capsys.readouterr().out
+        assert f"at {api.url}: running" in shown
+        assert [line.split()[:2] for line in shown.splitlines() if line.strip().startswith("filed")] == [
+            ["filed", "file"]
+        ]
+        [row] = [line for line in shown.splitlines() if line.strip().startswith("made:1")]
+        assert "success" in row
+
+
+async def test_nobody_there_is_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run("ps", "--url", "http://127.0.0.1:1") == 1
+    assert capsys.readouterr().err.startswith("no daemon answers at 127.0.0.1:1: ")
+
+
+async def test_invoke_goes_to_the_daemon(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with served(folder, FILED) as api:
+        await api.ask("create_function", **basic("made"))
+        asked = ("--url", api.url)
+        assert await run("invoke", "made", '{"a": 1}', *asked) == 0
+        assert json.loads(capsys.readouterr().out) == {"a": 1}
+        arn = f"arn:aws:lambda:{REGION}:123456789012:function:made:$LATEST"
+        assert await run("invoke", arn, '{"a": 2}', "--json", *asked) == 0
+        told = _json(capsys)
+        assert (told["status_code"], told["payload"], told["function_error"]) == (200, {"a": 2}, None)
+        assert await run("invoke", "made", "--dry-run", "--json", *asked) == 0
+        assert (_json(capsys))["status_code"] == 204
+        assert await run("invoke", "made", "--async", "--json", *asked) == 0
+        told = _json(capsys)
+        assert told["status_code"] == 202
+        assert told["request_id"]
+        assert await run("invoke", "made:9", *asked) == 2
+        assert "made:9" in capsys.readouterr().err
+
+
+async def test_the_daemon_is_found_by_its_configuration_and_asked_with_its_key(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = {"admin": {"secret_access_key": SECRET}}
+    http = {"listen": f"127.0.0.1:{free_port()}", "keys": keys}
+    async with served(folder, {**FILED, "http": http}):
+        config = ("--config", str(folder / "pollerd.json"))
+        assert await run("invoke", "filed", '{"b": 1}', "--json", *config) == 0
+        assert _json(capsys)["payload"] == {"b": 1}
+        other = folder / "other.json"
+        other.write_text(json.dumps({**FILED, "state": "./elsewhere", "http": http}))
+        assert await run("invoke", "filed", "--async", "--config", str(other)) == 1
+        assert "is not that of this configuration" in capsys.readouterr().err
+
+
+async def test_a_wrong_key_is_the_daemons_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(
+        folder, {**FILED, "http": {"listen": "127.0.0.1:0", "keys": {"admin": {"secret_access_key": SECRET}}}}
+    ) as api:
+        monkeypatch.setenv("AWS_REGION", REGION)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "admin")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x" * 20)
+        assert await run("invoke", "filed", "--url", api.url) == 1
+        assert "signature" in capsys.readouterr().err
