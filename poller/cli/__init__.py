@@ -25,6 +25,7 @@ VERBS = {
     "versions": "list or delete versions of a function",
     "mappings": "list, pause and rewind event source mappings, and see what they do",
     "failures": "list, show and redrive asynchronous events that were given up",
+    "export": "write what calls of the API made as a configuration",
     "runtimes": "list the runtimes of this host, or build one",
     "schema": "print the JSON Schema of the configuration",
     "demo": "see it work, in a minute, with nothing else installed",
