@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 
 from poller.cli.daemon import PATIENCE, AwayError, Daemon, DeniedError
@@ -34,5 +35,5 @@ def _ask(given: argparse.Namespace, verb: str) -> int:
     except (AwayError, DeniedError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{answer['mapping']}: {answer['state']}")
+    print(json.dumps(answer, indent=2) if given.json else f"{answer['mapping']}: {answer['state']}")
     return 0

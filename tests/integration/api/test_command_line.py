@@ -114,3 +114,22 @@ async def test_a_wrong_key_is_the_daemons_sentence(
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x" * 20)
         assert await run("invoke", "filed", "--url", api.url) == 1
         assert "signature" in capsys.readouterr().err
+
+
+async def test_mappings_are_set_and_deleted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    filed = {"orders": {"source": {"type": "memory", "queue": "set-a"}, "function": "filed"}}
+    async with served(folder, {**FILED, "event_source_mappings": filed}) as api:
+        source = f"arn:pollerd:memory:{REGION}:123456789012:queue=set-b"
+        made = (await api.ask("create_event_source_mapping", EventSourceArn=source, FunctionName="filed"))["UUID"]
+        asked = ("--url", api.url)
+        assert await run("mappings", "set", made, "batch_size=7", "enabled=false", "--json", *asked) == 0
+        assert (_json(capsys)["BatchSize"]) == 7
+        found = await api.ask("get_event_source_mapping", UUID=made)
+        assert (found["BatchSize"], found["State"]) == (7, "Disabled")
+        assert await run("mappings", "set", "orders", "batch_size=7", *asked) == 1
+        assert f"the mapping orders stands in {folder / 'pollerd.json'}" in capsys.readouterr().err
+        assert await run("mappings", "set", "ordres", "batch_size=7", *asked) == 2
+        assert "there is no mapping 'ordres'" in capsys.readouterr().err
+        assert await run("mappings", "delete", made, *asked) == 0
+        assert "Deleting" in capsys.readouterr().out
+        assert [each["UUID"] for each in (await api.ask("list_event_source_mappings"))["EventSourceMappings"]] != [made]
