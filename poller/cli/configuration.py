@@ -62,7 +62,7 @@ def asked_of(given: argparse.Namespace) -> Settings:
 
     Else the program ends with 78.
     """
-    if given.url and given.config is None and not any(path.exists() for path in DEFAULTS):
+    if getattr(given, "url", "") and given.config is None and not any(path.exists() for path in DEFAULTS):
         return Settings()
     try:
         return load(given.config)

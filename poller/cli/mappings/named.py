@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from poller.cli.configuration import UNUSABLE, asked_of
 from poller.control.desired import whole
 from poller.control.store import StoreError
-from poller.settings.load import load
 from poller.settings.model import MappingSettings, Settings
-from poller.settings.problems import SettingsError, nearest
-
-UNUSABLE = 78
+from poller.settings.problems import nearest
 
 
 def configuration(given: argparse.Namespace) -> Settings:
@@ -19,9 +17,10 @@ def configuration(given: argparse.Namespace) -> Settings:
 
     Else the program ends with 78.
     """
+    settings = asked_of(given)
     try:
-        return whole(load(given.config), str(given.config))
-    except (SettingsError, StoreError) as error:
+        return whole(settings, str(given.config))
+    except StoreError as error:
         print(error, file=sys.stderr)
         sys.exit(UNUSABLE)
 

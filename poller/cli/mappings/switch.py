@@ -28,7 +28,7 @@ def resume(given: argparse.Namespace) -> int:
 
 def _ask(given: argparse.Namespace, verb: str) -> int:
     settings = configuration(given)
-    if mapping(given.mapping, settings) is None:
+    if not given.url and mapping(given.mapping, settings) is None:
         return 2
     try:
         answer = Daemon(settings, given.url).ask(given.mapping, verb, {}, PATIENCE)

@@ -133,3 +133,28 @@ async def test_mappings_are_set_and_deleted(folder: Path, capsys: pytest.Capture
         assert await run("mappings", "delete", made, *asked) == 0
         assert "Deleting" in capsys.readouterr().out
         assert [each["UUID"] for each in (await api.ask("list_event_source_mappings"))["EventSourceMappings"]] != [made]
+
+
+async def test_publish_is_in_force_at_once_and_knows_what_calls_made(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(folder, {**FILED, "http": {"listen": f"127.0.0.1:{free_port()}"}}) as api:
+        await api.ask("create_function", **basic("made"))
+        config = ("--config", str(folder / "pollerd.json"))
+        assert await run("publish", "made", "--json", *config) == 0
+        told = _json(capsys)
+        assert (told["version"], told["new"]) == ("1", True)
+        assert await run("publish", "made", *config) == 0
+        assert "nothing has changed since version 1 of made" in capsys.readouterr().err
+        assert (await api.ask("invoke", FunctionName="made:1", Payload=b"{}"))["ExecutedVersion"] == "1"
+        assert await run("versions", "made", "--json", *config) == 0
+        assert [each["version"] for each in _json(capsys)] == ["$LATEST", "1"]
+
+
+async def test_a_daemon_elsewhere_tells_of_its_mappings_without_a_configuration(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filed = {"orders": {"source": {"type": "memory", "queue": "elsewhere"}, "function": "filed"}}
+    async with served(folder, {**FILED, "event_source_mappings": filed}) as api:
+        assert await run("mappings", "ls", "--json", "--url", api.url) == 0
+        assert [each["mapping"] for each in _json(capsys)] == ["orders"]
