@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from poller import __version__
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import assemble, asynchronous, gauges, shelves
@@ -25,11 +26,13 @@ from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port, PortError
 from poller.control.reload import Read, Reload
+from poller.control.status import Status
 from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
 from poller.control.writer import Writer
 from poller.dispatch.backlog import Backlog
+from poller.envelope.moments import with_milliseconds
 from poller.execution.contract import Driver, Isolating, Reporting, Stocked
 from poller.observe.ages import Ages
 from poller.observe.events import (
@@ -41,6 +44,7 @@ from poller.observe.events import (
     StopBegan,
     StopEnded,
 )
+from poller.observe.latest import Latest
 from poller.observe.metrics import Metrics
 from poller.settings.load import Loaded
 from poller.settings.model import Settings
@@ -66,15 +70,18 @@ class Daemon:
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
+        self._origin = origin
         self._log = log
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
         self._ages = Ages()
+        self._latest = Latest(self._clock.epoch)
         self._log_store = assemble.log_store(settings, self._emit)
         shipping = assemble.log_shipping(settings, self._emit, self._clock)
         self._logged = [each for each in (self._log_store, shipping) if each is not None]
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
+        self._began = self._clock.now(), self._clock.epoch()
         self.url = ""
         """Of the port, as soon as it is open."""
         writer = Writer(Path(settings.state))
@@ -105,7 +112,14 @@ class Daemon:
         self._access = access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
         logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
         front = Front(resources.handlers(), access, logs=logs.handlers(), raw=resources.invoke.raw(), emit=self._emit)
-        routes = [*operations.routes(), *self.reloading.routes(guard), *resources.routes(), *front.routes()]
+        status = Status(self.desired, self.backlog, self._latest, self._self, self._views.operators)
+        routes = [
+            *operations.routes(),
+            *self.reloading.routes(guard),
+            *status.routes(guard),
+            *resources.routes(),
+            *front.routes(),
+        ]
         surveys = Surveys(fleet.mappings, self._metrics)
         self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
@@ -161,6 +175,20 @@ class Daemon:
     def _about(self) -> dict[str, str]:
         """What else /readyz shows, and what makes nothing unready."""
         return {"sandbox": self._driver.sandbox()[0]} if isinstance(self._driver, Isolating) else {}
+
+    def _self(self) -> dict[str, Any]:
+        """What ``/_pollerd/status`` tells of the daemon itself."""
+        now, epoch = self._began
+        return {
+            "version": __version__,
+            "state": "stopping" if self._stop and self._stop.soft else "running",
+            "started": with_milliseconds(epoch),
+            "uptime_seconds": round(self._clock.now() - now, 3),
+            "configuration": self._origin,
+            "state_folder": self._settings.state,
+            "url": self.url,
+            **self._about(),
+        }
 
     async def _keep_backlog(self, stop: Stop) -> None:
         await asynchronous.keep_running(
@@ -233,6 +261,7 @@ class Daemon:
     def _emit(self, fact: Fact) -> None:
         self._metrics.emit(fact)
         self._ages.emit(fact)
+        self._latest.emit(fact)
         self._log(fact)
         for each in self._logged:
             each(fact)

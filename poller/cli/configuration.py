@@ -16,6 +16,7 @@ from poller.execution.process import ProcessDriver
 from poller.execution.remote import RemoteDriver
 from poller.observe.events import Emit
 from poller.settings import load
+from poller.settings.files import DEFAULTS
 from poller.settings.load import PROFILE, Loaded, More
 from poller.settings.model import Settings
 from poller.settings.problems import SettingsError
@@ -73,6 +74,20 @@ def tell(error: SettingsError) -> None:
         print(problem, file=sys.stderr)
     count = len(error.problems)
     print(f"the configuration cannot be used: {count} problem{'s' * (count > 1)}", file=sys.stderr)
+
+
+def asked_of(given: argparse.Namespace) -> Settings:
+    """The configuration by which a daemon is found, as it stands; the default one where --url names the daemon, and no file is there.
+
+    Else the program ends with 78.
+    """
+    if getattr(given, "url", "") and given.config is None and not any(path.exists() for path in DEFAULTS):
+        return Settings()
+    try:
+        return load.load(given.config, profile=getattr(given, "profile", None))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(UNUSABLE)
 
 
 def driver(settings: Settings, emit: Emit) -> Driver:

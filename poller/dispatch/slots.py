@@ -322,6 +322,11 @@ class Slots:
         limit = self._pool(function).limit_of(function)
         return min(limit, self._caps.get(function, limit))
 
+    def standing(self, function: str) -> tuple[int, int]:
+        """Slots that one function holds, idle reservations included, and invocations of it that wait for one."""
+        line = self._pool(function).line(function)
+        return line.held, line.working
+
     def in_use(self) -> dict[str, int]:
         """Slots held, idle reservations included, by pool; the shared pool's name is ""."""
         return {"": self._unreserved.held} | {function: pool.held for function, pool in self._reserved.items()}

@@ -111,7 +111,7 @@ class Mappings:
         return {self._uuid(name): name for name in names}
 
     def _uuid(self, name: str) -> str:
-        return str(uuid.uuid5(_FILED, name)) if self._desired.is_filed(KIND, name) else name
+        return uuid_of_filed(name) if self._desired.is_filed(KIND, name) else name
 
     def _name(self, wanted: str) -> str:
         """The UUID of a mapping, if it is there."""
@@ -215,6 +215,11 @@ class Mappings:
         settings = await asyncio.to_thread(self._desired.read, change, KIND, name)
         fleet = self._desired.fleet
         await look(settings, timeout(settings, fleet.settings, fleet.pools))
+
+
+def uuid_of_filed(name: str) -> str:
+    """UUID of a mapping that stands in a file."""
+    return str(uuid.uuid5(_FILED, name))
 
 
 def _asked_for(shown: Mapping[str, Any], params: Mapping[str, Any], arn_of: Callable[[str], str]) -> bool:
