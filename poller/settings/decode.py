@@ -1,6 +1,6 @@
 """Tree -> frozen dataclass, driven by type hints and field metadata. Knows no key of pollerd: connectors' Options are read alike.
 
-Hints: see hints.py. Metadata: see model.py.
+Hints: see hints.py. Metadata: see model/metadata.py.
 
 Everything wrong is noted and reading goes on. A dataclass with anything wrong in it is ``BAD``, unless it is read as ``partial``, so that
 the rest of it can be looked at: then what could not be read has its default, or is BAD itself. Such an object is for checking only.

@@ -1,0 +1,130 @@
+"""Typed facts: what happened, in one value. Call sites emit a fact; counters and log lines follow from it (metrics.py, logs.py).
+
+Names are a noun and a past verb, with ``Error`` behind if it is one. Counts are records unless said otherwise; durations
+are seconds. A fact never carries a secret or a record's body.
+"""
+
+from __future__ import annotations
+
+from poller.observe.events.asynchronous import (
+    DeliveryFailedError,
+    DeliveryPostponedError,
+    EventAccepted,
+    EventDropped,
+    EventRetried,
+    EventStarted,
+    FailuresForgotten,
+    LedgerFailedError,
+    RecordDelivered,
+)
+from poller.observe.events.batches import BatchCut, BatchJudged, RecordsSettled, RecordsUnsettledError
+from poller.observe.events.daemon import (
+    ConfigurationRefusedError,
+    ConfigurationReloaded,
+    DefectFoundError,
+    MappingEnded,
+    MappingStarted,
+    PortOpened,
+    StopBegan,
+    StopEnded,
+)
+from poller.observe.events.environments import (
+    EngineFailedError,
+    EnvironmentAwaited,
+    EnvironmentStarted,
+    EnvironmentStopped,
+    ImageResolved,
+    InvocationEnded,
+    InvocationPlaced,
+    RemoteFailedError,
+    SandboxChosen,
+)
+from poller.observe.events.fact import Emit, Fact
+from poller.observe.events.http import ApiAnswered, UrlAnswered, UrlAnswerUnusable, UrlOpened, UrlPortFailedError
+from poller.observe.events.logging import FunctionLogged, LogEventsDropped, LogShippingFailedError, LogStoreFailedError
+from poller.observe.events.polling import (
+    LeaseFoundShort,
+    LeaseLostError,
+    PartitionsRevoked,
+    PollersChanged,
+    RecordsFiltered,
+    RecordsPolled,
+    SourceFailedError,
+    SourceOpened,
+)
+from poller.observe.events.streams import (
+    BatchBisected,
+    BatchRetried,
+    DestinationFailedError,
+    DestinationRecovered,
+    IteratorAged,
+    PositionMoved,
+    PositionsSaved,
+    RecordsDiscarded,
+    RecordsResumed,
+    StreamCaughtUp,
+    WindowEnded,
+)
+
+__all__ = [
+    "ApiAnswered",
+    "BatchBisected",
+    "BatchCut",
+    "BatchJudged",
+    "BatchRetried",
+    "ConfigurationRefusedError",
+    "ConfigurationReloaded",
+    "DefectFoundError",
+    "DeliveryFailedError",
+    "DeliveryPostponedError",
+    "DestinationFailedError",
+    "DestinationRecovered",
+    "Emit",
+    "EngineFailedError",
+    "EnvironmentAwaited",
+    "EnvironmentStarted",
+    "EnvironmentStopped",
+    "EventAccepted",
+    "EventDropped",
+    "EventRetried",
+    "EventStarted",
+    "Fact",
+    "FailuresForgotten",
+    "FunctionLogged",
+    "ImageResolved",
+    "InvocationEnded",
+    "InvocationPlaced",
+    "IteratorAged",
+    "LeaseFoundShort",
+    "LeaseLostError",
+    "LedgerFailedError",
+    "LogEventsDropped",
+    "LogShippingFailedError",
+    "LogStoreFailedError",
+    "MappingEnded",
+    "MappingStarted",
+    "PartitionsRevoked",
+    "PollersChanged",
+    "PortOpened",
+    "PositionMoved",
+    "PositionsSaved",
+    "RecordDelivered",
+    "RecordsDiscarded",
+    "RecordsFiltered",
+    "RecordsPolled",
+    "RecordsResumed",
+    "RecordsSettled",
+    "RecordsUnsettledError",
+    "RemoteFailedError",
+    "SandboxChosen",
+    "SourceFailedError",
+    "SourceOpened",
+    "StopBegan",
+    "StopEnded",
+    "StreamCaughtUp",
+    "UrlAnswerUnusable",
+    "UrlAnswered",
+    "UrlOpened",
+    "UrlPortFailedError",
+    "WindowEnded",
+]
