@@ -1,4 +1,4 @@
-"""Scripts that were written for AWS run as they are: one in Python, by boto3, and one in the shell, by the AWS CLI. The environment says where."""
+"""Scripts that were written for AWS run as they are: one by boto3, one by the AWS CLI. The environment says where."""
 
 from __future__ import annotations
 
