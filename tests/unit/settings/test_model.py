@@ -101,6 +101,7 @@ PROMISES = {
         "environment": {},
         "reserved_concurrency": None,
         "provisioned_concurrency": None,
+        "event_invoke_versions": {},
         "provisioned_versions": {},
         "per_execution_environment_max_concurrency": 1,
         "ephemeral_storage_mb": 512,
