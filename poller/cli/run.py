@@ -5,23 +5,30 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import signal
+import socket
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import uvloop
 
+from poller.aio.inherited import InheritedError, inherited
 from poller.aio.stop import Stop
 from poller.cli import configuration
 from poller.cli.stop_signals import STOP_SIGNALS
 from poller.control.port import PortError
 from poller.daemon import Daemon
 from poller.observe.logs import Log
+from poller.observe.notify import Notify
 from poller.settings.model import Settings
 
 NO_PORT = 69
 """Exit code (sysexits.h: EX_UNAVAILABLE)."""
+SOCKETS = ("http", "urls")
+"""Names of the sockets that a service manager may open for us: for http.listen, for function_urls.listen."""
 TURN_SECONDS = 0.001
 """What the event loop waits at most, after each of its calls to the kernel, for a thread that is busy: the client of a Kafka mapping,
 say. With Python's own 5 ms a round trip on a socket beside one took up to 13 ms, one in a hundred; with this 0.06 ms (measured)."""
@@ -43,18 +50,31 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """Run until stopped."""
+    notify = Notify.taken(os.environ, os.getpid())
+    try:
+        sockets = inherited(os.environ, os.getpid(), SOCKETS)
+    except InheritedError as error:
+        print(error, file=sys.stderr)
+        return NO_PORT
     settings = configuration.read(given.config)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, given.config))
+        return runner.run(_run(settings, given.config, notify, sockets))
 
 
-async def _run(settings: Settings, path: Path | None) -> int:
+async def _run(settings: Settings, path: Path | None, notify: Notify, sockets: Mapping[str, socket.socket]) -> int:
     log = Log(settings.log.format, settings.log.level)
     stop = Stop()
     loop = asyncio.get_running_loop()
     STOP_SIGNALS.tell(lambda number: loop.call_soon_threadsafe(_signalled, stop, number))
-    daemon = Daemon(settings, partial(configuration.driver, settings), log, origin=str(path or "the configuration"))
+    daemon = Daemon(
+        settings,
+        partial(configuration.driver, settings),
+        log,
+        origin=str(path or "the configuration"),
+        notify=notify,
+        sockets=sockets,
+    )
     reread = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reread.set)
     reloads = asyncio.create_task(_reload(daemon, reread, path), name="reloads")
