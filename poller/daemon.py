@@ -108,9 +108,10 @@ class Daemon:
         operations = Operations(fleet, self._views.operators, guard)
         self._supervision = Supervision(
             notify or Notify(),
-            fleet,
-            writer,
+            fleet.mappings,
+            fleet.slots.waiting,
             self._views.readiness,
+            writer=writer,
             stop_seconds=settings.stop_timeout_seconds,
             clock=self._clock,
             emit=self._emit,

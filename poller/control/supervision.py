@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from poller.aio.clock import Clock
-from poller.control.fleet import Fleet
 from poller.control.running import Running
 from poller.control.store import StoreError
 from poller.control.writer import Writer
@@ -46,21 +45,27 @@ Ready = Callable[[], list[dict[str, Any]]]
 
 
 class Supervision:
-    """From the start of a daemon to its end. stop_seconds: what a stop takes at most, by the configuration."""
+    """From the start of a daemon to its end.
+
+    mappings: those that are enabled, as they are at the time. waiting: invocations that wait for a slot, by pool. stop_seconds: what a
+    stop takes at most, by the configuration.
+    """
 
     def __init__(
         self,
         notify: Notify,
-        fleet: Fleet,
-        writer: Writer,
+        mappings: Mapping[str, Running[Any]],
+        waiting: Callable[[], Mapping[str, int]],
         readiness: Ready,
         *,
+        writer: Writer,
         stop_seconds: float,
         clock: Clock,
         emit: Emit,
     ) -> None:
         self._notify = notify
-        self._fleet = fleet
+        self._mappings = mappings
+        self._waiting = waiting
         self._writer = writer
         self._readiness = readiness
         self._stop_seconds = stop_seconds
@@ -111,11 +116,11 @@ class Supervision:
     def wedged(self) -> list[str]:
         """Names of mappings that should move and do not, without a reason."""
         now = self._clock.now()
-        waiting = any(self._fleet.slots.waiting().values())
-        for name, running in self._fleet.mappings.items():
+        waiting = any(self._waiting().values())
+        for name, running in self._mappings.items():
             if waiting or not _idle(running):
                 self._heard[name] = now
-        return [name for name in self._fleet.mappings if now - self._heard.setdefault(name, now) > WEDGED_SECONDS]
+        return [name for name in self._mappings if now - self._heard.setdefault(name, now) > WEDGED_SECONDS]
 
     async def _proved(self) -> bool:
         """Returns late, or never, when a thread of the state file does not answer: nothing is told then."""
