@@ -37,7 +37,12 @@ class Manager:
 
     def start(self, listen: str = "") -> subprocess.Popen[bytes]:
         """listen: what the configuration says when it is not where the socket is."""
-        function = {"code": str(self._folder / "code"), "runtime": "provided.al2023", "url": {"auth_type": "NONE"}}
+        function = {
+            "code": str(self._folder / "code"),
+            "runtime": "provided.al2023",
+            "handler": "any",
+            "url": {"auth_type": "NONE"},
+        }
         told = {
             "state": str(self._folder / "state"),
             "http": {"listen": listen or _address(self.http)},
