@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from poller.control.operations import Operations
 from poller.control.port import Port, PortError
 from poller.control.reload import Read, Reload
 from poller.control.status import Status
+from poller.control.supervision import Supervision
 from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
@@ -46,6 +48,7 @@ from poller.observe.events import (
 )
 from poller.observe.latest import Latest
 from poller.observe.metrics import Metrics
+from poller.observe.notify import Notify
 from poller.settings.load import Loaded
 from poller.settings.model import Settings
 
@@ -57,6 +60,7 @@ class Daemon:
     """Everything that one configuration asks for, from ``run`` to its end.
 
     driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people. read: reads them again.
+    notify: the service manager. sockets: those that it opened for us, ``http`` and ``urls``; they stay the caller's.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class Daemon:
         origin: str = "the configuration",
         read: Read | None = None,
         clock: Clock | None = None,
+        notify: Notify | None = None,
+        sockets: Mapping[str, socket.socket] | None = None,
     ) -> None:
         self._settings = settings
         self._origin = origin
@@ -102,8 +108,27 @@ class Daemon:
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
-        self.reloading = Reload(self.desired, settings, read or (lambda: Loaded(settings)), self._use, self._emit)
-        self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
+        self._supervision = Supervision(
+            notify or Notify(),
+            fleet.mappings,
+            fleet.slots.waiting,
+            self._views.readiness,
+            writer=writer,
+            stop_seconds=settings.stop_timeout_seconds,
+            clock=self._clock,
+            emit=self._emit,
+        )
+        self.reloading = Reload(
+            self.desired,
+            settings,
+            read or (lambda: Loaded(settings)),
+            self._use,
+            self._emit,
+            during=self._supervision.during_reload,
+        )
+        given = sockets or {}
+        identify = Signatures(self._secret, time.time).identify
+        self._urls = UrlDoor(fleet, identify, self._emit, grace=around.grace, given=given.get("urls"))
         resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address)
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
@@ -121,7 +146,9 @@ class Daemon:
             *front.routes(),
         ]
         surveys = Surveys(fleet.mappings, self._metrics)
-        self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
+        self._port = Port(
+            self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard, given=given.get("http")
+        )
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
@@ -155,10 +182,15 @@ class Daemon:
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
         self._fleet.start(stop)
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
+        supervised = asyncio.create_task(self._supervision.keep(), name="supervision")
+        self._supervision.ready()
         try:
             await stop.wait()
+            self._supervision.stopping(stop.reason)
             return await self._drain(later, stop)
         finally:
+            supervised.cancel()
+            await asyncio.gather(supervised, return_exceptions=True)
             await self._close(later)
 
     def _use(self, settings: Settings) -> None:
@@ -262,6 +294,7 @@ class Daemon:
         self._metrics.emit(fact)
         self._ages.emit(fact)
         self._latest.emit(fact)
+        self._supervision.heard(fact)
         self._log(fact)
         for each in self._logged:
             each(fact)

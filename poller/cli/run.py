@@ -6,14 +6,17 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import uvloop
 
+from poller.aio.inherited import InheritedError, inherited
 from poller.aio.stop import Stop
 from poller.cli import configuration
 from poller.cli.stop_signals import STOP_SIGNALS
@@ -24,10 +27,13 @@ from poller.control.watch import code_changes, file_changes
 from poller.daemon import Daemon
 from poller.observe.events import DefectFoundError, Emit
 from poller.observe.logs import Log
+from poller.observe.notify import Notify
 from poller.settings.load import Loaded
 
 NO_PORT = 69
 """Exit code (sysexits.h: EX_UNAVAILABLE)."""
+SOCKETS = ("http", "urls")
+"""Names of the sockets that a service manager may open for us: for http.listen, for function_urls.listen."""
 TURN_SECONDS = 0.001
 """What the event loop waits at most, after each of its calls to the kernel, for a thread that is busy: the client of a Kafka mapping,
 say. With Python's own 5 ms a round trip on a socket beside one took up to 13 ms, one in a hundred; with this 0.06 ms (measured)."""
@@ -58,14 +64,28 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """Run until stopped."""
+    notify = Notify.taken(os.environ, os.getpid())
+    try:
+        sockets = inherited(os.environ, os.getpid(), SOCKETS)
+    except InheritedError as error:
+        print(error, file=sys.stderr)
+        return NO_PORT
     read = partial(configuration.loaded, given.config, given.profile)
     loaded = configuration.ended_by_problems(read)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(loaded, given.config, read, code=given.watch))
+        return runner.run(_run(loaded, read, notify, sockets, origin=given.config, code=given.watch))
 
 
-async def _run(loaded: Loaded, path: Path | None, read: Read, *, code: bool) -> int:
+async def _run(
+    loaded: Loaded,
+    read: Read,
+    notify: Notify,
+    sockets: Mapping[str, socket.socket],
+    *,
+    origin: Path | None,
+    code: bool,
+) -> int:
     settings = loaded.settings
     log = Log(settings.log.format, settings.log.level)
     stop = Stop()
@@ -75,8 +95,10 @@ async def _run(loaded: Loaded, path: Path | None, read: Read, *, code: bool) -> 
         settings,
         partial(configuration.driver, settings),
         log,
-        origin=str(path or "the configuration"),
+        origin=str(origin or "the configuration"),
         read=read,
+        notify=notify,
+        sockets=sockets,
     )
     reread = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reread.set)
