@@ -51,11 +51,20 @@ class Daemon:
         found: list[dict[str, Any]] = self._ask("GET", PATH, None, PATIENCE)["mappings"]
         return found
 
+    def greet(self) -> None:
+        """Whether it is there. Raises AwayError when nothing answers, or something else than a daemon of this configuration."""
+        status, _ = self._exchange("GET", "/healthz", None, PATIENCE)
+        if status != http.HTTPStatus.OK:
+            raise AwayError(f"what answers at {self.address} is not the daemon of this configuration: {status}")
+
     def ask(self, mapping: str, verb: str, body: Mapping[str, Any], patience: float) -> dict[str, Any]:
         """Have it do something. patience: seconds that may take. Raises AwayError, DeniedError."""
         return self._ask("POST", f"{PATH}/{quote(mapping)}/{verb}", json.dumps(body), patience)
 
     def _ask(self, method: str, path: str, body: str | None, patience: float) -> dict[str, Any]:
+        return self._read(*self._exchange(method, path, body, patience))
+
+    def _exchange(self, method: str, path: str, body: str | None, patience: float) -> tuple[int, bytes]:
         if not self._known:
             raise AwayError("the configuration lets the daemon take a free port; name it with --url")
         connection = self._connection(patience)
@@ -64,12 +73,11 @@ class Daemon:
             headers = {"Authorization": f"Bearer {token(self._state)}"} if wanted else {}
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            content = answer.read()
+            return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise AwayError(f"no daemon answers at {self.address}: {error}") from error
         finally:
             connection.close()
-        return self._read(answer.status, content)
 
     def _connection(self, patience: float) -> http.client.HTTPConnection:
         """Under TLS the daemon is known by its certificate, whatever name or root that has; the token stands in for one of ours."""
