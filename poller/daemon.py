@@ -43,6 +43,7 @@ from poller.observe.events import (
     StopBegan,
     StopEnded,
 )
+from poller.observe.loop import watch_loop
 from poller.observe.metrics import Metrics
 from poller.settings.model import Settings
 from poller.settings.package import PackageError
@@ -82,7 +83,7 @@ class Daemon:
         self._stop: Stop | None = None
         self.url = ""
         """Of the port, as soon as it is open."""
-        writer = Writer(Path(settings.state))
+        writer = Writer(Path(settings.state), emit=self._emit)
         self._checkpoints = CheckpointStore(Path(settings.state), self._emit, writer=writer)
         around = Around(
             driver=self._driver,
@@ -101,7 +102,7 @@ class Daemon:
         guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
         self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
-        resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address)
+        resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address, self._emit)
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
         """Operations of the Lambda API."""
@@ -112,16 +113,24 @@ class Daemon:
         routes = [*operations.routes(), *resources.routes(), *front.routes()]
         surveys = Surveys(fleet.mappings, self._metrics)
         self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
+        text = "Slots there are; pool empty: unreserved. Reserved pools are named after their function."
+        aws = "UnreservedConcurrentExecutions (pool empty)"
+        self._metrics.watch("slots_limit", text, "pool", fleet.slots.limits, aws=aws)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
-        text = "Age of the last record of a batch when its invocation ended (IteratorAge), of the oldest partition; 0: all is done."
-        self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all)
+        text = "Age of the last record of a batch when its invocation ended, of the oldest partition; 0: all is done."
+        self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all, aws="IteratorAge")
         gauges.watch(self._metrics, fleet.pools)
         gauges.watch_backlog(self._metrics, self.backlog)
         if isinstance(self._driver, Stocked):
             text = "Execution environments prepared ahead, INIT not begun; none of the others."
             self._metrics.watch("environments_spare", text, "function", self._driver.spares)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What /metrics shows."""
+        return self._metrics
 
     async def run(self, stop: Stop) -> int:
         """Run until the stop, then drain. Returns records and events cut in flight, which may come twice; 0 when all was finished.
@@ -144,11 +153,14 @@ class Daemon:
             sandbox, why = self._driver.sandbox()
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
         self._fleet.start(stop)
+        turning = asyncio.create_task(watch_loop(self._emit), name="event loop")
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
         try:
             await stop.wait()
             return await self._drain(later, stop)
         finally:
+            turning.cancel()
+            await asyncio.gather(turning, return_exceptions=True)
             await self._close(later)
 
     async def reload(self, read: Callable[[], Settings]) -> bool:

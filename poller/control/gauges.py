@@ -13,7 +13,9 @@ Number = Callable[[Pool], int]
 OF_ALL: tuple[tuple[str, str, Number], ...] = (
     ("environments", "Execution environments, those in INIT too.", lambda pool: sum(pool.counts().values())),
     ("environments_busy", "Execution environments that run an invocation.", lambda pool: pool.counts()["busy"]),
+    ("environments_idle", "Execution environments that wait for work.", lambda pool: pool.counts()["idle"]),
     ("environments_starting", "Execution environments in INIT.", lambda pool: pool.counts()["starting"]),
+    ("invocations_running", "Invocations under way.", lambda pool: pool.running),
     ("invocations_waiting", "Invocations in line for an environment.", lambda pool: pool.waiting),
 )
 OF_PROVISIONED: tuple[tuple[str, str, Number], ...] = (
@@ -21,15 +23,20 @@ OF_PROVISIONED: tuple[tuple[str, str, Number], ...] = (
     ("provisioned_allocated", "Of them, those started or starting.", lambda pool: pool.allocation.allocated),
     ("provisioned_available", "Of them, those that wait for work.", lambda pool: pool.allocation.available),
 )
-"""ProvisionedConcurrentExecutions is allocated less available, ProvisionedConcurrencyUtilization that by allocated."""
+AWS = {
+    "invocations_running": "ConcurrentExecutions",
+    "provisioned_allocated": "ProvisionedConcurrentExecutions (less available), ProvisionedConcurrencyUtilization (that by allocated)",
+}
+"""Metrics of the same meaning."""
 
 
 def watch(metrics: Metrics, pools: Mapping[str, Pool]) -> None:
     """Put them on the page, one sample a function."""
     for name, text, number in OF_ALL:
-        metrics.watch(name, text, "function", _read(pools, number))
+        metrics.watch(name, text, "function", _read(pools, number), aws=AWS.get(name, ""))
     for name, text, number in OF_PROVISIONED:
-        metrics.watch(name, text, "function", _read(pools, number, lambda pool: pool.allocation.requested > 0))
+        of_those = _read(pools, number, lambda pool: pool.allocation.requested > 0)
+        metrics.watch(name, text, "function", of_those, aws=AWS.get(name, ""))
 
 
 def watch_backlog(metrics: Metrics, backlog: Backlog) -> None:

@@ -28,6 +28,7 @@ from poller.dispatch.invoker import UnknownFunctionError
 from poller.dispatch.stream import answering
 from poller.execution.contract import OnOpening, Result
 from poller.execution.pool import PoolClosedError
+from poller.observe.events import Emit, InvocationThrottled
 from poller.settings.references import LATEST
 from poller.wire.aws.eventstream import CONTENT_TYPE
 
@@ -55,8 +56,9 @@ class Accepts(Protocol):
 class Invoke:
     """Runs functions for callers. Neither of them is waited for by the other: a caller who is gone does not end an invocation."""
 
-    def __init__(self, desired: Desired, backlog: Accepts, account: Account) -> None:
+    def __init__(self, desired: Desired, backlog: Accepts, account: Account, emit: Emit = lambda _: None) -> None:
         self._desired = desired
+        self._emit = emit
         self._backlog = backlog
         self._account = account
         self._running = 0
@@ -187,6 +189,7 @@ class Invoke:
         fleet = self._desired.fleet
         permit = fleet.slots.claim(name, "api").try_acquire()
         if permit is None:
+            self._emit(InvocationThrottled(function=name, caller="api"))
             reserved = fleet.settings.functions[name].reserved_concurrency is not None
             reason = f"{'ReservedFunctionConcurrent' if reserved else 'Concurrent'}InvocationLimitExceeded"
             raise ApiError("TooManyRequestsException", "Rate Exceeded.", Reason=reason)
