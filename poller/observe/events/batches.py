@@ -11,7 +11,8 @@ from poller.observe.events.fact import Fact
 class BatchCut(Fact):
     """A batch is ready to go. reason: size, bytes, window, poll (what one receive returned), stop.
 
-    waited: seconds since its first record came; of a stream, since its lane was free for it. traces: headers of the records' own traces, where somebody wants to know.
+    waited: seconds since its first record came; of a stream, since its lane was free for it. traces: headers of the records' own traces,
+    where somebody wants to know.
     Told by the task that deals with the batch from now on; whatever it tells until BatchEnded is about this one.
     """
 

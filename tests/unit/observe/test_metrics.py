@@ -141,8 +141,8 @@ def test_a_histogram_counts_what_is_at_or_below_each_bound(sizes: list[float]) -
         histogram.observe(size=size)
     [family] = histogram.collect()
     buckets = {one.labels["le"]: one.value for one in family.samples if one.name == "pollerd_x_bucket"}
-    for bound in buckets:
-        assert buckets[bound] == sum(size <= float(bound) for size in sizes)
+    for bound, count in buckets.items():
+        assert count == sum(size <= float(bound) for size in sizes)
     totals = [one.value for one in family.samples if one.name == "pollerd_x_sum"]
     assert totals == ([pytest.approx(math.fsum(sizes))] if sizes else [])
 
