@@ -13,7 +13,7 @@ from typing import Any
 
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
-from poller.control import assemble, asynchronous, gauges, shelves
+from poller.control import assemble, asynchronous, gauges, shelves, tracing
 from poller.control.api.access import Access
 from poller.control.api.front import Front
 from poller.control.api.logs import Logs
@@ -29,8 +29,9 @@ from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
 from poller.control.writer import Writer
+from poller.dispatch import lineage
 from poller.dispatch.backlog import Backlog
-from poller.execution.contract import Driver, Isolating, Reporting, Stocked
+from poller.execution.contract import Driver, Isolating, Reporting
 from poller.observe.ages import Ages
 from poller.observe.events import (
     ConfigurationRefusedError,
@@ -45,6 +46,7 @@ from poller.observe.events import (
 )
 from poller.observe.loop import watch_loop
 from poller.observe.metrics import Metrics
+from poller.observe.traces import Traces
 from poller.settings.model import Settings
 from poller.settings.package import PackageError
 from poller.settings.problems import SettingsError
@@ -76,6 +78,8 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
         self._ages = Ages()
+        self._exporter = exporter = tracing.exporter(settings.tracing, self._emit)
+        self._traces = Traces(settings.tracing.sampling_ratio, exporter) if settings.tracing and exporter else None
         self._log_store = assemble.log_store(settings, self._emit)
         shipping = assemble.log_shipping(settings, self._emit, self._clock)
         self._logged = [each for each in (self._log_store, shipping) if each is not None]
@@ -92,17 +96,23 @@ class Daemon:
             emit=self._emit,
             found_defect=self._found_defect,
             grace=settings.stop_timeout_seconds * FINISHING_SHARE,
+            onward=self._traces.onward if self._traces else None,
         )
+        beginning = self._traces.beginning if self._traces else lineage.new_trace
         self.desired = Desired(settings, origin)
         self._fleet = fleet = Fleet(self.desired.settings(self._driver), around)
         self.desired.runs_as(fleet)
-        self.backlog: Backlog = asynchronous.backlog(fleet, writer, clock=self._clock, emit=self._emit)
+        self.backlog: Backlog = asynchronous.backlog(
+            fleet, writer, clock=self._clock, emit=self._emit, beginning=beginning
+        )
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
         self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
-        resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address, self._emit)
+        resources = Resources(
+            self.desired, self.backlog, lambda: self.url, self._urls.address, emit=self._emit, beginning=beginning
+        )
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
         """Operations of the Lambda API."""
@@ -123,9 +133,7 @@ class Daemon:
         self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all, aws="IteratorAge")
         gauges.watch(self._metrics, fleet.pools)
         gauges.watch_backlog(self._metrics, self.backlog)
-        if isinstance(self._driver, Stocked):
-            text = "Execution environments prepared ahead, INIT not begun; none of the others."
-            self._metrics.watch("environments_spare", text, "function", self._driver.spares)
+        gauges.watch_driver(self._metrics, self._driver)
 
     @property
     def metrics(self) -> Metrics:
@@ -152,6 +160,8 @@ class Daemon:
         if isinstance(self._driver, Isolating):
             sandbox, why = self._driver.sandbox()
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
+        if self._exporter is not None:
+            self._exporter.start()
         self._fleet.start(stop)
         turning = asyncio.create_task(watch_loop(self._emit), name="event loop")
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
@@ -226,6 +236,8 @@ class Daemon:
         await self.backlog.close()
         await self._checkpoints.close()
         await asyncio.gather(*(each.close() for each in self._logged))
+        if self._exporter is not None:
+            await self._exporter.close(self._settings.stop_timeout_seconds * (1 - FINISHING_SHARE) / 2)
         await self._port.close()
 
     def _provisioned(self) -> Iterator[dict[str, Any]]:
@@ -260,6 +272,8 @@ class Daemon:
     def _emit(self, fact: Fact) -> None:
         self._metrics.emit(fact)
         self._ages.emit(fact)
+        if self._traces is not None:
+            self._traces.emit(fact)
         self._log(fact)
         for each in self._logged:
             each(fact)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from poller.dispatch.backlog import Backlog
+from poller.execution.contract import Driver, Stocked
 from poller.execution.pool import Pool
 from poller.observe.metrics import Metrics
 
@@ -37,6 +38,13 @@ def watch(metrics: Metrics, pools: Mapping[str, Pool]) -> None:
     for name, text, number in OF_PROVISIONED:
         of_those = _read(pools, number, lambda pool: pool.allocation.requested > 0)
         metrics.watch(name, text, "function", of_those, aws=AWS.get(name, ""))
+
+
+def watch_driver(metrics: Metrics, driver: Driver) -> None:
+    """What only a driver knows of."""
+    if isinstance(driver, Stocked):
+        text = "Execution environments prepared ahead, INIT not begun; none of the others."
+        metrics.watch("environments_spare", text, "function", driver.spares)
 
 
 def watch_backlog(metrics: Metrics, backlog: Backlog) -> None:

@@ -15,7 +15,7 @@ from poller.control.api.deletions import Deletions
 from poller.control.api.downloads import Downloads
 from poller.control.api.event_invoke_configs import EventInvokeConfigs
 from poller.control.api.functions import Functions
-from poller.control.api.invoke import Accepts, Invoke
+from poller.control.api.invoke import Accepts, Beginning, Invoke
 from poller.control.api.layer_permissions import LayerPermissions
 from poller.control.api.layers import LayersApi
 from poller.control.api.mappings import Mappings
@@ -36,7 +36,14 @@ class Resources:
     """url: of the daemon's port, asked when an answer holds an address there. address: of functions' URLs."""
 
     def __init__(
-        self, desired: Desired, backlog: Accepts, url: Callable[[], str], address: Address, emit: Emit = lambda _: None
+        self,
+        desired: Desired,
+        backlog: Accepts,
+        url: Callable[[], str],
+        address: Address,
+        *,
+        emit: Emit,
+        beginning: Beginning,
     ) -> None:
         settings = desired.fleet.settings
         self.account = Account.of(settings.aws)
@@ -45,7 +52,7 @@ class Resources:
         layers = Layers(Path(settings.state))
         versions = Versions(self.catalogue)
         of_layers = LayersApi(desired, self.account, layers, self._downloads)
-        self.invoke = Invoke(desired, backlog, self.account, emit)
+        self.invoke = Invoke(desired, backlog, self.account, emit, beginning)
         self._resources = (
             self.invoke,
             Functions(self.catalogue, versions, layers),
