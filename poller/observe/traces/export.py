@@ -7,6 +7,7 @@ counted.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +50,9 @@ class Exporter:
         self._otlp = OTLPSpanExporter(endpoint=endpoint or None, headers=dict(headers) or None, timeout=PATIENCE)
         self._resource = Resource.create({SERVICE_NAME: service} if service else {})
         self._waiting: list[Span] = []
+        self._sending = 0
         self._lost = 0
+        self._ended = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="traces")
         self._task: asyncio.Task[None] | None = None
 
@@ -66,35 +69,40 @@ class Exporter:
 
     async def close(self, seconds: float) -> None:
         """Send what waits, within so many seconds, and end."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self._ended.set()
         try:
             async with asyncio.timeout(seconds):
+                if self._task is not None:
+                    await self._task
                 while self._waiting:
                     await self._send()
         except TimeoutError:
-            self._emit(
-                SpansDropped(count=len(self._waiting), reason="refused", why="the daemon ended before they were taken")
-            )
+            why = "the daemon ended before they were taken"
+            self._emit(SpansDropped(count=self._sending + len(self._waiting), reason="refused", why=why))
+        self._tell_lost()
         self._otlp.shutdown()  # type: ignore[no-untyped-call]
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._said.close()
 
     async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(SECONDS)
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SECONDS):
+                    await self._ended.wait()
             while self._waiting:
                 await self._send()
-            if self._lost:
-                lost, self._lost = self._lost, 0
-                self._emit(
-                    SpansDropped(count=lost, reason="full", why=f"more than {MOST} spans wait for the collector")
-                )
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._emit(SpansDropped(count=lost, reason="full", why=f"more than {MOST} spans wait for the collector"))
 
     async def _send(self) -> None:
         batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        self._sending = len(batch)
         result = await asyncio.get_running_loop().run_in_executor(self._thread, self._export, batch)
+        self._sending = 0
         if result is not SpanExportResult.SUCCESS:
             self._emit(SpansDropped(count=len(batch), reason="refused", why=self._said.words))
 
