@@ -22,6 +22,7 @@ from poller.control.checkpoints import CheckpointStore
 from poller.control.desired import Desired, RefusedError
 from poller.control.fleet import Around, Fleet
 from poller.control.guard import Guard
+from poller.control.health import Health
 from poller.control.operations import Operations
 from poller.control.port import Port, PortError
 from poller.control.store import StoreError
@@ -32,6 +33,7 @@ from poller.control.writer import Writer
 from poller.dispatch.backlog import Backlog
 from poller.execution.contract import Driver, Isolating, Reporting, Stocked
 from poller.observe.ages import Ages
+from poller.observe.courses import Courses
 from poller.observe.events import (
     ConfigurationRefusedError,
     ConfigurationReloaded,
@@ -50,6 +52,9 @@ from poller.settings.problems import SettingsError
 
 FINISHING_SHARE = 0.75
 """Of the stop timeout, for running invocations to finish; the rest is for cutting, handing back and ending processes."""
+
+HEALTH_PAUSE = 10.0
+"""Seconds between a defect of ours in looking after health and the next look."""
 
 LIVE = {"functions", "event_source_mappings", "concurrency"}
 """Keys of a configuration that take effect without a restart."""
@@ -75,6 +80,7 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
         self._ages = Ages()
+        self._courses = Courses(self._clock.epoch)
         self._log_store = assemble.log_store(settings, self._emit)
         shipping = assemble.log_shipping(settings, self._emit, self._clock)
         self._logged = [each for each in (self._log_store, shipping) if each is not None]
@@ -97,7 +103,8 @@ class Daemon:
         self.desired.runs_as(fleet)
         self.backlog: Backlog = asynchronous.backlog(fleet, writer, clock=self._clock, emit=self._emit)
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
-        self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
+        self._health = Health(fleet, self._courses, self._stopping, clock=self._clock, emit=self._emit)
+        self._views = Views(fleet, self._ages, self._courses, self._health, self._stopping)
         guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
         self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
@@ -117,6 +124,8 @@ class Daemon:
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
         text = "Age of the last record of a batch when its invocation ended (IteratorAge), of the oldest partition; 0: all is done."
         self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all)
+        text = "0: the mapping has something to do and has done nothing for unhealthy_after_seconds; else 1."
+        self._metrics.watch("mapping_healthy", text, "mapping", self._health.healthy)
         gauges.watch(self._metrics, fleet.pools)
         gauges.watch_backlog(self._metrics, self.backlog)
         if isinstance(self._driver, Stocked):
@@ -145,10 +154,13 @@ class Daemon:
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
         self._fleet.start(stop)
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
+        health = asyncio.create_task(self._keep_health(stop), name="health")
         try:
             await stop.wait()
             return await self._drain(later, stop)
         finally:
+            health.cancel()
+            await asyncio.gather(health, return_exceptions=True)
             await self._close(later)
 
     async def reload(self, read: Callable[[], Settings]) -> bool:
@@ -186,6 +198,17 @@ class Daemon:
             clock=self._clock,
             emit=self._emit,
         )
+
+    async def _keep_health(self, stop: Stop) -> None:
+        while not stop.soft:
+            try:
+                await self._health.run(stop)
+            except Exception as error:  # noqa: BLE001  # ours; health is to be looked after all the same
+                self._found_defect("health", error, HEALTH_PAUSE)
+                await stop.or_stop(self._clock.sleep(HEALTH_PAUSE))
+
+    def _stopping(self) -> bool:
+        return bool(self._stop and self._stop.soft)
 
     async def _drain(self, later: asyncio.Task[None], stop: Stop) -> int:
         """Let running invocations finish, then cut. later: those of the backlog."""
@@ -248,6 +271,7 @@ class Daemon:
     def _emit(self, fact: Fact) -> None:
         self._metrics.emit(fact)
         self._ages.emit(fact)
+        self._courses.emit(fact)
         self._log(fact)
         for each in self._logged:
             each(fact)

@@ -115,6 +115,7 @@ def stream(name: str, around: Around, checkpoints: StoredCheckpoints) -> StreamM
         name=name,
         function=reference.target,
         function_arn=function_arn(reference.target, around),
+        timeout=timeout(settings, around.settings, around.pools),
         batch_size=batch_size(settings, able),
         window=settings.maximum_batching_window_seconds,
         criteria=_criteria(settings, able),

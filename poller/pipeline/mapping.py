@@ -21,8 +21,8 @@ from poller.dispatch.slots import Claim, Permit
 from poller.envelope import Envelope
 from poller.observe.events import BatchCut, BatchJudged, Emit, LeaseFoundShort, PollersChanged, RecordsFiltered
 from poller.pipeline.batch import Batch, Batcher, Item, Limits
-from poller.pipeline.invoke import Invoke
-from poller.pipeline.judge import Verdict, judge, released
+from poller.pipeline.invoke import INIT_SECONDS, Invoke
+from poller.pipeline.judge import Verdict, judge, message, released
 from poller.pipeline.lanes import Lanes
 from poller.pipeline.lease import LeaseKeeper, shortfall
 from poller.pipeline.link import Link
@@ -30,6 +30,7 @@ from poller.pipeline.plan import QueuePlan
 from poller.pipeline.poller import Poller
 from poller.pipeline.pollers import Pollers
 from poller.pipeline.settle import Settler
+from poller.pipeline.under_way import UnderWay
 
 
 class Mapping:
@@ -48,6 +49,10 @@ class Mapping:
         """Pollers at work."""
         self.warning = ""
         """What is wrong with the source's lease; "" when nothing is, and until the source was open."""
+        self.invocations = UnderWay(clock)
+        """Until when each of them must have ended."""
+        self.slot_waits = UnderWay(clock)
+        """Since when each of them waits."""
         self._capabilities: Capabilities = source.capabilities
         self._invoker = invoker
         self._clock = clock
@@ -111,7 +116,8 @@ class Mapping:
             return None
         if permit := self.claim.try_reserve():
             return permit
-        return await stop.or_stop(self.claim.reserve(), lost=Permit.release)
+        with self.slot_waits.one():
+            return await stop.or_stop(self.claim.reserve(), lost=Permit.release)
 
     async def _deliver_all(self, batches: Sequence[Batch], permit: Permit) -> None:
         """Batches of one poll side by side; the first runs on the permit, each further one takes a slot of its own."""
@@ -143,16 +149,21 @@ class Mapping:
             why = f"the event of {batch.size_bytes} bytes is past the limit of {MAX_PAYLOAD}"
             verdict = Verdict([Settlement(record, Outcome.RETRY) for record in batch.records], why)
             return self._judged(verdict, request_id="")
-        permit = permit or await self.claim.acquire()
+        permit = permit or await self._acquire()
         try:
             await permit.use()
-            result = await self._invoker.invoke(self.plan.function, self._envelope.assemble(batch.parts))
+            with self.invocations.one(self.plan.timeout + INIT_SECONDS):
+                result = await self._invoker.invoke(self.plan.function, self._envelope.assemble(batch.parts))
         finally:
             permit.release()
         verdict = judge(result, batch.records, item_failures=self.plan.item_failures)
-        return self._judged(verdict, request_id=result.request_id)
+        return self._judged(verdict, request_id=result.request_id, said=message(result))
 
-    def _judged(self, verdict: Verdict, *, request_id: str) -> Verdict:
+    async def _acquire(self) -> Permit:
+        with self.slot_waits.one():
+            return await self.claim.acquire()
+
+    def _judged(self, verdict: Verdict, *, request_id: str, said: str = "") -> Verdict:
         """Tell the verdict; a batch that failed as a whole makes the mapping poll less (not with partial responses)."""
         if verdict.name == "failed" and not self.plan.item_failures:
             self.scale.failed(self._clock.now())
@@ -165,6 +176,7 @@ class Mapping:
                 delivered=len(verdict.settlements) - verdict.failed,
                 failed=verdict.failed,
                 why=verdict.why,
+                message=said,
             )
         )
         return verdict

@@ -14,12 +14,13 @@ from poller.pipeline.filter import Criteria
 class Plan:
     """What mappings of queues and streams have in common. Times are seconds.
 
-    function: as invoked, ``name`` or ``name:qualifier``. criteria: None lets everything through. item_failures: ReportBatchItemFailures
-    is on.
+    function: as invoked, ``name`` or ``name:qualifier``. timeout: the function's. criteria: None lets everything through. item_failures:
+    ReportBatchItemFailures is on.
     """
 
     name: str
     function: str
+    timeout: float
     batch_size: int
     window: float
     criteria: Criteria | None
@@ -29,6 +30,4 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePlan(Plan):
-    """One mapping of a queue. timeout: the function's, for which the lease has to last; seconds."""
-
-    timeout: float
+    """One mapping of a queue, whose leases have to last for the function's timeout."""

@@ -40,6 +40,14 @@ from poller.observe.events.environments import (
     SandboxChosen,
 )
 from poller.observe.events.fact import Emit, Fact
+from poller.observe.events.health import (
+    BreakerClosed,
+    BreakerOpened,
+    BreakerProbed,
+    MappingRebuilt,
+    MappingRecovered,
+    MappingStalledError,
+)
 from poller.observe.events.http import ApiAnswered, UrlAnswered, UrlAnswerUnusable, UrlOpened, UrlPortFailedError
 from poller.observe.events.logging import FunctionLogged, LogEventsDropped, LogShippingFailedError, LogStoreFailedError
 from poller.observe.events.polling import (
@@ -72,6 +80,9 @@ __all__ = [
     "BatchCut",
     "BatchJudged",
     "BatchRetried",
+    "BreakerClosed",
+    "BreakerOpened",
+    "BreakerProbed",
     "ConfigurationRefusedError",
     "ConfigurationReloaded",
     "DefectFoundError",
@@ -102,6 +113,9 @@ __all__ = [
     "LogShippingFailedError",
     "LogStoreFailedError",
     "MappingEnded",
+    "MappingRebuilt",
+    "MappingRecovered",
+    "MappingStalledError",
     "MappingStarted",
     "PartitionsRevoked",
     "PollersChanged",

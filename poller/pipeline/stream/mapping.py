@@ -35,6 +35,7 @@ from poller.pipeline.stream.plan import StreamPlan
 from poller.pipeline.stream.progress import Progress
 from poller.pipeline.stream.retry import Rules
 from poller.pipeline.stream.room import Limits, Room
+from poller.pipeline.under_way import UnderWay
 
 LONG_POLL = 20.0
 """Seconds that a fetch may wait while nothing is on hold."""
@@ -101,7 +102,17 @@ class StreamMapping:
     @property
     def running(self) -> int:
         """Invocations under way."""
-        return self._attempts.running
+        return len(self._attempts.invocations)
+
+    @property
+    def invocations(self) -> UnderWay:
+        """Until when each of them must have ended."""
+        return self._attempts.invocations
+
+    @property
+    def slot_waits(self) -> UnderWay:
+        """Since when each of them waits."""
+        return self._attempts.slot_waits
 
     @property
     def in_hand(self) -> int:

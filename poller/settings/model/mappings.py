@@ -95,6 +95,10 @@ class MappingSettings:
     maximum_concurrency: int | None = field(default=None, metadata=between(1, 1000) | {"example": 5})
     """Invocations of this mapping at once, at most (AWS: ScalingConfig; it refuses 1, we do not). Absent: as many as the
     function may run."""
+    unhealthy_after_seconds: float = field(default=300, metadata=between(1))
+    """Seconds without a record done, although there is something to do, after which the mapping is unhealthy: /readyz, metrics and log say
+    so, and it is begun anew once, with another connection, unless the function, its slots or a destination are known to be the cause. The
+    batching window comes on top, and nobody is judged while an invocation is within its function's timeout."""
     envelope: str | None = field(default=None, metadata={"example": "sqs"})
     """Shape of the event, when not the source's own. Of every source: raw (an array of what the records hold), cloudevents (CloudEvents
     1.0, an array of them). Of sqs also sns: notifications that came through a queue, as the event Lambda gets from SNS. Filters see the

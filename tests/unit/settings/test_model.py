@@ -186,6 +186,7 @@ PROMISES = {
         "filter_criteria": (),
         "function_response_types": (),
         "maximum_concurrency": None,
+        "unhealthy_after_seconds": 300,
         "envelope": None,
     },
     DestinationSettings: {"on_failure": OnFailureSettings()},
