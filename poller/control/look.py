@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from poller.aio.clock import Clock
 from poller.control.running import Running
 from poller.observe.courses import Course
+from poller.pipeline.breaker import Breaker
 from poller.pipeline.mapping import Mapping
 from poller.pipeline.stream import StreamMapping
 
@@ -18,7 +20,8 @@ class Look:
     state: disabled, stopping, running, pausing, paused. not_ours: why another process runs it. source_trouble: what the source said last
     while it does not work. overdue_since: a call that the source has not answered in its time. busy_until: invocations under way must
     have ended by then. slot_since: something waits for a slot, and nothing of the mapping has one. in_hand: records fetched and not
-    settled. lag: records that wait in the source; None: not known. held_up: why failure records cannot be stored.
+    settled. breaker: closed, open or probing. lag: records that wait in the source; None: not known. held_up: why failure records cannot
+    be stored.
     """
 
     now: float
@@ -35,6 +38,10 @@ class Look:
     slot_since: float | None = None
     in_hand: int = 0
     lag: int | None = None
+    breaker: str = "closed"
+    breaker_cause: str = ""
+    breaker_since: float | None = None
+    breaker_until: float | None = None
     held_up: str = ""
     held_up_since: float | None = None
     course: Course = field(default_factory=Course)
@@ -77,6 +84,19 @@ def look(
         in_hand=mapping.in_hand,
         lag=lag,
         course=course,
+        **_breaker(mapping.gate.breaker, offset),
         held_up=discards.trouble if discards else "",
         held_up_since=discards.failing_since if discards else None,
     )
+
+
+def _breaker(breaker: Breaker | None, offset: float) -> dict[str, Any]:
+    if breaker is None or breaker.state == "closed":
+        return {}
+    until = breaker.until + offset if breaker.state == "open" else None
+    return {
+        "breaker": breaker.state,
+        "breaker_cause": breaker.cause,
+        "breaker_since": breaker.opened_at + offset,
+        "breaker_until": until,
+    }

@@ -72,7 +72,7 @@ class Progress:
 
     def _behind(self, sight: Look) -> bool:
         """Whether there is something to do, and anybody wants it done."""
-        if sight.state != "running" or sight.not_ours:
+        if sight.state != "running" or sight.not_ours or sight.breaker != "closed":
             return False
         failed_lately = sight.course.failed_at is not None and sight.now - sight.course.failed_at < self.limit
         return bool(

@@ -78,6 +78,10 @@ def _of_function(sight: Look) -> list[Reason]:
     if sight.slot_since is not None:
         sentence = f"no slot is free for {sight.function}: its concurrency, or what all functions share, is used up"
         found.append(Reason(code="slot", sentence=sentence, since=sight.slot_since))
+    if sight.breaker != "closed":
+        words = "waits until it may probe" if sight.breaker == "open" else "probes with one batch"
+        sentence = f"the circuit breaker is open, and {words}: {sight.breaker_cause}"
+        found.append(Reason(code="breaker", sentence=sentence, since=sight.breaker_since, until=sight.breaker_until))
     if sight.held_up:
         found.append(Reason(code="destination", sentence=sight.held_up, since=sight.held_up_since))
     course = sight.course

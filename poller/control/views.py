@@ -76,6 +76,11 @@ class Views:
         if mapping is None or identity is None or trouble:
             return shown | {"ready": False, "state": "connecting", "trouble": trouble}
         told = _of_stream(mapping) if isinstance(mapping, StreamMapping) else _of_queue(mapping)
+        breaker = mapping.gate.breaker
+        if breaker is not None:
+            told["circuit_breaker"] = breaker.state
+            if breaker.state != "closed":
+                told.setdefault("trouble", f"the circuit breaker is {breaker.state}: {breaker.cause}")
         return shown | {"ready": "trouble" not in told, "state": "polling", "from": identity.label} | told
 
     def _progress(self, name: str) -> dict[str, Any]:

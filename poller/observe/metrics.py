@@ -152,7 +152,18 @@ def _batches(registry: CollectorRegistry) -> On:
         if fact.failed:
             failed.labels(fact.mapping).inc(fact.failed)
 
+    opened = Counter("pollerd_breaker_opened", "Times that the circuit breaker opened.", ["mapping"], registry=registry)
+    text = "The circuit breaker: 0 closed, 1 probing, 2 open; of mappings whose breaker was ever open."
+    state = Gauge("pollerd_breaker_state", text, ["mapping"], registry=registry)
+
+    def on_opened(fact: e.BreakerOpened) -> None:
+        state.labels(fact.mapping).set(2)
+        opened.labels(fact.mapping).inc()
+
     return {
+        e.BreakerOpened: on_opened,
+        e.BreakerProbed: lambda fact: state.labels(fact.mapping).set(1),
+        e.BreakerClosed: lambda fact: state.labels(fact.mapping).set(0),
         e.RecordsFiltered: lambda fact: filtered.labels(fact.mapping).inc(fact.count),
         e.BatchCut: on_cut,
         e.BatchJudged: on_judged,

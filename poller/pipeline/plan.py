@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connectors.contract import Identity
 from poller.envelope import Envelope
+from poller.pipeline.breaker import Terms
 from poller.pipeline.filter import Criteria
 
 
@@ -15,7 +16,7 @@ class Plan:
     """What mappings of queues and streams have in common. Times are seconds.
 
     function: as invoked, ``name`` or ``name:qualifier``. timeout: the function's. criteria: None lets everything through. item_failures:
-    ReportBatchItemFailures is on.
+    ReportBatchItemFailures is on. breaker: None for no circuit breaker.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Plan:
     criteria: Criteria | None
     item_failures: bool
     envelope: Callable[[Identity], Envelope]
+    breaker: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from poller.dispatch.invoker import new_request_id
 from poller.dispatch.slots import Claim, Permit
 from poller.envelope.failure import UNHANDLED
 from poller.observe.events import BatchJudged, Emit, IteratorAged
+from poller.pipeline.gate import Gate
 from poller.pipeline.invoke import INIT_SECONDS, Invoke
 from poller.pipeline.stream.answer import Answer, read
 from poller.pipeline.stream.events import Events
@@ -37,6 +38,7 @@ class Attempts:
         self._invoker = invoker
         self._clock = clock
         self._emit = emit
+        self.gate = Gate(plan.name, plan.breaker, clock, emit)
         self.invocations = UnderWay(clock)
         """Until when each of them must have ended."""
         self.slot_waits = UnderWay(clock)
@@ -47,16 +49,35 @@ class Attempts:
         """Run a batch once; what follows. None: the partition was left before a slot was free."""
         if self._events.too_big(work, partition):
             return oversized(work, self._rules)
+        while True:
+            probe = not self.gate.closed and await self._turn(partition)
+            try:
+                if probe is None or (answer := await self._once(work, partition)) is None:
+                    return None
+                self.gate.judged(failed=answer.failed, probe=probe, cause=answer.why)
+            finally:
+                if probe:
+                    self.gate.give_back()
+            self._tell(work, partition, answer)
+            if self.gate.closed or not answer.failed:
+                return after(work, answer, self._rules)
+            work.attempts -= (
+                1  # nothing is given up for what opened the breaker, or was to find out whether it may be closed
+            )
+
+    async def _turn(self, partition: Partition) -> bool | None:
+        """Whether this batch is the probe; None: the partition was left before it could be run."""
+        return await partition.leaving.or_stop(self.gate.turn(), lost=lambda _: self.gate.give_back())
+
+    async def _once(self, work: Work, partition: Partition) -> Answer | None:
         permit = self._claim.try_acquire() or await self._slot(partition)
         if permit is None:
             return None
         try:
             with self.invocations.one(self._plan.timeout + INIT_SECONDS):
-                answer = await self._invoke(work, partition)
+                return await self._invoke(work, partition)
         finally:
             permit.release()
-        self._tell(work, partition, answer)
-        return after(work, answer, self._rules)
 
     async def _slot(self, partition: Partition) -> Permit | None:
         """Wait for one, as long as the partition is ours."""

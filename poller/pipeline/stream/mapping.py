@@ -20,6 +20,7 @@ from poller.aio.clock import Clock
 from poller.aio.stop import Stop
 from poller.dispatch.slots import Claim
 from poller.observe.events import Emit, PartitionsRevoked, StreamCaughtUp
+from poller.pipeline.gate import Gate
 from poller.pipeline.invoke import Invoke
 from poller.pipeline.judge import released
 from poller.pipeline.link import Link
@@ -110,6 +111,11 @@ class StreamMapping:
         return self._attempts.invocations
 
     @property
+    def gate(self) -> Gate:
+        """Its circuit breaker."""
+        return self._attempts.gate
+
+    @property
     def slot_waits(self) -> UnderWay:
         """Since when each of them waits."""
         return self._attempts.slot_waits
@@ -146,7 +152,9 @@ class StreamMapping:
             self._events.opened(identity)
             self._partitions.resume()
             async with asyncio.TaskGroup() as self._tasks:
+                watch = self._tasks.create_task(self.gate.watch(), name=f"dependencies {self.plan.name}")
                 await self._read(stop)
+                watch.cancel()
                 self._partitions.leave()
         finally:
             await self._close()
