@@ -51,11 +51,21 @@ class Daemon:
         found: list[dict[str, Any]] = self._ask("GET", PATH, None, PATIENCE)["mappings"]
         return found
 
+    def metrics(self) -> str:
+        """Its metrics page. Raises AwayError."""
+        status, content = self._send("GET", "/metrics", None, PATIENCE)
+        if status != http.HTTPStatus.OK:
+            raise AwayError(f"what answers at {self.address} has no metrics page: {status}")
+        return content.decode()
+
     def ask(self, mapping: str, verb: str, body: Mapping[str, Any], patience: float) -> dict[str, Any]:
         """Have it do something. patience: seconds that may take. Raises AwayError, DeniedError."""
         return self._ask("POST", f"{PATH}/{quote(mapping)}/{verb}", json.dumps(body), patience)
 
     def _ask(self, method: str, path: str, body: str | None, patience: float) -> dict[str, Any]:
+        return self._read(*self._send(method, path, body, patience))
+
+    def _send(self, method: str, path: str, body: str | None, patience: float) -> tuple[int, bytes]:
         if not self._known:
             raise AwayError("the configuration lets the daemon take a free port; name it with --url")
         connection = self._connection(patience)
@@ -69,7 +79,7 @@ class Daemon:
             raise AwayError(f"no daemon answers at {self.address}: {error}") from error
         finally:
             connection.close()
-        return self._read(answer.status, content)
+        return answer.status, content
 
     def _connection(self, patience: float) -> http.client.HTTPConnection:
         """Under TLS the daemon is known by its certificate, whatever name or root that has; the token stands in for one of ours."""
