@@ -36,7 +36,12 @@ FLUSH_SIZE = 64 * 1024
 FACT_SIZE = 256
 """What a fact counts for, beyond a function's line."""
 
-_ERRORS = (events.ConfigurationRefusedError, events.DefectFoundError, events.MappingStalledError)
+_ERRORS = (
+    events.ConfigurationRefusedError,
+    events.DefectFoundError,
+    events.MappingStalledError,
+    events.ProgressMissedError,
+)
 _WARNINGS = (
     events.BreakerOpened,
     events.DeliveryFailedError,

@@ -16,7 +16,8 @@ class Plan:
     """What mappings of queues and streams have in common. Times are seconds.
 
     function: as invoked, ``name`` or ``name:qualifier``. timeout: the function's. criteria: None lets everything through. item_failures:
-    ReportBatchItemFailures is on. breaker: None for no circuit breaker.
+    ReportBatchItemFailures is on. traced: what records carry of their own
+    traces is told with each batch. breaker: None for no circuit breaker.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Plan:
     item_failures: bool
     envelope: Callable[[Identity], Envelope]
     breaker: Terms | None = None
+    traced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from poller.cli.mappings.daemon import AwayError, Daemon, DeniedError, configuration
+from poller.cli.daemon import AwayError, Daemon, DeniedError, add_url
+from poller.cli.mappings.named import configuration
 from poller.cli.top import screen
 from poller.cli.top.sample import Sample
 from poller.cli.top.shown import shown, tables
@@ -30,8 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="print once, of one second, and end")
     parser.add_argument("--json", action="store_true", help="the same as JSON")
     parser.add_argument("--config", type=Path, metavar="CONFIG", help="file or folder; default as for run")
-    help_ = "the daemon's port, as the log says when it opens; default: http.listen of the configuration"
-    parser.add_argument("--url", default="", metavar="URL", help=help_)
+    add_url(parser)
 
 
 def call(given: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from poller.cli.mappings.daemon import AwayError, DeniedError
+from poller.cli.daemon import AwayError, DeniedError
 from poller.cli.top.sample import Sample
 from poller.cli.top.shown import SORTS, shown, tables
 
