@@ -66,7 +66,7 @@ class Daemon:
     notify: the service manager. sockets: those that it opened for us, ``http`` and ``urls``; they stay the caller's.
     """
 
-    def __init__(
+    def __init__(  # the list of parts, one after the other
         self,
         settings: Settings,
         driver: Callable[[Emit], Driver],

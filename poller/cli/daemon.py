@@ -125,6 +125,13 @@ class Daemon:
         found: list[dict[str, Any]] = self._told("GET", MAPPINGS, None, PATIENCE)["mappings"]
         return found
 
+    def metrics(self) -> str:
+        """Its metrics page. Raises AwayError, DeniedError."""
+        answer = self._exchange("GET", "/metrics", None, self._bearer() if self._asks else {}, PATIENCE)
+        if answer.status != http.HTTPStatus.OK:
+            raise self._stranger(answer.status)
+        return answer.body.decode()
+
     def ask(self, mapping: str, verb: str, body: Mapping[str, Any], patience: float) -> dict[str, Any]:
         """Have it do something. patience: seconds that may take. Raises AwayError, DeniedError."""
         return self._told("POST", f"{MAPPINGS}/{quote(mapping)}/{verb}", json.dumps(body).encode(), patience)
