@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from poller.control import preflight
@@ -54,11 +55,38 @@ def loaded(path: Path | None, profile: str | None = None, *, published: bool = T
 
 def read(path: Path | None, profile: str | None = None, *, published: bool = True) -> Settings:
     """The same for a program that ends with 78 when it cannot be had; every problem goes to standard error then."""
+    return usable(lambda: checked(path, profile, published=published))
+
+
+def usable(read: Callable[[], Settings]) -> Settings:
+    """What is read, or the end of the program with 78; every problem goes to standard error then."""
     try:
-        return checked(path, profile, published=published)
+        return read()
     except SettingsError as error:
         tell(error)
         sys.exit(UNUSABLE)
+
+
+class Files:
+    """A configuration that is read again and again.
+
+    seen: files and folders that the last reading looked at, whether it came to something usable or not; see ``Loaded.files``.
+    """
+
+    def __init__(self, path: Path | None, profile: str | None = None) -> None:
+        self.path = path
+        self.profile = profile
+        self.seen: tuple[Path, ...] = ()
+
+    def read(self) -> Settings:
+        """As ``checked``."""
+        try:
+            found = loaded(self.path, self.profile)
+        except SettingsError as error:
+            self.seen = error.files or self.seen
+            raise
+        self.seen = found.files
+        return found.settings
 
 
 def tell(error: SettingsError) -> None:
