@@ -16,6 +16,7 @@ from poller.execution.process import ProcessDriver
 from poller.execution.remote import RemoteDriver
 from poller.observe.events import Emit
 from poller.settings import load
+from poller.settings.files import DEFAULTS
 from poller.settings.load import PROFILE, Loaded, More
 from poller.settings.model import Settings
 from poller.settings.problems import SettingsError
@@ -55,38 +56,16 @@ def loaded(path: Path | None, profile: str | None = None, *, published: bool = T
 
 def read(path: Path | None, profile: str | None = None, *, published: bool = True) -> Settings:
     """The same for a program that ends with 78 when it cannot be had; every problem goes to standard error then."""
-    return usable(lambda: checked(path, profile, published=published))
+    return ended_by_problems(lambda: loaded(path, profile, published=published)).settings
 
 
-def usable(read: Callable[[], Settings]) -> Settings:
-    """What is read, or the end of the program with 78; every problem goes to standard error then."""
+def ended_by_problems(read: Callable[[], Loaded]) -> Loaded:
+    """What is read; else the program ends with 78, and every problem is on standard error."""
     try:
         return read()
     except SettingsError as error:
         tell(error)
         sys.exit(UNUSABLE)
-
-
-class Files:
-    """A configuration that is read again and again.
-
-    seen: files and folders that the last reading looked at, whether it came to something usable or not; see ``Loaded.files``.
-    """
-
-    def __init__(self, path: Path | None, profile: str | None = None) -> None:
-        self.path = path
-        self.profile = profile
-        self.seen: tuple[Path, ...] = ()
-
-    def read(self) -> Settings:
-        """As ``checked``."""
-        try:
-            found = loaded(self.path, self.profile)
-        except SettingsError as error:
-            self.seen = error.files or self.seen
-            raise
-        self.seen = found.files
-        return found.settings
 
 
 def tell(error: SettingsError) -> None:
@@ -95,6 +74,20 @@ def tell(error: SettingsError) -> None:
         print(problem, file=sys.stderr)
     count = len(error.problems)
     print(f"the configuration cannot be used: {count} problem{'s' * (count > 1)}", file=sys.stderr)
+
+
+def asked_of(given: argparse.Namespace) -> Settings:
+    """The configuration by which a daemon is found, as it stands; the default one where --url names the daemon, and no file is there.
+
+    Else the program ends with 78.
+    """
+    if getattr(given, "url", "") and given.config is None and not any(path.exists() for path in DEFAULTS):
+        return Settings()
+    try:
+        return load.load(given.config, profile=getattr(given, "profile", None))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(UNUSABLE)
 
 
 def driver(settings: Settings, emit: Emit) -> Driver:

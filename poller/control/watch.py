@@ -9,16 +9,18 @@ from pathlib import Path
 from poller.aio.changes import changes
 from poller.control.desired import Desired
 from poller.execution.package.stamp import PASSED_OVER
-from poller.settings import files
 
 _Stamp = tuple[tuple[str, int, int], ...]
 
 
-async def file_changes(seen: Callable[[], Collection[Path]]) -> AsyncIterator[None]:
-    """An item whenever the files of a configuration are not what they were. seen: files and folders that the last reading looked at."""
-    known = _stamp(seen())
-    async for _ in changes(lambda: _folders(seen()), deep=False):
-        if (now := _stamp(seen())) != known:
+async def file_changes(files: Callable[[], Collection[Path]]) -> AsyncIterator[None]:
+    """An item whenever one of the files is not what it was.
+
+    files: those that the configuration was read from, and folders whose lists of files count; asked again each time.
+    """
+    known = _stamp(files())
+    async for _ in changes(lambda: {place if place.is_dir() else place.parent for place in files()}, deep=False):
+        if (now := _stamp(files())) != known:
             known = now
             yield None
 
@@ -28,20 +30,16 @@ def code_changes(desired: Desired) -> AsyncIterator[None]:
     return changes(partial(_code, desired), deep=True, passed_over=PASSED_OVER)
 
 
-def _folders(seen: Collection[Path]) -> set[Path]:
-    """Files are replaced, by editors and by links that move, so it is their folders that are watched."""
-    return {place if place.is_dir() else place.parent for place in seen}
-
-
-def _stamp(seen: Collection[Path]) -> _Stamp:
-    found = {}
-    for file in [file for place in seen for file in files.found(place)]:
+def _stamp(files: Collection[Path]) -> _Stamp:
+    """Files are replaced, by editors and by links that move, so it is their folders that are watched, and they that are compared."""
+    found = []
+    for file in files:
         try:
             of_it = file.stat()
         except OSError:
             continue
-        found[str(file)] = (of_it.st_ino, of_it.st_mtime_ns)
-    return tuple((name, *stamp) for name, stamp in sorted(found.items()))
+        found.append((str(file), of_it.st_ino, of_it.st_mtime_ns))
+    return tuple(found)
 
 
 def _code(desired: Desired) -> Collection[Path]:

@@ -37,16 +37,6 @@ def locate(path: Path | None) -> Path:
     raise SettingsError([Problem(first, 0, 0, "", missing, "`pollerd init` writes one")])
 
 
-def found(place: Path) -> list[Path]:
-    """The configuration files of a folder, as things are; what is no folder is itself. [] where nothing can be read."""
-    try:
-        return _listed(place)
-    except NotADirectoryError:
-        return [place]
-    except OSError:
-        return []
-
-
 def folder_of(path: Path) -> Path:
     """Return the folder that paths without a file of their own are relative to; absolute."""
     return (path if path.is_dir() else path.parent).absolute()
@@ -127,7 +117,9 @@ class Reading:
 
     def _files(self, path: Path, place: Place) -> list[Path]:
         try:
-            listed = _listed(path)
+            listed = sorted(
+                file for file in path.iterdir() if file.suffix in document.FORMATS and not file.name.startswith(".")
+            )
         except NotADirectoryError:
             return [path]
         except OSError as error:
@@ -144,12 +136,6 @@ class Reading:
     def _fail(self, keys: Keys, sentence: str, hint: str, place: Place) -> None:
         self._whole = False
         self.report.add(keys, sentence, hint, place=place)
-
-
-def _listed(folder: Path) -> list[Path]:
-    return sorted(
-        file for file in folder.iterdir() if file.suffix in document.FORMATS and not file.name.startswith(".")
-    )
 
 
 def _exists(path: Path) -> bool:

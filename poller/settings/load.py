@@ -43,10 +43,10 @@ class Loaded:
     """
 
     settings: Settings
-    files: tuple[Path, ...]
-    profile: str
-    profiles: tuple[str, ...]
-    warnings: tuple[Problem, ...]
+    files: tuple[Path, ...] = ()
+    profile: str = ""
+    profiles: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 def load(path: Path | None = None, more: Iterable[More] = (), profile: str | None = None) -> Settings:

@@ -217,6 +217,16 @@ class FunctionSettings:
         default=None, metadata={"example": EVENT_INVOKE_EXAMPLE, "unversioned": True}
     )
     """How asynchronous invocations are dealt with that name no alias and no version: retries, age, destinations."""
+    event_invoke_versions: Mapping[str, EventInvokeSettings] = field(
+        default_factory=dict,
+        metadata={
+            "keys": r"[1-9][0-9]{0,17}",
+            "keys_words": "a version number",
+            "example": {"3": EVENT_INVOKE_EXAMPLE},
+            "unversioned": True,
+        },
+    )
+    """The same of published versions, by number: what names a version by its number goes by that."""
     dead_letter_config: DeadLetterSettings | None = field(
         default=None,
         metadata={"example": {"target_arn": "arn:aws:sqs:us-east-1:000000000000:dead"}, "unversioned": True},
