@@ -14,9 +14,12 @@ _Stamp = tuple[tuple[str, int, int], ...]
 
 
 async def file_changes(files: Callable[[], Collection[Path]]) -> AsyncIterator[None]:
-    """An item whenever one of the files is not what it was. files: those that the configuration was read from, asked again each time."""
+    """An item whenever one of the files is not what it was.
+
+    files: those that the configuration was read from, and folders whose lists of files count; asked again each time.
+    """
     known = _stamp(files())
-    async for _ in changes(lambda: {file.parent for file in files()}, deep=False):
+    async for _ in changes(lambda: {place if place.is_dir() else place.parent for place in files()}, deep=False):
         if (now := _stamp(files())) != known:
             known = now
             yield None

@@ -77,6 +77,29 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         daemon.wait_gone()
 
 
+def test_an_included_file_and_a_secret_that_change_take_effect(stage: Stage) -> None:
+    stage.config |= {"reload_on_change": True, "include": ["./more/*.yaml"]}
+    function = stage.config["functions"]["orders"]
+    function["environment"] = {"WORD": {"secret": "file:secrets/word"}}
+    for name in ("more", "secrets"):
+        (stage.folder / name).mkdir()
+    word = stage.folder / "secrets" / "word"
+    word.write_text("first\n")
+    (stage.code / "app.py").write_text("import os\ndef handler(event, context):\n    return os.environ['WORD']\n")
+    stage.write()
+    daemon = stage.start()
+    assert answers(daemon) == "first"
+    word.write_text("second\n")
+    until(lambda: answers(daemon) == "second", "the new secret is there")
+    (stage.folder / "more" / "limit.yaml").write_text("concurrency: 7\n")
+    until(lambda: len(daemon.logged("configuration reloaded")) > 1, "the new file was read")
+    keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
+    api: Any = boto3.client("lambda", endpoint_url=daemon.url, region_name="us-east-1", **keys)
+    assert api.get_account_settings()["AccountLimit"]["ConcurrentExecutions"] == 7
+    shown = api.get_function_configuration(FunctionName="orders")["Environment"]["Variables"]
+    assert shown == {"WORD": "file:secrets/word"}
+
+
 def test_code_that_changes_runs_at_once_while_it_is_watched(stage: Stage) -> None:
     daemon = stage.start("--watch")
     assert answers(daemon) == "first"

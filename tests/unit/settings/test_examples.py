@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from poller.settings.load import load
+from poller.settings.load import load, profiles_of
 
 EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
 EVENTS = Path(__file__).parents[2] / "golden" / "events"
@@ -45,6 +45,24 @@ def test_an_example_loads(file: Path) -> None:
     assert settings.functions
     invoked = [function for function in settings.functions.values() if function.event_invoke_config]
     assert settings.event_source_mappings or invoked
+
+
+def test_an_example_s_profile_loads_with_its_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("admin-key", "orders-api"):
+        (tmp_path / name).write_text(f"the secret of {name}".replace(" ", "-") + "\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("CONCURRENCY", "300")
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_REGION", "STAGE"):
+        monkeypatch.delenv(variable, raising=False)
+    file = EXAMPLES / "profiles.yaml"
+    assert profiles_of(file) == ("", "production")
+    settings = load(file, profile="production")
+    assert settings.concurrency == 300
+    assert settings.functions["orders"].environment == {"API_TOKEN": "the-secret-of-orders-api"}
+    assert settings.http.keys["admin"].secret_access_key == "the-secret-of-admin-key"
+    source = settings.event_source_mappings["orders-queue"].source.options
+    assert (source.queue, source.endpoint_url, source.allow_aws) == ("orders-dev", "", True)
+    assert load(file, profile="").aws.endpoint_url == "http://127.0.0.1:4566"
 
 
 def test_there_are_examples_and_each_function_is_used_by_one() -> None:

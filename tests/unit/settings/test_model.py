@@ -37,6 +37,7 @@ from poller.settings.options import REQUIRED, options_of
 
 PROMISES = {
     Settings: {
+        "tracing": None,
         "state": "./state",
         "concurrency": 1000,
         "sandbox": "auto",
