@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from poller import __version__
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import assemble, asynchronous, gauges, shelves, tracing
@@ -25,12 +27,15 @@ from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port, PortError
 from poller.control.reload import Read, Reload
+from poller.control.status import Status
+from poller.control.supervision import Supervision
 from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
 from poller.control.writer import Writer
 from poller.dispatch import lineage
 from poller.dispatch.backlog import Backlog
+from poller.envelope.moments import with_milliseconds
 from poller.execution.contract import Driver, Isolating, Reporting
 from poller.observe.ages import Ages
 from poller.observe.events import (
@@ -42,9 +47,12 @@ from poller.observe.events import (
     StopBegan,
     StopEnded,
 )
+from poller.observe.latest import Latest
 from poller.observe.loop import watch_loop
 from poller.observe.metrics import Metrics
+from poller.observe.notify import Notify
 from poller.observe.traces import Traces
+from poller.settings.load import Loaded
 from poller.settings.model import Settings
 
 FINISHING_SHARE = 0.75
@@ -55,6 +63,7 @@ class Daemon:
     """Everything that one configuration asks for, from ``run`` to its end.
 
     driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people. read: reads them again.
+    notify: the service manager. sockets: those that it opened for us, ``http`` and ``urls``; they stay the caller's.
     """
 
     def __init__(
@@ -66,19 +75,24 @@ class Daemon:
         origin: str = "the configuration",
         read: Read | None = None,
         clock: Clock | None = None,
+        notify: Notify | None = None,
+        sockets: Mapping[str, socket.socket] | None = None,
     ) -> None:
         self._settings = settings
+        self._origin = origin
         self._log = log
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
         self._ages = Ages()
         self._exporter = exporter = tracing.exporter(settings.tracing, self._emit)
         self._traces = Traces(settings.tracing.sampling_ratio, exporter) if settings.tracing and exporter else None
+        self._latest = Latest(self._clock.epoch)
         self._log_store = assemble.log_store(settings, self._emit)
         shipping = assemble.log_shipping(settings, self._emit, self._clock)
         self._logged = [each for each in (self._log_store, shipping) if each is not None]
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
+        self._began = self._clock.now(), self._clock.epoch()
         self.url = ""
         """Of the port, as soon as it is open."""
         writer = Writer(Path(settings.state), emit=self._emit)
@@ -103,8 +117,27 @@ class Daemon:
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
-        self.reloading = Reload(self.desired, settings, read or (lambda: settings), self._use, self._emit)
-        self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
+        self._supervision = Supervision(
+            notify or Notify(),
+            fleet.mappings,
+            fleet.slots.waiting,
+            self._views.readiness,
+            writer=writer,
+            stop_seconds=settings.stop_timeout_seconds,
+            clock=self._clock,
+            emit=self._emit,
+        )
+        self.reloading = Reload(
+            self.desired,
+            settings,
+            read or (lambda: Loaded(settings)),
+            self._use,
+            self._emit,
+            during=self._supervision.during_reload,
+        )
+        given = sockets or {}
+        identify = Signatures(self._secret, time.time).identify
+        self._urls = UrlDoor(fleet, identify, self._emit, grace=around.grace, given=given.get("urls"))
         resources = Resources(
             self.desired, self.backlog, lambda: self.url, self._urls.address, emit=self._emit, beginning=beginning
         )
@@ -115,20 +148,19 @@ class Daemon:
         self._access = access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
         logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
         front = Front(resources.handlers(), access, logs=logs.handlers(), raw=resources.invoke.raw(), emit=self._emit)
-        routes = [*operations.routes(), *self.reloading.routes(guard), *resources.routes(), *front.routes()]
+        status = Status(self.desired, self.backlog, self._latest, self._self, self._views.operators)
+        routes = [
+            *operations.routes(),
+            *self.reloading.routes(guard),
+            *status.routes(guard),
+            *resources.routes(),
+            *front.routes(),
+        ]
         surveys = Surveys(fleet.mappings, self._metrics)
-        self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
-        text = "Slots there are; pool empty: unreserved. Reserved pools are named after their function."
-        aws = "UnreservedConcurrentExecutions (pool empty)"
-        self._metrics.watch("slots_limit", text, "pool", fleet.slots.limits, aws=aws)
-        self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
-        self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
-        self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
-        text = "Age of the last record of a batch when its invocation ended, of the oldest partition; 0: all is done."
-        self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all, aws="IteratorAge")
-        gauges.watch(self._metrics, fleet.pools)
-        gauges.watch_backlog(self._metrics, self.backlog)
-        gauges.watch_driver(self._metrics, self._driver)
+        self._port = Port(
+            self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard, given=given.get("http")
+        )
+        self._watch()
 
     @property
     def metrics(self) -> Metrics:
@@ -160,13 +192,33 @@ class Daemon:
         self._fleet.start(stop)
         turning = asyncio.create_task(watch_loop(self._emit), name="event loop")
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
+        supervised = asyncio.create_task(self._supervision.keep(), name="supervision")
+        self._supervision.ready()
         try:
             await stop.wait()
+            self._supervision.stopping(stop.reason)
             return await self._drain(later, stop)
         finally:
             turning.cancel()
             await asyncio.gather(turning, return_exceptions=True)
+            supervised.cancel()
+            await asyncio.gather(supervised, return_exceptions=True)
             await self._close(later)
+
+    def _watch(self) -> None:
+        """Put on the metrics page what is read when the page is."""
+        fleet = self._fleet
+        text = "Slots there are; pool empty: unreserved. Reserved pools are named after their function."
+        aws = "UnreservedConcurrentExecutions (pool empty)"
+        self._metrics.watch("slots_limit", text, "pool", fleet.slots.limits, aws=aws)
+        self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
+        self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
+        self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
+        text = "Age of the last record of a batch when its invocation ended, of the oldest partition; 0: all is done."
+        self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all, aws="IteratorAge")
+        gauges.watch(self._metrics, fleet.pools)
+        gauges.watch_backlog(self._metrics, self.backlog)
+        gauges.watch_driver(self._metrics, self._driver)
 
     def _use(self, settings: Settings) -> None:
         """Let what is neither function nor mapping be as these settings have it. Raises PortError."""
@@ -182,6 +234,20 @@ class Daemon:
     def _about(self) -> dict[str, str]:
         """What else /readyz shows, and what makes nothing unready."""
         return {"sandbox": self._driver.sandbox()[0]} if isinstance(self._driver, Isolating) else {}
+
+    def _self(self) -> dict[str, Any]:
+        """What ``/_pollerd/status`` tells of the daemon itself."""
+        now, epoch = self._began
+        return {
+            "version": __version__,
+            "state": "stopping" if self._stop and self._stop.soft else "running",
+            "started": with_milliseconds(epoch),
+            "uptime_seconds": round(self._clock.now() - now, 3),
+            "configuration": self._origin,
+            "state_folder": self._settings.state,
+            "url": self.url,
+            **self._about(),
+        }
 
     async def _keep_backlog(self, stop: Stop) -> None:
         await asynchronous.keep_running(
@@ -258,6 +324,8 @@ class Daemon:
         self._ages.emit(fact)
         if self._traces is not None:
             self._traces.emit(fact)
+        self._latest.emit(fact)
+        self._supervision.heard(fact)
         self._log(fact)
         for each in self._logged:
             each(fact)

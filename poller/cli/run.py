@@ -6,27 +6,34 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import uvloop
 
+from poller.aio.inherited import InheritedError, inherited
 from poller.aio.stop import Stop
 from poller.cli import configuration
 from poller.cli.stop_signals import STOP_SIGNALS
 from poller.control.desired import RefusedError
 from poller.control.port import PortError
+from poller.control.reload import Read
 from poller.control.watch import code_changes, file_changes
 from poller.daemon import Daemon
 from poller.observe.events import DefectFoundError, Emit
 from poller.observe.logs import Log
-from poller.settings.model import Settings
+from poller.observe.notify import Notify
+from poller.settings.load import Loaded
 
 NO_PORT = 69
 """Exit code (sysexits.h: EX_UNAVAILABLE)."""
+SOCKETS = ("http", "urls")
+"""Names of the sockets that a service manager may open for us: for http.listen, for function_urls.listen."""
 TURN_SECONDS = 0.001
 """What the event loop waits at most, after each of its calls to the kernel, for a thread that is busy: the client of a Kafka mapping,
 say. With Python's own 5 ms a round trip on a socket beside one took up to 13 ms, one in a hundred; with this 0.06 ms (measured)."""
@@ -57,13 +64,29 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """Run until stopped."""
-    settings = configuration.read(given.config)
+    notify = Notify.taken(os.environ, os.getpid())
+    try:
+        sockets = inherited(os.environ, os.getpid(), SOCKETS)
+    except InheritedError as error:
+        print(error, file=sys.stderr)
+        return NO_PORT
+    read = partial(configuration.loaded, given.config, given.profile)
+    loaded = configuration.ended_by_problems(read)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, given.config, code=given.watch))
+        return runner.run(_run(loaded, read, notify, sockets, origin=given.config, code=given.watch))
 
 
-async def _run(settings: Settings, path: Path | None, *, code: bool) -> int:
+async def _run(
+    loaded: Loaded,
+    read: Read,
+    notify: Notify,
+    sockets: Mapping[str, socket.socket],
+    *,
+    origin: Path | None,
+    code: bool,
+) -> int:
+    settings = loaded.settings
     log = Log(settings.log.format, settings.log.level)
     stop = Stop()
     loop = asyncio.get_running_loop()
@@ -72,14 +95,23 @@ async def _run(settings: Settings, path: Path | None, *, code: bool) -> int:
         settings,
         partial(configuration.driver, settings),
         log,
-        origin=str(path or "the configuration"),
-        read=partial(configuration.checked, path),
+        origin=str(origin or "the configuration"),
+        read=read,
+        notify=notify,
+        sockets=sockets,
     )
     reread = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reread.set)
     tasks = [asyncio.create_task(_reload(daemon, reread), name="reloads")]
     if settings.reload_on_change or code:
-        tasks.append(_watched("changes of the configuration", partial(file_changes, path), reread, log))
+        tasks.append(
+            _watched(
+                "changes of the configuration",
+                partial(file_changes, lambda: daemon.reloading.files or loaded.files),
+                reread,
+                log,
+            )
+        )
     if code:
         tasks.append(_watched("changes of code", partial(code_changes, daemon.desired), reread, log))
     gc.freeze()  # modules and settings stay for good

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from functools import partial
 from pathlib import Path
 
 from poller.aio.changes import changes
 from poller.control.desired import Desired
 from poller.execution.package.stamp import PASSED_OVER
-from poller.settings import files
 
 _Stamp = tuple[tuple[str, int, int], ...]
 
 
-async def file_changes(path: Path | None) -> AsyncIterator[None]:
-    """An item whenever the files of a configuration are not what they were. path: as ``load`` takes it."""
-    found = files.locate(path)
-    known = _stamp(found)
-    async for _ in changes(partial(_folders, found), deep=False):
-        if (now := _stamp(found)) != known:
+async def file_changes(files: Callable[[], Collection[Path]]) -> AsyncIterator[None]:
+    """An item whenever one of the files is not what it was. files: those that the configuration was read from, asked again each time."""
+    known = _stamp(files())
+    async for _ in changes(lambda: {file.parent for file in files()}, deep=False):
+        if (now := _stamp(files())) != known:
             known = now
             yield None
 
@@ -29,14 +27,10 @@ def code_changes(desired: Desired) -> AsyncIterator[None]:
     return changes(partial(_code, desired), deep=True, passed_over=PASSED_OVER)
 
 
-def _folders(path: Path) -> set[Path]:
-    """Files are replaced, by editors and by links that move, so it is their folders that are watched."""
-    return {file.parent.absolute() for file in files.found(path)} | {files.folder_of(path)}
-
-
-def _stamp(path: Path) -> _Stamp:
+def _stamp(files: Collection[Path]) -> _Stamp:
+    """Files are replaced, by editors and by links that move, so it is their folders that are watched, and they that are compared."""
     found = []
-    for file in files.found(path):
+    for file in files:
         try:
             of_it = file.stat()
         except OSError:

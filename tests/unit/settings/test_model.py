@@ -30,6 +30,7 @@ from poller.settings.model import (
     ShipSettings,
     SourceSettings,
     TlsSettings,
+    TracingSettings,
     UrlSettings,
 )
 from poller.settings.options import REQUIRED, options_of
@@ -47,6 +48,7 @@ PROMISES = {
         "asynchronous": AsynchronousSettings(),
         "log": LogSettings(),
         "function_logs": FunctionLogsSettings(),
+        "tracing": None,
         "aws": AccountSettings(),
         "container": ContainerSettings(),
         "functions": {},
@@ -55,6 +57,7 @@ PROMISES = {
     HttpSettings: {"listen": "127.0.0.1:9870", "keys": {}, "tls": None, "token": ""},
     KeySettings: {"secret_access_key": REQUIRED, "read_only": False, "functions": ()},
     TlsSettings: {"certificate": REQUIRED, "private_key": REQUIRED, "client_ca": ""},
+    TracingSettings: {"endpoint": "", "headers": {}, "service_name": "pollerd", "sampling_ratio": 1.0},
     FunctionLogsSettings: {"keep": True, "retention_days": 14, "max_mb": 256, "ship": None},
     ShipSettings: {
         "region": "",
@@ -101,6 +104,7 @@ PROMISES = {
         "environment": {},
         "reserved_concurrency": None,
         "provisioned_concurrency": None,
+        "event_invoke_versions": {},
         "provisioned_versions": {},
         "per_execution_environment_max_concurrency": 1,
         "ephemeral_storage_mb": 512,
