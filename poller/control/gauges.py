@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from poller.dispatch.backlog import Backlog
+from poller.dispatch.slots import Slots
 from poller.execution.contract import Driver, Stocked
 from poller.execution.pool import Pool
 from poller.observe.metrics import Metrics
 
 Number = Callable[[Pool], int]
+ByName = Callable[[], Mapping[str, float]]
 
 OF_ALL: tuple[tuple[str, str, Number], ...] = (
     ("environments", "Execution environments, those in INIT too.", lambda pool: sum(pool.counts().values())),
@@ -38,6 +40,24 @@ def watch(metrics: Metrics, pools: Mapping[str, Pool]) -> None:
     for name, text, number in OF_PROVISIONED:
         of_those = _read(pools, number, lambda pool: pool.allocation.requested > 0)
         metrics.watch(name, text, "function", of_those, aws=AWS.get(name, ""))
+
+
+def watch_slots(metrics: Metrics, slots: Slots) -> None:
+    """The permits of all functions."""
+    text = "Slots there are; pool empty: unreserved. Reserved pools are named after their function."
+    aws = "UnreservedConcurrentExecutions (pool empty)"
+    metrics.watch("slots_limit", text, "pool", slots.limits, aws=aws)
+    metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", slots.in_use)
+    metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", slots.waiting)
+
+
+def watch_mappings(metrics: Metrics, in_hand: ByName, ages: ByName, healthy: ByName) -> None:
+    """What each mapping has, how far behind it is, and whether it gets on. ages: seconds."""
+    metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", in_hand)
+    text = "Age of the last record of a batch when its invocation ended, of the oldest partition; 0: all is done."
+    metrics.watch("iterator_age_seconds", text, "mapping", ages, aws="IteratorAge")
+    text = "0: the mapping has something to do and has done nothing for unhealthy_after_seconds; else 1."
+    metrics.watch("mapping_healthy", text, "mapping", healthy)
 
 
 def watch_driver(metrics: Metrics, driver: Driver) -> None:
