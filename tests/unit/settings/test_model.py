@@ -31,6 +31,7 @@ from poller.settings.model import (
     ShipSettings,
     SourceSettings,
     TlsSettings,
+    TracingSettings,
     UrlSettings,
 )
 from poller.settings.options import REQUIRED, options_of
@@ -58,6 +59,7 @@ PROMISES = {
     HttpSettings: {"listen": "127.0.0.1:9870", "keys": {}, "tls": None, "token": ""},
     KeySettings: {"secret_access_key": REQUIRED, "read_only": False, "functions": ()},
     TlsSettings: {"certificate": REQUIRED, "private_key": REQUIRED, "client_ca": ""},
+    TracingSettings: {"endpoint": "", "headers": {}, "service_name": "pollerd", "sampling_ratio": 1.0},
     FunctionLogsSettings: {"keep": True, "retention_days": 14, "max_mb": 256, "ship": None},
     ShipSettings: {
         "region": "",
