@@ -18,6 +18,7 @@ from poller.cli.stop_signals import STOP_SIGNALS
 from poller.control.port import PortError
 from poller.daemon import Daemon
 from poller.observe.logs import Log
+from poller.settings.files import locate
 from poller.settings.model import Settings
 
 NO_PORT = 69
@@ -54,7 +55,7 @@ async def _run(settings: Settings, path: Path | None) -> int:
     stop = Stop()
     loop = asyncio.get_running_loop()
     STOP_SIGNALS.tell(lambda number: loop.call_soon_threadsafe(_signalled, stop, number))
-    daemon = Daemon(settings, partial(configuration.driver, settings), log, origin=str(path or "the configuration"))
+    daemon = Daemon(settings, partial(configuration.driver, settings), log, origin=str(locate(path)))
     reread = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reread.set)
     reloads = asyncio.create_task(_reload(daemon, reread, path), name="reloads")
