@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,14 @@ from poller.control.api.front import Front
 from poller.control.api.logs import Logs
 from poller.control.api.resources import Resources
 from poller.control.checkpoints import CheckpointStore
-from poller.control.desired import Desired, RefusedError
+from poller.control.desired import Desired
 from poller.control.fleet import Around, Fleet
 from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port, PortError
+from poller.control.reload import Read, Reload
 from poller.control.status import Status
-from poller.control.store import StoreError
+from poller.control.supervision import Supervision
 from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
@@ -36,8 +38,6 @@ from poller.envelope.moments import with_milliseconds
 from poller.execution.contract import Driver, Isolating, Reporting, Stocked
 from poller.observe.ages import Ages
 from poller.observe.events import (
-    ConfigurationRefusedError,
-    ConfigurationReloaded,
     DefectFoundError,
     Emit,
     Fact,
@@ -48,21 +48,19 @@ from poller.observe.events import (
 )
 from poller.observe.latest import Latest
 from poller.observe.metrics import Metrics
+from poller.observe.notify import Notify
+from poller.settings.load import Loaded
 from poller.settings.model import Settings
-from poller.settings.package import PackageError
-from poller.settings.problems import SettingsError
 
 FINISHING_SHARE = 0.75
 """Of the stop timeout, for running invocations to finish; the rest is for cutting, handing back and ending processes."""
-
-LIVE = {"functions", "event_source_mappings", "concurrency"}
-"""Keys of a configuration that take effect without a restart."""
 
 
 class Daemon:
     """Everything that one configuration asks for, from ``run`` to its end.
 
-    driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people.
+    driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people. read: reads them again.
+    notify: the service manager. sockets: those that it opened for us, ``http`` and ``urls``; they stay the caller's.
     """
 
     def __init__(
@@ -72,7 +70,10 @@ class Daemon:
         log: Emit,
         *,
         origin: str = "the configuration",
+        read: Read | None = None,
         clock: Clock | None = None,
+        notify: Notify | None = None,
+        sockets: Mapping[str, socket.socket] | None = None,
     ) -> None:
         self._settings = settings
         self._origin = origin
@@ -105,21 +106,49 @@ class Daemon:
         self.backlog: Backlog = asynchronous.backlog(fleet, writer, clock=self._clock, emit=self._emit)
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
-        guard = Guard(settings.http, Path(settings.state))
+        self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
-        self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
+        self._supervision = Supervision(
+            notify or Notify(),
+            fleet.mappings,
+            fleet.slots.waiting,
+            self._views.readiness,
+            writer=writer,
+            stop_seconds=settings.stop_timeout_seconds,
+            clock=self._clock,
+            emit=self._emit,
+        )
+        self.reloading = Reload(
+            self.desired,
+            settings,
+            read or (lambda: Loaded(settings)),
+            self._use,
+            self._emit,
+            during=self._supervision.during_reload,
+        )
+        given = sockets or {}
+        identify = Signatures(self._secret, time.time).identify
+        self._urls = UrlDoor(fleet, identify, self._emit, grace=around.grace, given=given.get("urls"))
         resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address)
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
         """Operations of the Lambda API."""
         region = assemble.region_of(settings.aws)
-        access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
+        self._access = access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
         logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
         front = Front(resources.handlers(), access, logs=logs.handlers(), raw=resources.invoke.raw(), emit=self._emit)
         status = Status(self.desired, self.backlog, self._latest, self._self, self._views.operators)
-        routes = [*operations.routes(), *status.routes(guard), *resources.routes(), *front.routes()]
+        routes = [
+            *operations.routes(),
+            *self.reloading.routes(guard),
+            *status.routes(guard),
+            *resources.routes(),
+            *front.routes(),
+        ]
         surveys = Surveys(fleet.mappings, self._metrics)
-        self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
+        self._port = Port(
+            self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard, given=given.get("http")
+        )
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
@@ -153,29 +182,23 @@ class Daemon:
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
         self._fleet.start(stop)
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
+        supervised = asyncio.create_task(self._supervision.keep(), name="supervision")
+        self._supervision.ready()
         try:
             await stop.wait()
+            self._supervision.stopping(stop.reason)
             return await self._drain(later, stop)
         finally:
+            supervised.cancel()
+            await asyncio.gather(supervised, return_exceptions=True)
             await self._close(later)
 
-    async def reload(self, read: Callable[[], Settings]) -> bool:
-        """Put the configuration files as they are now in force, or leave all as it is and tell why; whether they are.
-
-        read: reads and checks them, in a thread.
-        """
-        try:
-            settings = await asyncio.to_thread(read)
-            _refuse_fixed(self._settings, settings)
-            await self.desired.reload(settings)
-        except (SettingsError, RefusedError, PackageError, StoreError) as error:
-            self._emit(ConfigurationRefusedError(message=str(error)))
-            return False
+    def _use(self, settings: Settings) -> None:
+        """Let what is neither function nor mapping be as these settings have it. Raises PortError."""
+        self._port.renew(settings.http.tls)
+        self._access.use(settings.http)
+        self._guard.use(settings.http)
         self._settings = settings
-        self._emit(
-            ConfigurationReloaded(functions=len(settings.functions), mappings=len(settings.event_source_mappings))
-        )
-        return True
 
     def readiness(self) -> dict[str, list[dict[str, Any]]]:
         """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency or elsewhere."""
@@ -271,13 +294,7 @@ class Daemon:
         self._metrics.emit(fact)
         self._ages.emit(fact)
         self._latest.emit(fact)
+        self._supervision.heard(fact)
         self._log(fact)
         for each in self._logged:
             each(fact)
-
-
-def _refuse_fixed(before: Settings, after: Settings) -> None:
-    """Raises RefusedError that names the keys that differ and that a running daemon cannot change."""
-    names = [field.name for field in dataclasses.fields(Settings) if field.name not in LIVE]
-    if fixed := [name for name in names if getattr(before, name) != getattr(after, name)]:
-        raise RefusedError(f"{' and '.join(fixed)} can be changed by a restart only")

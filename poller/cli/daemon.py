@@ -31,8 +31,11 @@ from poller.wire.aws.target import target
 MAPPINGS = "/_pollerd/mappings"
 STATUS = "/_pollerd/status"
 ABOUT = "/_pollerd/daemon"
+RELOAD = "/_pollerd/reload"
 PATIENCE = 10.0
 """Seconds to wait for what only tells."""
+RELOAD_PATIENCE = 300.0
+"""Packages and images that are new are unpacked before the answer."""
 URL_VARIABLE = "POLLERD_URL"
 CERTIFICATE_VARIABLE = "POLLERD_CLIENT_CERTIFICATE"
 
@@ -93,6 +96,16 @@ class Daemon:
         self._settings = settings
         self._asks = Guard(settings.http, self._state).asks
 
+    def greet(self) -> None:
+        """Whether it is there. Raises AwayError when nothing answers, or something else than a daemon that knows us."""
+        answer = self._exchange("GET", "/healthz", None, self._bearer() if self._asks else {}, PATIENCE)
+        if answer.status != http.HTTPStatus.OK:
+            raise AwayError(f"what answers at {self.address} is not the daemon of this configuration: {answer.status}")
+
+    def reload(self) -> dict[str, Any]:
+        """Have it read its configuration again; what that concerned (control/reload.py). Raises AwayError, DeniedError."""
+        return self._told("POST", RELOAD, b"", RELOAD_PATIENCE)
+
     def status(self) -> dict[str, Any]:
         """All that it has and does (control/status.py). Raises AwayError, DeniedError."""
         return self._told("GET", STATUS, None, PATIENCE)
@@ -134,7 +147,7 @@ class Daemon:
 
     def _told(self, method: str, path: str, body: bytes | None, patience: float) -> dict[str, Any]:
         wanted = body is not None or self._asks
-        headers = {"Authorization": f"Bearer {self._word()}"} if wanted else {}
+        headers = self._bearer() if wanted else {}
         answer = self._exchange(method, path, body, headers, patience)
         value = json_object(answer.body)
         if answer.status == http.HTTPStatus.OK and value:
@@ -143,9 +156,9 @@ class Daemon:
             raise DeniedError(value["message"])
         raise self._stranger(answer.status)
 
-    def _word(self) -> str:
+    def _bearer(self) -> dict[str, str]:
         try:
-            return token(self._state)
+            return {"Authorization": f"Bearer {token(self._state)}"}
         except OSError as error:
             raise DeniedError(f"the token of the state folder cannot be read: {error}") from error
 

@@ -25,6 +25,7 @@ from poller.observe.events.daemon import (
     MappingEnded,
     MappingStarted,
     PortOpened,
+    ProgressMissedError,
     StopBegan,
     StopEnded,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "PortOpened",
     "PositionMoved",
     "PositionsSaved",
+    "ProgressMissedError",
     "RecordDelivered",
     "RecordsDiscarded",
     "RecordsFiltered",
