@@ -15,7 +15,7 @@ from typing import Any
 from poller import __version__
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
-from poller.control import assemble, asynchronous, gauges, shelves
+from poller.control import assemble, asynchronous, gauges, shelves, tracing
 from poller.control.api.access import Access
 from poller.control.api.front import Front
 from poller.control.api.logs import Logs
@@ -33,9 +33,10 @@ from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
 from poller.control.writer import Writer
+from poller.dispatch import lineage
 from poller.dispatch.backlog import Backlog
 from poller.envelope.moments import with_milliseconds
-from poller.execution.contract import Driver, Isolating, Reporting, Stocked
+from poller.execution.contract import Driver, Isolating, Reporting
 from poller.observe.ages import Ages
 from poller.observe.events import (
     DefectFoundError,
@@ -47,8 +48,10 @@ from poller.observe.events import (
     StopEnded,
 )
 from poller.observe.latest import Latest
+from poller.observe.loop import watch_loop
 from poller.observe.metrics import Metrics
 from poller.observe.notify import Notify
+from poller.observe.traces import Traces
 from poller.settings.load import Loaded
 from poller.settings.model import Settings
 
@@ -82,6 +85,8 @@ class Daemon:
         self._metrics = Metrics()
         self._ages = Ages()
         self._latest = Latest(self._clock.epoch)
+        self._exporter = exporter = tracing.exporter(settings.tracing, self._emit)
+        self._traces = Traces(settings.tracing.sampling_ratio, exporter) if settings.tracing and exporter else None
         self._log_store = assemble.log_store(settings, self._emit)
         shipping = assemble.log_shipping(settings, self._emit, self._clock)
         self._logged = [each for each in (self._log_store, shipping) if each is not None]
@@ -90,7 +95,7 @@ class Daemon:
         self._began = self._clock.now(), self._clock.epoch()
         self.url = ""
         """Of the port, as soon as it is open."""
-        writer = Writer(Path(settings.state))
+        writer = Writer(Path(settings.state), emit=self._emit)
         self._checkpoints = CheckpointStore(Path(settings.state), self._emit, writer=writer)
         around = Around(
             driver=self._driver,
@@ -99,11 +104,15 @@ class Daemon:
             emit=self._emit,
             found_defect=self._found_defect,
             grace=settings.stop_timeout_seconds * FINISHING_SHARE,
+            onward=self._traces.onward if self._traces else None,
         )
+        beginning = self._traces.beginning if self._traces else lineage.new_trace
         self.desired = Desired(settings, origin)
         self._fleet = fleet = Fleet(self.desired.settings(self._driver), around)
         self.desired.runs_as(fleet)
-        self.backlog: Backlog = asynchronous.backlog(fleet, writer, clock=self._clock, emit=self._emit)
+        self.backlog: Backlog = asynchronous.backlog(
+            fleet, writer, clock=self._clock, emit=self._emit, beginning=beginning
+        )
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         self._guard = guard = Guard(settings.http, Path(settings.state))
@@ -129,7 +138,9 @@ class Daemon:
         given = sockets or {}
         identify = Signatures(self._secret, time.time).identify
         self._urls = UrlDoor(fleet, identify, self._emit, grace=around.grace, given=given.get("urls"))
-        resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address)
+        resources = Resources(
+            self.desired, self.backlog, lambda: self.url, self._urls.address, emit=self._emit, beginning=beginning
+        )
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
         """Operations of the Lambda API."""
@@ -149,16 +160,16 @@ class Daemon:
         self._port = Port(
             self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard, given=given.get("http")
         )
-        self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
-        self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
-        self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
-        text = "Age of the last record of a batch when its invocation ended (IteratorAge), of the oldest partition; 0: all is done."
-        self._metrics.watch("iterator_age_seconds", text, "mapping", self._ages.all)
         gauges.watch(self._metrics, fleet.pools)
+        gauges.watch_slots(self._metrics, fleet.slots)
+        gauges.watch_mappings(self._metrics, self._views.in_hand, self._ages.all)
         gauges.watch_backlog(self._metrics, self.backlog)
-        if isinstance(self._driver, Stocked):
-            text = "Execution environments prepared ahead, INIT not begun; none of the others."
-            self._metrics.watch("environments_spare", text, "function", self._driver.spares)
+        gauges.watch_driver(self._metrics, self._driver)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What /metrics shows."""
+        return self._metrics
 
     async def run(self, stop: Stop) -> int:
         """Run until the stop, then drain. Returns records and events cut in flight, which may come twice; 0 when all was finished.
@@ -180,7 +191,10 @@ class Daemon:
         if isinstance(self._driver, Isolating):
             sandbox, why = self._driver.sandbox()
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
+        if self._exporter is not None:
+            self._exporter.start()
         self._fleet.start(stop)
+        turning = asyncio.create_task(watch_loop(self._emit), name="event loop")
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
         supervised = asyncio.create_task(self._supervision.keep(), name="supervision")
         self._supervision.ready()
@@ -190,7 +204,8 @@ class Daemon:
             return await self._drain(later, stop)
         finally:
             supervised.cancel()
-            await asyncio.gather(supervised, return_exceptions=True)
+            turning.cancel()
+            await asyncio.gather(supervised, turning, return_exceptions=True)
             await self._close(later)
 
     def _use(self, settings: Settings) -> None:
@@ -259,6 +274,8 @@ class Daemon:
         await self.backlog.close()
         await self._checkpoints.close()
         await asyncio.gather(*(each.close() for each in self._logged))
+        if self._exporter is not None:
+            await self._exporter.close(self._settings.stop_timeout_seconds * (1 - FINISHING_SHARE) / 2)
         await self._port.close()
 
     def _provisioned(self) -> Iterator[dict[str, Any]]:
@@ -295,6 +312,8 @@ class Daemon:
         self._ages.emit(fact)
         self._latest.emit(fact)
         self._supervision.heard(fact)
+        if self._traces is not None:
+            self._traces.emit(fact)
         self._log(fact)
         for each in self._logged:
             each(fact)
