@@ -63,12 +63,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Of an operation of the API. path: from the root, encoded. headers: beyond those that every request has."""
+    """Of an operation of the API. path: from the root, encoded. headers: beyond those that every request has.
+
+    service: whose operation it is. function: what it is about, where a key may be limited to some.
+    """
 
     method: str
     path: str
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    service: str = "lambda"
+    function: str = ""
 
 
 def add_url(parser: argparse._ActionsContainer) -> None:
@@ -143,8 +148,8 @@ class Daemon:
             if "x-amzn-requestid" not in answer.headers:
                 raise self._stranger(answer.status)
             return answer
-        said = _object(answer.body)
-        code = answer.headers.get("x-amzn-errortype", "").partition(":")[0]
+        said = json_object(answer.body)
+        code = str(answer.headers.get("x-amzn-errortype") or said.get("__type") or "").partition(":")[0]
         if not code:
             raise self._stranger(answer.status)
         raise DeniedError(str(said.get("message") or said.get("Message") or code), code)
@@ -152,13 +157,13 @@ class Daemon:
     def json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The output of an operation whose input is a path and, where it has one, a JSON object. Raises as ``operation`` does."""
         written = b"" if body is None else json.dumps(body).encode()
-        return _object(self.operation(Request(method=method, path=path, body=written)).body)
+        return json_object(self.operation(Request(method=method, path=path, body=written)).body)
 
     def _told(self, method: str, path: str, body: bytes | None, patience: float) -> dict[str, Any]:
         wanted = body is not None or self._asks
         headers = self._bearer() if wanted else {}
         answer = self._exchange(method, path, body, headers, patience)
-        value = _object(answer.body)
+        value = json_object(answer.body)
         if answer.status == http.HTTPStatus.OK and value:
             return value
         if isinstance(value.get("message"), str) and "x-amzn-errortype" not in answer.headers:
@@ -213,29 +218,31 @@ class Daemon:
         headers = {"Host": self.address, **request.headers}
         if request.body:
             headers.setdefault("Content-Type", "application/json")
-        key = self._key()
+        key = self._key(request.function)
         if key is None:
             return headers
         headers["X-Amz-Date"] = datetime.now(UTC).strftime(STAMP)
         listed = [(name.lower(), value) for name, value in headers.items()]
         asked = sigv4.Request(method=request.method, target=target(request.path), headers=listed)
-        scope = Scope(region=region_of(self._settings.aws), service="lambda")
+        scope = Scope(region=region_of(self._settings.aws), service=request.service)
         return headers | {"Authorization": sigv4.authorization(asked, *key, scope, request.body)}
 
-    def _key(self) -> tuple[str, str] | None:
+    def _key(self, function: str) -> tuple[str, str] | None:
         """An access key that the daemon will know: of the environment, unless this configuration has keys and it is none of them."""
         own, keys = os.environ.get("AWS_ACCESS_KEY_ID", ""), self._settings.http.keys
         secret = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
         if own and secret and (self._named or not keys or own in keys):
             return own, secret
-        most = sorted(keys.items(), key=lambda item: (item[1].read_only, bool(item[1].functions)))
+        fit = [item for item in keys.items() if not item[1].functions or not function or function in item[1].functions]
+        most = sorted(fit, key=lambda item: (item[1].read_only, bool(item[1].functions)))
         return next(((name, key.secret_access_key) for name, key in most), None)
 
     def _stranger(self, status: int) -> AwayError:
         return AwayError(f"what answers at {self.address} is no daemon of this version: {status}")
 
 
-def _object(content: bytes) -> dict[str, Any]:
+def json_object(content: bytes) -> dict[str, Any]:
+    """What an answer says; empty where that is no JSON object."""
     try:
         value = json.loads(content)
     except ValueError:

@@ -28,6 +28,7 @@ from poller.daemon import Daemon
 from poller.observe.events import DefectFoundError, Emit
 from poller.observe.logs import Log
 from poller.observe.notify import Notify
+from poller.settings.files import locate
 from poller.settings.load import Loaded
 
 NO_PORT = 69
@@ -95,7 +96,7 @@ async def _run(
         settings,
         partial(configuration.driver, settings),
         log,
-        origin=str(origin or "the configuration"),
+        origin=str(locate(origin)),
         read=read,
         notify=notify,
         sockets=sockets,

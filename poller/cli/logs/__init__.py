@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from poller.cli.daemon import AwayError, DeniedError, add_url
+from poller.cli.daemon import AwayError, Daemon, DeniedError, add_url
 from poller.cli.logs.since import moment
-from poller.cli.logs.sources import Daemon, Either, Folder, Logged
+from poller.cli.logs.sources import Either, Folder, Logged, Port
 from poller.cli.mappings.named import configuration
 from poller.execution.contract import log_group
 from poller.observe.log_store import LogEvent, LogStoreError, MissingError, PatternError, compile_pattern
@@ -70,7 +70,7 @@ def call(given: argparse.Namespace) -> int:
 def _source(given: argparse.Namespace, settings: Settings) -> Logged:
     group = _group(given.function, settings)
     folder = Folder(Path(settings.state), group, compile_pattern(given.filter))
-    daemon = Daemon(settings, given.url, group, given.filter)
+    daemon = Port(Daemon(settings, given.url), group, given.filter)
     return daemon if given.url else Either(daemon, folder)
 
 
