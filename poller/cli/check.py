@@ -26,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """0: usable, or every record passes. 1: a record is dropped."""
-    settings = configuration.read(given.config)
+    settings = configuration.read(given.config, tell=configuration.note)
     if given.event:
         return _check_event(settings, Path(given.event[0]), given.event[1])
     functions, mappings = len(settings.functions), len(settings.event_source_mappings)

@@ -18,6 +18,7 @@ from poller.settings.load import More, load
 from poller.settings.model import Settings
 from poller.settings.problems import SettingsError
 from poller.settings.references import FunctionReference, function_reference
+from poller.settings.templates.notices import Notice, Tell
 
 UNUSABLE = 78
 """Exit code (sysexits.h: EX_CONFIG)."""
@@ -25,12 +26,12 @@ UNUSABLE = 78
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
     """The positional argument CONFIG."""
-    text = "file or folder; default: ./pollerd.yaml, then /etc/pollerd/pollerd.yaml"
+    text = "file, folder, or a SAM or CloudFormation template; default: ./pollerd.yaml, then /etc/pollerd/pollerd.yaml"
     parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help=text)
 
 
-def checked(path: Path | None, *, published: bool = True) -> Settings:
-    """The configuration, fit to run on this host. Raises SettingsError.
+def checked(path: Path | None, *, published: bool = True, tell: Tell = lambda _: None) -> Settings:
+    """The configuration, fit to run on this host. Raises SettingsError. tell: is given what templates ask for and nobody does.
 
     published: whether versions that it names have to exist; whoever is about to publish them cannot wait for that.
     """
@@ -41,19 +42,24 @@ def checked(path: Path | None, *, published: bool = True) -> Settings:
     ]
     if published:
         checks.append(lambda settings: preflight.published(settings, driver(settings, _nowhere)))
-    return load(path, checks)
+    return load(path, checks, tell)
 
 
-def read(path: Path | None, *, published: bool = True) -> Settings:
+def read(path: Path | None, *, published: bool = True, tell: Tell = lambda _: None) -> Settings:
     """The same for a program that ends with 78 when it cannot be had; every problem goes to standard error then."""
     try:
-        return checked(path, published=published)
+        return checked(path, published=published, tell=tell)
     except SettingsError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         count = len(error.problems)
         print(f"the configuration cannot be used: {count} problem{'s' * (count > 1)}", file=sys.stderr)
         sys.exit(UNUSABLE)
+
+
+def note(notice: Notice) -> None:
+    """Say on standard error what a template asks for and nobody does."""
+    print(notice, file=sys.stderr)
 
 
 def driver(settings: Settings, emit: Emit) -> Driver:

@@ -43,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """Run until stopped."""
-    settings = configuration.read(given.config)
+    settings = configuration.read(given.config, tell=configuration.note)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, given.config))

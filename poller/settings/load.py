@@ -14,25 +14,28 @@ from typing import Any
 from poller.settings.check import check
 from poller.settings.containers import read_function
 from poller.settings.decode import BAD, Decoder, Special
-from poller.settings.files import folder_of, locate, read
+from poller.settings.files import folder_of, locate
 from poller.settings.model import AccountSettings, FunctionSettings, Settings, SourceSettings
 from poller.settings.nodes import Place, Scalar, Table, from_value
 from poller.settings.problems import Finding, Report, SettingsError
 from poller.settings.sources import read_source
+from poller.settings.templates.notices import Tell
+from poller.settings.templates.read import read_with_templates
 
 More = Callable[[Settings], Iterable[Finding]]
 """A check that needs what lies above the settings: can this host run the functions, do the filters compile."""
 
 
-def load(path: Path | None = None, more: Iterable[More] = ()) -> Settings:
-    """Return the configuration of a file, of a folder's files together, or of where ``files.DEFAULTS`` finds one.
+def load(path: Path | None = None, more: Iterable[More] = (), tell: Tell = lambda _: None) -> Settings:
+    """Return the configuration of a file, of a folder's files together, of a template, or of where ``files.DEFAULTS`` finds one.
 
-    Paths in it are absolute. more: further checks, made when what is in the files makes sense by itself.
+    Paths in it are absolute. more: further checks, made when what is in the files makes sense by itself. tell: is given what
+    templates ask for and nobody does.
     Raises ``SettingsError`` and nothing else.
     """
     found = locate(path)
     report = Report()
-    root = read(found, report)
+    root = read_with_templates(found, report, tell)
     settings = _settings(root, Decoder(report, folder_of(found))) if root else None
     if settings is not None and not report:
         for finding in [finding for look in more for finding in look(settings)]:

@@ -48,6 +48,8 @@ PROMISES = {
         "function_logs": FunctionLogsSettings(),
         "aws": AccountSettings(),
         "container": ContainerSettings(),
+        "templates": (),
+        "template_parameters": {},
         "functions": {},
         "event_source_mappings": {},
     },
