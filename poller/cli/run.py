@@ -7,6 +7,7 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from poller.cli import configuration
 from poller.cli.stop_signals import STOP_SIGNALS
 from poller.control.port import PortError
 from poller.daemon import Daemon
+from poller.observe.events import Emit, TemplatePassedOver
 from poller.observe.logs import Log
 from poller.settings.model import Settings
+from poller.settings.templates.notices import Notice
 
 NO_PORT = 69
 """Exit code (sysexits.h: EX_UNAVAILABLE)."""
@@ -43,21 +46,24 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """Run until stopped."""
-    settings = configuration.read(given.config, tell=configuration.note)
+    notices: list[Notice] = []
+    settings = configuration.read(given.config, tell=notices.append)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, given.config))
+        return runner.run(_run(settings, given.config, notices))
 
 
-async def _run(settings: Settings, path: Path | None) -> int:
+async def _run(settings: Settings, path: Path | None, notices: Sequence[Notice]) -> int:
     log = Log(settings.log.format, settings.log.level)
+    for notice in notices:
+        _passed_over(log, notice)
     stop = Stop()
     loop = asyncio.get_running_loop()
     STOP_SIGNALS.tell(lambda number: loop.call_soon_threadsafe(_signalled, stop, number))
     daemon = Daemon(settings, partial(configuration.driver, settings), log, origin=str(path or "the configuration"))
     reread = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reread.set)
-    reloads = asyncio.create_task(_reload(daemon, reread, path), name="reloads")
+    reloads = asyncio.create_task(_reload(daemon, reread, path, log), name="reloads")
     gc.freeze()  # modules and settings stay for good
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
@@ -74,12 +80,18 @@ async def _run(settings: Settings, path: Path | None) -> int:
     return 0
 
 
-async def _reload(daemon: Daemon, reread: asyncio.Event, path: Path | None) -> None:
+async def _reload(daemon: Daemon, reread: asyncio.Event, path: Path | None, emit: Emit) -> None:
     """Whenever it is asked for; what is asked for meanwhile is one more time."""
     while True:
         await reread.wait()
         reread.clear()
-        await daemon.reload(partial(configuration.checked, path))
+        await daemon.reload(partial(configuration.checked, path, tell=partial(_passed_over, emit)))
+
+
+def _passed_over(emit: Emit, notice: Notice) -> None:
+    """What changes nothing of what is served is for `pollerd check` to tell."""
+    if not notice.minor:
+        emit(TemplatePassedOver(place=str(notice.place), what=notice.what, why=notice.sentence))
 
 
 def _signalled(stop: Stop, number: signal.Signals) -> None:

@@ -27,6 +27,7 @@ from poller.observe.events.daemon import (
     PortOpened,
     StopBegan,
     StopEnded,
+    TemplatePassedOver,
 )
 from poller.observe.events.environments import (
     EngineFailedError,
@@ -122,6 +123,7 @@ __all__ = [
     "StopBegan",
     "StopEnded",
     "StreamCaughtUp",
+    "TemplatePassedOver",
     "UrlAnswerUnusable",
     "UrlAnswered",
     "UrlOpened",

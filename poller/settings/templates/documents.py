@@ -190,7 +190,8 @@ class Documents:
             kind = self.resolver.kind(logical_id)
             if kind not in served:
                 reason = _UNSERVED_RESOURCES.get(kind, "is not made here")
-                self.tell(Notice(resource.place, logical_id, "", f"{kind}: {reason}"))
+                minor = kind not in _UNSERVED_RESOURCES
+                self.tell(Notice(resource.place, logical_id, "", f"{kind}: {reason}", minor=minor))
 
     def _own(self, section: str, name: str) -> Table:
         return table(member(self.base, section, name), self.base.place)

@@ -10,6 +10,9 @@ from poller.settings.templates.notices import Notice, Tell
 from poller.settings.templates.resolver import Resolver, Unresolved
 from poller.settings.templates.trees import coerced
 
+EFFECTLESS = "has no effect here"
+"""What is said of a property that would change nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -31,7 +34,7 @@ class Reading:
 
     def notice(self, place: Place, member: str, sentence: str) -> None:
         """Tell of something that nobody does here."""
-        self.tell(Notice(place, self.resource, member, sentence))
+        self.tell(Notice(place, self.resource, member, sentence, minor=sentence == EFFECTLESS))
 
     def value(self, key: str, node: Node) -> Node | None:
         """The value of a property; None: there is none, or it is refused."""
@@ -42,7 +45,6 @@ class Reading:
             return None
 
 
-EFFECTLESS = "has no effect here"
 UNKNOWN = "is not known here, and has no effect"
 
 
