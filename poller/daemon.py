@@ -19,12 +19,12 @@ from poller.control.api.front import Front
 from poller.control.api.logs import Logs
 from poller.control.api.resources import Resources
 from poller.control.checkpoints import CheckpointStore
-from poller.control.desired import Desired, RefusedError
+from poller.control.desired import Desired
 from poller.control.fleet import Around, Fleet
 from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port, PortError
-from poller.control.store import StoreError
+from poller.control.reload import Read, Reload
 from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
@@ -33,8 +33,6 @@ from poller.dispatch.backlog import Backlog
 from poller.execution.contract import Driver, Isolating, Reporting, Stocked
 from poller.observe.ages import Ages
 from poller.observe.events import (
-    ConfigurationRefusedError,
-    ConfigurationReloaded,
     DefectFoundError,
     Emit,
     Fact,
@@ -45,20 +43,15 @@ from poller.observe.events import (
 )
 from poller.observe.metrics import Metrics
 from poller.settings.model import Settings
-from poller.settings.package import PackageError
-from poller.settings.problems import SettingsError
 
 FINISHING_SHARE = 0.75
 """Of the stop timeout, for running invocations to finish; the rest is for cutting, handing back and ending processes."""
-
-LIVE = {"functions", "event_source_mappings", "concurrency"}
-"""Keys of a configuration that take effect without a restart."""
 
 
 class Daemon:
     """Everything that one configuration asks for, from ``run`` to its end.
 
-    driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people.
+    driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people. read: reads them again.
     """
 
     def __init__(
@@ -68,6 +61,7 @@ class Daemon:
         log: Emit,
         *,
         origin: str = "the configuration",
+        read: Read | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
@@ -98,18 +92,19 @@ class Daemon:
         self.backlog: Backlog = asynchronous.backlog(fleet, writer, clock=self._clock, emit=self._emit)
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
-        guard = Guard(settings.http, Path(settings.state))
+        self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
+        self.reloading = Reload(self.desired, settings, read or (lambda: settings), self._use, self._emit)
         self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
         resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address)
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
         """Operations of the Lambda API."""
         region = assemble.region_of(settings.aws)
-        access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
+        self._access = access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
         logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
         front = Front(resources.handlers(), access, logs=logs.handlers(), raw=resources.invoke.raw(), emit=self._emit)
-        routes = [*operations.routes(), *resources.routes(), *front.routes()]
+        routes = [*operations.routes(), *self.reloading.routes(guard), *resources.routes(), *front.routes()]
         surveys = Surveys(fleet.mappings, self._metrics)
         self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
@@ -151,23 +146,12 @@ class Daemon:
         finally:
             await self._close(later)
 
-    async def reload(self, read: Callable[[], Settings]) -> bool:
-        """Put the configuration files as they are now in force, or leave all as it is and tell why; whether they are.
-
-        read: reads and checks them, in a thread.
-        """
-        try:
-            settings = await asyncio.to_thread(read)
-            _refuse_fixed(self._settings, settings)
-            await self.desired.reload(settings)
-        except (SettingsError, RefusedError, PackageError, StoreError) as error:
-            self._emit(ConfigurationRefusedError(message=str(error)))
-            return False
+    def _use(self, settings: Settings) -> None:
+        """Let what is neither function nor mapping be as these settings have it. Raises PortError."""
+        self._port.renew(settings.http.tls)
+        self._access.use(settings.http)
+        self._guard.use(settings.http)
         self._settings = settings
-        self._emit(
-            ConfigurationReloaded(functions=len(settings.functions), mappings=len(settings.event_source_mappings))
-        )
-        return True
 
     def readiness(self) -> dict[str, list[dict[str, Any]]]:
         """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency or elsewhere."""
@@ -251,10 +235,3 @@ class Daemon:
         self._log(fact)
         for each in self._logged:
             each(fact)
-
-
-def _refuse_fixed(before: Settings, after: Settings) -> None:
-    """Raises RefusedError that names the keys that differ and that a running daemon cannot change."""
-    names = [field.name for field in dataclasses.fields(Settings) if field.name not in LIVE]
-    if fixed := [name for name in names if getattr(before, name) != getattr(after, name)]:
-        raise RefusedError(f"{' and '.join(fixed)} can be changed by a restart only")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +17,11 @@ import uvloop
 from poller.aio.stop import Stop
 from poller.cli import configuration
 from poller.cli.stop_signals import STOP_SIGNALS
+from poller.control.desired import RefusedError
 from poller.control.port import PortError
+from poller.control.watch import code_changes, file_changes
 from poller.daemon import Daemon
-from poller.observe.events import Emit, TemplatePassedOver
+from poller.observe.events import DefectFoundError, Emit, TemplatePassedOver
 from poller.observe.logs import Log
 from poller.settings.model import Settings
 from poller.settings.templates.notices import Notice
@@ -33,14 +36,23 @@ NEW_OBJECTS = 50_000
 """After so many more objects than went, Python looks for circles among them. With its own 700 it looked through the records in hand
 over and over, none of which is in a circle: 8 of the 20 µs of a record of Kafka (measured)."""
 
+WATCH_AGAIN_SECONDS = 10.0
+
+Changes = Callable[[], AsyncIterator[None]]
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Description and arguments of the verb."""
     parser.description = (
         "Run the daemon. SIGTERM or Ctrl-C drains: running invocations finish, the rest is handed back. Twice: at once. "
-        "SIGHUP reads the configuration again; what changed in functions, mappings and concurrency takes effect, the rest runs on."
+        "SIGHUP reads the configuration again; what changed takes effect, the rest runs on."
     )
     configuration.add_argument(parser)
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="read the configuration again whenever its files or a function's code change; for development",
+    )
     parser.set_defaults(call=call)
 
 
@@ -50,20 +62,37 @@ def call(given: argparse.Namespace) -> int:
     settings = configuration.read(given.config, tell=notices.append)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, given.config, notices))
+        return runner.run(_run(settings, given.config, notices, code=given.watch))
 
 
-async def _run(settings: Settings, path: Path | None, notices: Sequence[Notice]) -> int:
+async def _run(settings: Settings, path: Path | None, notices: Sequence[Notice], *, code: bool) -> int:
     log = Log(settings.log.format, settings.log.level)
     for notice in notices:
         _passed_over(log, notice)
     stop = Stop()
     loop = asyncio.get_running_loop()
     STOP_SIGNALS.tell(lambda number: loop.call_soon_threadsafe(_signalled, stop, number))
-    daemon = Daemon(settings, partial(configuration.driver, settings), log, origin=str(path or "the configuration"))
+    daemon = Daemon(
+        settings,
+        partial(configuration.driver, settings),
+        log,
+        origin=str(path or "the configuration"),
+        read=partial(configuration.checked, path, tell=partial(_passed_over, log)),
+    )
     reread = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reread.set)
-    reloads = asyncio.create_task(_reload(daemon, reread, path, log), name="reloads")
+    tasks = [asyncio.create_task(_reload(daemon, reread), name="reloads")]
+    if settings.reload_on_change or code:
+        tasks.append(
+            _watched(
+                "changes of the configuration",
+                partial(file_changes, path, lambda: daemon.desired.fleet.settings.templates),
+                reread,
+                log,
+            )
+        )
+    if code:
+        tasks.append(_watched("changes of code", partial(code_changes, daemon.desired), reread, log))
     gc.freeze()  # modules and settings stay for good
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
@@ -73,19 +102,36 @@ async def _run(settings: Settings, path: Path | None, notices: Sequence[Notice])
         return NO_PORT
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
-        reloads.cancel()
-        await asyncio.gather(reloads, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         STOP_SIGNALS.tell(lambda _: None)  # nothing is left to stop, and the exit code is settled
         log.flush()
     return 0
 
 
-async def _reload(daemon: Daemon, reread: asyncio.Event, path: Path | None, emit: Emit) -> None:
+async def _reload(daemon: Daemon, reread: asyncio.Event) -> None:
     """Whenever it is asked for; what is asked for meanwhile is one more time."""
     while True:
         await reread.wait()
         reread.clear()
-        await daemon.reload(partial(configuration.checked, path, tell=partial(_passed_over, emit)))
+        with contextlib.suppress(RefusedError):  # it is told in the log
+            await daemon.reloading.reload()
+
+
+def _watched(part: str, changes: Changes, reread: asyncio.Event, emit: Emit) -> asyncio.Task[None]:
+    """Let changes lead to a reload, for good: where the kernel has no more watches to give, it is asked again."""
+
+    async def watch() -> None:
+        while True:
+            try:
+                async for _ in changes():
+                    reread.set()
+            except (OSError, RuntimeError) as error:  # watchfiles' own is a RuntimeError
+                emit(DefectFoundError(part=part, message=str(error), trace="", retry_seconds=WATCH_AGAIN_SECONDS))
+                await asyncio.sleep(WATCH_AGAIN_SECONDS)
+
+    return asyncio.create_task(watch(), name=part)
 
 
 def _passed_over(emit: Emit, notice: Notice) -> None:

@@ -41,6 +41,11 @@ def locate(path: Path | None) -> Path:
     raise SettingsError([Problem(first, 0, 0, "", missing, "`pollerd init` writes one")])
 
 
+def found(path: Path) -> list[Path]:
+    """The files that a configuration is read from, as things are; [] where nothing can be read."""
+    return _files(path, Report())
+
+
 def folder_of(path: Path) -> Path:
     """Return the folder that paths without a file of their own are relative to; absolute."""
     return (path if path.is_dir() else path.parent).absolute()
