@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from poller import __version__
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
 from poller.control import assemble, asynchronous, gauges, shelves
@@ -25,11 +27,14 @@ from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port, PortError
 from poller.control.reload import Read, Reload
+from poller.control.status import Status
+from poller.control.supervision import Supervision
 from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
 from poller.control.writer import Writer
 from poller.dispatch.backlog import Backlog
+from poller.envelope.moments import with_milliseconds
 from poller.execution.contract import Driver, Isolating, Reporting, Stocked
 from poller.observe.ages import Ages
 from poller.observe.events import (
@@ -41,7 +46,10 @@ from poller.observe.events import (
     StopBegan,
     StopEnded,
 )
+from poller.observe.latest import Latest
 from poller.observe.metrics import Metrics
+from poller.observe.notify import Notify
+from poller.settings.load import Loaded
 from poller.settings.model import Settings
 
 FINISHING_SHARE = 0.75
@@ -52,6 +60,7 @@ class Daemon:
     """Everything that one configuration asks for, from ``run`` to its end.
 
     driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people. read: reads them again.
+    notify: the service manager. sockets: those that it opened for us, ``http`` and ``urls``; they stay the caller's.
     """
 
     def __init__(
@@ -63,17 +72,22 @@ class Daemon:
         origin: str = "the configuration",
         read: Read | None = None,
         clock: Clock | None = None,
+        notify: Notify | None = None,
+        sockets: Mapping[str, socket.socket] | None = None,
     ) -> None:
         self._settings = settings
+        self._origin = origin
         self._log = log
         self._clock = clock or SystemClock()
         self._metrics = Metrics()
         self._ages = Ages()
+        self._latest = Latest(self._clock.epoch)
         self._log_store = assemble.log_store(settings, self._emit)
         shipping = assemble.log_shipping(settings, self._emit, self._clock)
         self._logged = [each for each in (self._log_store, shipping) if each is not None]
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
+        self._began = self._clock.now(), self._clock.epoch()
         self.url = ""
         """Of the port, as soon as it is open."""
         writer = Writer(Path(settings.state))
@@ -94,8 +108,27 @@ class Daemon:
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
         self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
-        self.reloading = Reload(self.desired, settings, read or (lambda: settings), self._use, self._emit)
-        self._urls = UrlDoor(fleet, Signatures(self._secret, time.time).identify, self._emit, grace=around.grace)
+        self._supervision = Supervision(
+            notify or Notify(),
+            fleet.mappings,
+            fleet.slots.waiting,
+            self._views.readiness,
+            writer=writer,
+            stop_seconds=settings.stop_timeout_seconds,
+            clock=self._clock,
+            emit=self._emit,
+        )
+        self.reloading = Reload(
+            self.desired,
+            settings,
+            read or (lambda: Loaded(settings)),
+            self._use,
+            self._emit,
+            during=self._supervision.during_reload,
+        )
+        given = sockets or {}
+        identify = Signatures(self._secret, time.time).identify
+        self._urls = UrlDoor(fleet, identify, self._emit, grace=around.grace, given=given.get("urls"))
         resources = Resources(self.desired, self.backlog, lambda: self.url, self._urls.address)
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
@@ -104,9 +137,18 @@ class Daemon:
         self._access = access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
         logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
         front = Front(resources.handlers(), access, logs=logs.handlers(), raw=resources.invoke.raw(), emit=self._emit)
-        routes = [*operations.routes(), *self.reloading.routes(guard), *resources.routes(), *front.routes()]
+        status = Status(self.desired, self.backlog, self._latest, self._self, self._views.operators)
+        routes = [
+            *operations.routes(),
+            *self.reloading.routes(guard),
+            *status.routes(guard),
+            *resources.routes(),
+            *front.routes(),
+        ]
         surveys = Surveys(fleet.mappings, self._metrics)
-        self._port = Port(self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard)
+        self._port = Port(
+            self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard, given=given.get("http")
+        )
         self._metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", fleet.slots.in_use)
         self._metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", fleet.slots.waiting)
         self._metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", self._views.in_hand)
@@ -140,10 +182,15 @@ class Daemon:
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
         self._fleet.start(stop)
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
+        supervised = asyncio.create_task(self._supervision.keep(), name="supervision")
+        self._supervision.ready()
         try:
             await stop.wait()
+            self._supervision.stopping(stop.reason)
             return await self._drain(later, stop)
         finally:
+            supervised.cancel()
+            await asyncio.gather(supervised, return_exceptions=True)
             await self._close(later)
 
     def _use(self, settings: Settings) -> None:
@@ -160,6 +207,20 @@ class Daemon:
     def _about(self) -> dict[str, str]:
         """What else /readyz shows, and what makes nothing unready."""
         return {"sandbox": self._driver.sandbox()[0]} if isinstance(self._driver, Isolating) else {}
+
+    def _self(self) -> dict[str, Any]:
+        """What ``/_pollerd/status`` tells of the daemon itself."""
+        now, epoch = self._began
+        return {
+            "version": __version__,
+            "state": "stopping" if self._stop and self._stop.soft else "running",
+            "started": with_milliseconds(epoch),
+            "uptime_seconds": round(self._clock.now() - now, 3),
+            "configuration": self._origin,
+            "state_folder": self._settings.state,
+            "url": self.url,
+            **self._about(),
+        }
 
     async def _keep_backlog(self, stop: Stop) -> None:
         await asynchronous.keep_running(
@@ -232,6 +293,8 @@ class Daemon:
     def _emit(self, fact: Fact) -> None:
         self._metrics.emit(fact)
         self._ages.emit(fact)
+        self._latest.emit(fact)
+        self._supervision.heard(fact)
         self._log(fact)
         for each in self._logged:
             each(fact)

@@ -6,28 +6,34 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import uvloop
 
+from poller.aio.inherited import InheritedError, inherited
 from poller.aio.stop import Stop
 from poller.cli import configuration
 from poller.cli.stop_signals import STOP_SIGNALS
 from poller.control.desired import RefusedError
 from poller.control.port import PortError
+from poller.control.reload import Read
 from poller.control.watch import code_changes, file_changes
 from poller.daemon import Daemon
 from poller.observe.events import DefectFoundError, Emit, TemplatePassedOver
 from poller.observe.logs import Log
-from poller.settings.model import Settings
-from poller.settings.templates.notices import Notice
+from poller.observe.notify import Notify
+from poller.settings.load import Loaded
 
 NO_PORT = 69
 """Exit code (sysexits.h: EX_UNAVAILABLE)."""
+SOCKETS = ("http", "urls")
+"""Names of the sockets that a service manager may open for us: for http.listen, for function_urls.listen."""
 TURN_SECONDS = 0.001
 """What the event loop waits at most, after each of its calls to the kernel, for a thread that is busy: the client of a Kafka mapping,
 say. With Python's own 5 ms a round trip on a socket beside one took up to 13 ms, one in a hundred; with this 0.06 ms (measured)."""
@@ -58,17 +64,31 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """Run until stopped."""
-    notices: list[Notice] = []
-    settings = configuration.read(given.config, tell=notices.append)
+    notify = Notify.taken(os.environ, os.getpid())
+    try:
+        sockets = inherited(os.environ, os.getpid(), SOCKETS)
+    except InheritedError as error:
+        print(error, file=sys.stderr)
+        return NO_PORT
+    read = partial(configuration.loaded, given.config, given.profile)
+    loaded = configuration.ended_by_problems(read)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, given.config, notices, code=given.watch))
+        return runner.run(_run(loaded, read, notify, sockets, origin=given.config, code=given.watch))
 
 
-async def _run(settings: Settings, path: Path | None, notices: Sequence[Notice], *, code: bool) -> int:
+async def _run(
+    loaded: Loaded,
+    read: Read,
+    notify: Notify,
+    sockets: Mapping[str, socket.socket],
+    *,
+    origin: Path | None,
+    code: bool,
+) -> int:
+    settings = loaded.settings
     log = Log(settings.log.format, settings.log.level)
-    for notice in notices:
-        _passed_over(log, notice)
+    _tell_passed_over(log, loaded)
     stop = Stop()
     loop = asyncio.get_running_loop()
     STOP_SIGNALS.tell(lambda number: loop.call_soon_threadsafe(_signalled, stop, number))
@@ -76,8 +96,10 @@ async def _run(settings: Settings, path: Path | None, notices: Sequence[Notice],
         settings,
         partial(configuration.driver, settings),
         log,
-        origin=str(path or "the configuration"),
-        read=partial(configuration.checked, path, tell=partial(_passed_over, log)),
+        origin=str(origin or "the configuration"),
+        read=partial(_read_again, read, log),
+        notify=notify,
+        sockets=sockets,
     )
     reread = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, reread.set)
@@ -86,7 +108,7 @@ async def _run(settings: Settings, path: Path | None, notices: Sequence[Notice],
         tasks.append(
             _watched(
                 "changes of the configuration",
-                partial(file_changes, path, lambda: daemon.desired.fleet.settings.templates),
+                partial(file_changes, lambda: daemon.reloading.files or loaded.files),
                 reread,
                 log,
             )
@@ -134,10 +156,17 @@ def _watched(part: str, changes: Changes, reread: asyncio.Event, emit: Emit) -> 
     return asyncio.create_task(watch(), name=part)
 
 
-def _passed_over(emit: Emit, notice: Notice) -> None:
-    """What changes nothing of what is served is for `pollerd check` to tell."""
-    if not notice.minor:
-        emit(TemplatePassedOver(place=str(notice.place), what=notice.what, why=notice.sentence))
+def _read_again(read: Read, emit: Emit) -> Loaded:
+    loaded = read()
+    _tell_passed_over(emit, loaded)
+    return loaded
+
+
+def _tell_passed_over(emit: Emit, loaded: Loaded) -> None:
+    """Of what templates ask for; what would change nothing of what is served is for `pollerd check` to tell."""
+    for notice in loaded.notices:
+        if not notice.minor:
+            emit(TemplatePassedOver(place=str(notice.place), what=notice.what, why=notice.sentence))
 
 
 def _signalled(stop: Stop, number: signal.Signals) -> None:

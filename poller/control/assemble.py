@@ -146,14 +146,19 @@ def invoker(settings: Settings, running: Mapping[str, Pool], emit: Emit) -> Invo
     return Invoker(routes(settings, running, random.random), emit)
 
 
-def routes(settings: Settings, running: Mapping[str, Pool], draw: Callable[[], float]) -> dict[str, Function]:
-    """Target -> function: unqualified, ``$LATEST``, every version, every alias whose versions all run. draw: uniform in [0, 1)."""
+def routes(
+    settings: Settings, running: Mapping[str, Pool], draw: Callable[[], float], only: Collection[str] | None = None
+) -> dict[str, Function]:
+    """Target -> function: unqualified, ``$LATEST``, every version, every alias whose versions all run. draw: uniform in [0, 1).
+
+    only: of these functions, as far as they are there; None: of all.
+    """
     found = {}
     of_it: defaultdict[str, dict[str, Pool]] = defaultdict(dict)
     for each in running.values():
         of_it[each.spec.name][each.spec.version] = each
-    for name, function in settings.functions.items():
-        runners = of_it[name]
+    for name in settings.functions if only is None else settings.functions.keys() & set(only):
+        function, runners = settings.functions[name], of_it[name]
         latest = runners[LATEST]
         arn = latest.spec.arn
         splits = {version: Split(version) for version in runners}

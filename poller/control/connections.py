@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from poller.aio.inherited import agreed
 from poller.settings.model import TlsSettings
 
 MOST_CONNECTIONS = 1000
@@ -62,6 +64,17 @@ class _Busy(asyncio.Protocol):
 def bounded(server: web.Server) -> Callable[[], asyncio.BaseProtocol]:
     """What makes the protocol of each new connection."""
     return lambda: server() if len(server.connections) < MOST_CONNECTIONS else _Busy()
+
+
+def place(host: str, port: int, given: socket.socket | None, key: str) -> dict[str, Any]:
+    """Where a server is to listen, as asyncio takes it: the socket that was given, which must be at that address, or one of its own.
+
+    key: of the configuration, which says the address. Raises InheritedError. A copy listens, so that what was given outlives the server.
+    """
+    if given is None:
+        return {"host": host, "port": port}
+    agreed(given, host, port, key)
+    return {"sock": given.dup()}
 
 
 def tls_context(tls: TlsSettings) -> ssl.SSLContext:

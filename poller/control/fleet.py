@@ -129,20 +129,25 @@ class Fleet:
         """
         async with self._changing:
             recipes = await asyncio.to_thread(assemble.recipes, settings, only)
+            others: dict[str, Recipe] = {}
             if only is not None:
                 others = {target: recipe for target, recipe in self._recipes.items() if recipe.spec.name not in only}
                 recipes = others | recipes
-            new = {target: recipe for target, recipe in recipes.items() if self._recipes.get(target) != recipe}
+            touched = recipes if only is None else recipes.keys() - others.keys()
+            new = {target: recipes[target] for target in touched if self._recipes.get(target) != recipes[target]}
             self._refuse_unfit(new.values())
             await commit()
-            return self._swap(settings, recipes, {target: self._pool(recipe) for target, recipe in new.items()})
+            pools = {target: self._pool(recipe) for target, recipe in new.items()}
+            return self._swap(settings, recipes, pools, only)
 
     def _refuse_unfit(self, recipes: Iterable[Recipe]) -> None:
         for recipe in recipes:
             for problem in self._around.driver.problems(recipe.spec):
                 raise PackageError(problem)
 
-    def _swap(self, settings: Settings, recipes: dict[str, Recipe], new: dict[str, Pool]) -> Changed:
+    def _swap(
+        self, settings: Settings, recipes: dict[str, Recipe], new: dict[str, Pool], only: Collection[str] | None
+    ) -> Changed:
         """Everything that comes from now on goes to the new. Synchronous, so nobody sees half of it."""
         before = self._mapping_recipes
         functions = new.keys() | self.pools.keys() - recipes.keys()
@@ -152,7 +157,7 @@ class Fleet:
         self.pools.update(new)
         self.settings, self._recipes = settings, recipes
         self.slots.limit_to(**assemble.limits(settings))
-        self.invoker.lead_to(assemble.routes(settings, self.pools, random.random))
+        self.invoker.lead_to(assemble.routes(settings, self.pools, random.random, only), only)
         self._prepare(pool.spec for pool in new.values())
         for target, pool in new.items():
             if recipes[target].provisioned and self._stop is not None:

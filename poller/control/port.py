@@ -6,6 +6,7 @@ Everything that has no path of its own is the API's.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from poller.aio.inherited import InheritedError
 from poller.control import connections
 from poller.control.guard import Guard
 from poller.observe.metrics import Metrics
@@ -33,6 +35,7 @@ class Port:
     """Listens from ``open`` to ``close``. about: what /readyz shows beside what is or is not ready. more: further routes, in order.
 
     measure: awaited before the metrics page is made, for what has to be asked elsewhere; None: nothing has.
+    given: a socket that listens already; None: one is made.
     """
 
     def __init__(
@@ -44,7 +47,9 @@ class Port:
         measure: Callable[[], Awaitable[None]] | None = None,
         *,
         guard: Guard,
+        given: socket.socket | None = None,
     ) -> None:
+        self._given = given
         self._guard = guard
         self._measure = measure
         self._more = more
@@ -75,9 +80,13 @@ class Port:
         host, port = listen_address(http.listen)
         timeout = connections.HANDSHAKE_SECONDS if context else None
         try:
+            where = connections.place(host, port, self._given, "http.listen")
             self._server = await asyncio.get_running_loop().create_server(
-                connections.bounded(server), host, port, ssl=context, ssl_handshake_timeout=timeout
+                connections.bounded(server), **where, ssl=context, ssl_handshake_timeout=timeout
             )
+        except InheritedError as error:
+            await self.close()
+            raise PortError(str(error)) from error
         except OSError as error:
             await self.close()
             raise PortError(f"cannot listen on {http.listen}: {error.strerror or error}") from error

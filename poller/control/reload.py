@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
+from pathlib import Path
 
 import orjson
 from aiohttp import web
@@ -20,6 +22,7 @@ from poller.control.guard import Guard, refusal
 from poller.control.port import PortError
 from poller.control.store import StoreError
 from poller.observe.events import ConfigurationRefusedError, ConfigurationReloaded, Emit
+from poller.settings.load import Loaded
 from poller.settings.model import Settings
 from poller.settings.package import PackageError
 from poller.settings.problems import SettingsError
@@ -29,36 +32,62 @@ PATH = "/_pollerd/reload"
 LIVE = {"functions", "event_source_mappings", "concurrency", "http"}
 """Keys of a configuration that take effect without a restart; of ``http`` not all."""
 
-Read = Callable[[], Settings]
+Read = Callable[[], Loaded]
 """Reads and checks the configuration files; called in a thread. Raises SettingsError."""
 
 
 class Reload:
-    """Of one daemon, one at a time. before: what is in force. use: puts in force what no function or mapping is; raises PortError."""
+    """Of one daemon, one at a time. before: what is in force. use: puts in force what no function or mapping is; raises PortError.
+
+    during: entered for as long as a reload takes.
+    """
 
     def __init__(
-        self, desired: Desired, before: Settings, read: Read, use: Callable[[Settings], None], emit: Emit
+        self,
+        desired: Desired,
+        before: Settings,
+        read: Read,
+        use: Callable[[Settings], None],
+        emit: Emit,
+        *,
+        during: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._desired = desired
         self._before = before
         self._read = read
         self._use = use
         self._emit = emit
+        self._during = during
         self._reading = asyncio.Lock()
+        self.files: tuple[Path, ...] = ()
+        """What was read the last time, whether it could be used or not; () before the first."""
 
     async def reload(self) -> Changed:
         """Put the files as they are now in force; returns what that concerned. Raises RefusedError, which the log tells, too."""
         async with self._reading:
-            try:
-                settings = await asyncio.to_thread(self._read)
-                _refuse_fixed(self._before, settings)
-                changed = await self._desired.reload(settings, lambda: self._use(settings))
-            except (SettingsError, RefusedError, PackageError, StoreError, PortError) as error:
-                self._emit(ConfigurationRefusedError(message=str(error)))
-                raise RefusedError(str(error)) from error
-            self._before = settings
-            self._emit(ConfigurationReloaded(functions=changed.functions, mappings=changed.mappings))
-            return changed
+            with self._during():
+                return await self._reload()
+
+    async def _reload(self) -> Changed:
+        try:
+            settings = (await asyncio.to_thread(self._read_files)).settings
+            _refuse_fixed(self._before, settings)
+            changed = await self._desired.reload(settings, lambda: self._use(settings))
+        except (SettingsError, RefusedError, PackageError, StoreError, PortError) as error:
+            self._emit(ConfigurationRefusedError(message=str(error)))
+            raise RefusedError(str(error)) from error
+        self._before = settings
+        self._emit(ConfigurationReloaded(functions=changed.functions, mappings=changed.mappings))
+        return changed
+
+    def _read_files(self) -> Loaded:
+        try:
+            loaded = self._read()
+        except SettingsError as error:
+            self.files = error.files or self.files
+            raise
+        self.files = loaded.files
+        return loaded
 
     def routes(self, guard: Guard) -> list[web.RouteDef]:
         """For the port."""

@@ -9,24 +9,15 @@ from pathlib import Path
 from poller.aio.changes import changes
 from poller.control.desired import Desired
 from poller.execution.package.stamp import PASSED_OVER
-from poller.settings import files
 
 _Stamp = tuple[tuple[str, int, int], ...]
 
 
-async def file_changes(path: Path | None, templates: Callable[[], Collection[str]] = tuple) -> AsyncIterator[None]:
-    """An item whenever the files of a configuration are not what they were. path: as ``load`` takes it. templates: those it names now."""
-    found = files.locate(path)
-
-    def every() -> list[Path]:
-        beside = (
-            [found.parent / files.DEFAULTS[0]] if found.is_file() else []
-        )  # goes with a template that is the configuration
-        return [*files.found(found), *beside, *map(Path, templates())]
-
-    known = _stamp(every())
-    async for _ in changes(partial(_folders, found, every), deep=False):
-        if (now := _stamp(every())) != known:
+async def file_changes(files: Callable[[], Collection[Path]]) -> AsyncIterator[None]:
+    """An item whenever one of the files is not what it was. files: those that the configuration was read from, asked again each time."""
+    known = _stamp(files())
+    async for _ in changes(lambda: {file.parent for file in files()}, deep=False):
+        if (now := _stamp(files())) != known:
             known = now
             yield None
 
@@ -36,14 +27,10 @@ def code_changes(desired: Desired) -> AsyncIterator[None]:
     return changes(partial(_code, desired), deep=True, passed_over=PASSED_OVER)
 
 
-def _folders(path: Path, every: Callable[[], list[Path]]) -> set[Path]:
-    """Files are replaced, by editors and by links that move, so it is their folders that are watched."""
-    return {file.parent.absolute() for file in every()} | {files.folder_of(path)}
-
-
-def _stamp(every: list[Path]) -> _Stamp:
+def _stamp(files: Collection[Path]) -> _Stamp:
+    """Files are replaced, by editors and by links that move, so it is their folders that are watched, and they that are compared."""
     found = []
-    for file in every:
+    for file in files:
         try:
             of_it = file.stat()
         except OSError:

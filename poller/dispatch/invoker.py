@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,9 +49,10 @@ class Invoker:
         self._functions = functions
         self._emit = emit
 
-    def lead_to(self, functions: Mapping[str, Function]) -> None:
-        """Other functions from now on; what runs is not touched."""
-        self._functions = functions
+    def lead_to(self, functions: Mapping[str, Function], only: Collection[str] | None = None) -> None:
+        """Other functions from now on; what runs is not touched. only: names whose targets these are; None: all there are."""
+        others = {} if only is None else {to: each for to, each in self._functions.items() if each.name not in only}
+        self._functions = {**others, **functions}
 
     def function(self, target: str) -> Function:
         """Where a target leads now. Raises UnknownFunctionError."""

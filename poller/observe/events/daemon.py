@@ -16,6 +16,14 @@ class StopBegan(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressMissedError(Fact):
+    """Mappings of which nothing was heard for so long, without a reason: the watchdog is not fed, and the service manager will act."""
+
+    mappings: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopEnded(Fact):
     """The daemon is down. unfinished: records and asynchronous events cut, which may come twice."""
 

@@ -18,6 +18,7 @@ from poller.settings.model.asynchronous import (
     InvocationDestinationSettings,
     InvocationDestinationsSettings,
 )
+from poller.settings.model.composition import Composition
 from poller.settings.model.functions import (
     AliasSettings,
     FileSystemConfig,
@@ -36,6 +37,7 @@ __all__ = [
     "AccountSettings",
     "AliasSettings",
     "AsynchronousSettings",
+    "Composition",
     "ContainerSettings",
     "CorsSettings",
     "DeadLetterSettings",

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from poller.settings import json_text, yaml_text
-from poller.settings.files import read
 from poller.settings.nodes import List, Node, Place, Table, measure
 from poller.settings.problems import Report
 from poller.settings.templates.documents import Documents, joined
@@ -33,21 +32,24 @@ def is_template(path: Path) -> bool:
     return tree is not None and "Resources" in tree.entries
 
 
-def read_with_templates(path: Path, report: Report, tell: Tell) -> Table | None:
-    """Return the tree of a configuration, or of a template and what is beside it. None when it cannot be read; ``report`` says why."""
-    given = path.is_file() and is_template(path)
+def configuration_of(path: Path) -> Path | None:
+    """What to read as pollerd's own configuration: the path itself, or of a template what is beside it; None: nothing is."""
+    if not (path.is_file() and is_template(path)):
+        return path
     beside = path.parent / "pollerd.yaml"
-    alone = given and not beside.is_file()
-    base = Table(Place(path), {}) if alone else read(beside if given else path, report)
-    if base is None:
-        return None
-    files = [(path, Place(path))] if given else []
+    return beside if beside.is_file() else None
+
+
+def with_templates(base: Table, path: Path, report: Report, tell: Tell) -> tuple[Table, tuple[Path, ...]]:
+    """Return a configuration with the templates in it that it names, or that ``path`` is; and their files."""
+    files = [(path, Place(path))] if configuration_of(path) != path else []
     listed = member(base, LISTED)
     for item in items(listed) if isinstance(listed, List) else []:
         file = item.place.file.absolute().parent / (text(item) or "")
-        if file.absolute() not in {known.absolute() for known, _ in files}:
+        if file.resolve() not in {known.resolve() for known, _ in files}:
             files.append((file, item.place))
-    return _joined(base, files, report, tell) if files else base
+    whole = _joined(base, files, report, tell) if files else base
+    return whole or base, tuple(file for file, _ in files)
 
 
 def _joined(base: Table, files: list[tuple[Path, Place]], report: Report, tell: Tell) -> Table | None:

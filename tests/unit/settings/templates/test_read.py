@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poller.settings.load import load
+from poller.settings.load import load, loaded
 from poller.settings.model import Settings
 from poller.settings.problems import SettingsError
 from poller.settings.templates.notices import Notice
@@ -59,8 +59,8 @@ def served(template: str = TEMPLATE, config: str = "") -> tuple[Settings, list[N
     Path("template.yaml").write_text(template)
     if config:
         Path("pollerd.yaml").write_text(config)
-    told: list[Notice] = []
-    return load(Path("template.yaml"), tell=told.append), told
+    found = loaded(Path("template.yaml"))
+    return found.settings, list(found.notices)
 
 
 def refused(template: str, config: str = "") -> list[str]:

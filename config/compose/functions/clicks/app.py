@@ -1,0 +1,5 @@
+"""Clicks from a Redis stream."""
+
+
+def handler(event, context):
+    print(len(event["Records"]), "clicks")
