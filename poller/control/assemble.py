@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from poller.aio.clock import Clock
 from poller.control import versions
 from poller.control.code import unpacked
-from poller.dispatch.invoker import Function, Invoker
+from poller.dispatch.invoker import Function, Invoker, Onward
 from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
@@ -141,9 +141,9 @@ def slots(settings: Settings) -> Slots:
     return Slots(**limits(settings))
 
 
-def invoker(settings: Settings, running: Mapping[str, Pool], emit: Emit) -> Invoker:
+def invoker(settings: Settings, running: Mapping[str, Pool], emit: Emit, onward: Onward | None = None) -> Invoker:
     """The front door to the pools, by all that a function's name may be qualified with."""
-    return Invoker(routes(settings, running, random.random), emit)
+    return Invoker(routes(settings, running, random.random), emit, onward)
 
 
 def routes(

@@ -25,6 +25,7 @@ from poller.control import assemble, mappings
 from poller.control.assemble import Recipe
 from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
 from poller.control.running import Running
+from poller.dispatch.invoker import Onward
 from poller.execution.contract import Driver, FunctionSpec, Preparing
 from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit, MappingEnded, MappingStarted
@@ -43,7 +44,10 @@ async def nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What the daemon gives to all that runs. grace: seconds that invocations of a mapping have to finish before they are cut."""
+    """What the daemon gives to all that runs. grace: seconds that invocations of a mapping have to finish before they are cut.
+
+    onward: as ``Invoker`` has it.
+    """
 
     driver: Driver
     checkpoints: CheckpointStore
@@ -51,6 +55,7 @@ class Around:
     emit: Emit
     found_defect: Told
     grace: float
+    onward: Onward | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Fleet:
         self.pools: dict[str, Pool] = {target: self._pool(recipe) for target, recipe in self._recipes.items()}
         """By target. One and the same for the daemon's life."""
         self.slots = assemble.slots(settings)
-        self.invoker = assemble.invoker(settings, self.pools, around.emit)
+        self.invoker = assemble.invoker(settings, self.pools, around.emit, around.onward)
         self.mappings: dict[str, Running[Mapping | StreamMapping]] = {
             name: self._running(name) for name, mapping in settings.event_source_mappings.items() if mapping.enabled
         }

@@ -24,8 +24,6 @@ from poller.settings.model import HttpSettings, TlsSettings
 Readiness = Callable[[], dict[str, list[dict[str, Any]]]]
 """By kind (``mappings``, ``functions``) one object each: its name, ``ready``, and what is known of it."""
 
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
 
 class PortError(Exception):
     """The port cannot be opened. The message is a sentence for the operator."""
@@ -130,7 +128,9 @@ class Port:
         )
         return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
 
-    async def _page(self, _: web.Request) -> web.Response:
+    async def _page(self, request: web.Request) -> web.Response:
         if self._measure is not None:
             await self._measure()
-        return web.Response(body=self._metrics.page(), headers={"Content-Type": METRICS_TYPE})
+        headers = request.headers
+        page = self._metrics.page(headers.get("Accept", ""), headers.get("Accept-Encoding", ""))
+        return web.Response(body=page.body, headers=page.headers)

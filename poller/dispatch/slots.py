@@ -335,6 +335,10 @@ class Slots:
         """Slots held, idle reservations included, by pool; the shared pool's name is ""."""
         return {"": self._unreserved.held} | {function: pool.held for function, pool in self._reserved.items()}
 
+    def limits(self) -> dict[str, int]:
+        """Slots that there are, by pool; the shared pool's name is ""."""
+        return {"": self._unreserved.limit} | {function: pool.limit for function, pool in self._reserved.items()}
+
     def waiting(self) -> dict[str, int]:
         """Invocations that wait for a slot, by pool; the shared pool's name is ""."""
         return {"": self._unreserved.waiting} | {function: pool.waiting for function, pool in self._reserved.items()}

@@ -38,6 +38,7 @@ from poller.settings.model import (
     Settings,
     ShipSettings,
     TlsSettings,
+    TracingSettings,
     UrlSettings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
@@ -55,6 +56,7 @@ _SECTIONS = (
     ("`log`", LogSettings),
     ("`function_logs`", FunctionLogsSettings),
     ("`ship` of `function_logs`", ShipSettings),
+    ("`tracing`", TracingSettings),
     ("`aws`", AccountSettings),
     ("`container`", ContainerSettings),
     ("`asynchronous`", AsynchronousSettings),

@@ -17,15 +17,25 @@ from poller.observe.events.asynchronous import (
     LedgerFailedError,
     RecordDelivered,
 )
-from poller.observe.events.batches import BatchCut, BatchJudged, RecordsSettled, RecordsUnsettledError
+from poller.observe.events.batches import (
+    BatchCut,
+    BatchEnded,
+    BatchJudged,
+    BatchSettled,
+    RecordsSettled,
+    RecordsUnsettledError,
+)
 from poller.observe.events.daemon import (
     ConfigurationRefusedError,
     ConfigurationReloaded,
     DefectFoundError,
+    LoopLagged,
     MappingEnded,
     MappingStarted,
     PortOpened,
     ProgressMissedError,
+    SpansDropped,
+    StateWritten,
     StopBegan,
     StopEnded,
     TemplatePassedOver,
@@ -38,10 +48,19 @@ from poller.observe.events.environments import (
     ImageResolved,
     InvocationEnded,
     InvocationPlaced,
+    InvocationThrottled,
     RemoteFailedError,
     SandboxChosen,
 )
 from poller.observe.events.fact import Emit, Fact
+from poller.observe.events.health import (
+    BreakerClosed,
+    BreakerOpened,
+    BreakerProbed,
+    MappingRebuilt,
+    MappingRecovered,
+    MappingStalledError,
+)
 from poller.observe.events.http import ApiAnswered, UrlAnswered, UrlAnswerUnusable, UrlOpened, UrlPortFailedError
 from poller.observe.events.logging import FunctionLogged, LogEventsDropped, LogShippingFailedError, LogStoreFailedError
 from poller.observe.events.polling import (
@@ -72,8 +91,13 @@ __all__ = [
     "ApiAnswered",
     "BatchBisected",
     "BatchCut",
+    "BatchEnded",
     "BatchJudged",
     "BatchRetried",
+    "BatchSettled",
+    "BreakerClosed",
+    "BreakerOpened",
+    "BreakerProbed",
     "ConfigurationRefusedError",
     "ConfigurationReloaded",
     "DefectFoundError",
@@ -96,6 +120,7 @@ __all__ = [
     "ImageResolved",
     "InvocationEnded",
     "InvocationPlaced",
+    "InvocationThrottled",
     "IteratorAged",
     "LeaseFoundShort",
     "LeaseLostError",
@@ -103,7 +128,11 @@ __all__ = [
     "LogEventsDropped",
     "LogShippingFailedError",
     "LogStoreFailedError",
+    "LoopLagged",
     "MappingEnded",
+    "MappingRebuilt",
+    "MappingRecovered",
+    "MappingStalledError",
     "MappingStarted",
     "PartitionsRevoked",
     "PollersChanged",
@@ -122,6 +151,8 @@ __all__ = [
     "SandboxChosen",
     "SourceFailedError",
     "SourceOpened",
+    "SpansDropped",
+    "StateWritten",
     "StopBegan",
     "StopEnded",
     "StreamCaughtUp",

@@ -87,3 +87,28 @@ class DefectFoundError(Fact):
     message: str
     trace: str
     retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopLagged(Fact):
+    """The event loop looked at the clock. seconds: how much later than it had set itself to."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateWritten(Fact):
+    """A transaction on the state file is over. count: things in it. failed: it changed nothing."""
+
+    count: int
+    seconds: float
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpansDropped(Fact):
+    """Spans that nobody will see. reason: full (more than may wait came), refused (the collector did not take them). why: a sentence."""
+
+    count: int
+    reason: str
+    why: str

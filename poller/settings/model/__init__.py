@@ -29,14 +29,22 @@ from poller.settings.model.functions import (
 from poller.settings.model.http import HttpSettings, KeySettings, TlsSettings
 from poller.settings.model.images import ContainerSettings, ImageCode, ImageConfig
 from poller.settings.model.logs import FunctionLogsSettings, LogSettings, ShipSettings
-from poller.settings.model.mappings import DestinationSettings, MappingSettings, OnFailureSettings, SourceSettings
+from poller.settings.model.mappings import (
+    CircuitBreakerSettings,
+    DestinationSettings,
+    MappingSettings,
+    OnFailureSettings,
+    SourceSettings,
+)
 from poller.settings.model.metadata import NAME, between
+from poller.settings.model.tracing import TracingSettings
 from poller.settings.model.urls import CorsSettings, FunctionUrlsSettings, UrlSettings
 
 __all__ = [
     "AccountSettings",
     "AliasSettings",
     "AsynchronousSettings",
+    "CircuitBreakerSettings",
     "Composition",
     "ContainerSettings",
     "CorsSettings",
@@ -62,6 +70,7 @@ __all__ = [
     "ShipSettings",
     "SourceSettings",
     "TlsSettings",
+    "TracingSettings",
     "UrlSettings",
 ]
 
@@ -92,6 +101,10 @@ class Settings:
     """What is written to standard error."""
     function_logs: FunctionLogsSettings = field(default_factory=FunctionLogsSettings)
     """What functions log, and what is kept of it."""
+    tracing: TracingSettings | None = field(
+        default=None, metadata={"example": {"endpoint": "http://127.0.0.1:4318/v1/traces"}}
+    )
+    """Traces for OpenTelemetry, which takes pollerd[otel]. Absent: none are made."""
     aws: AccountSettings = field(default_factory=AccountSettings)
     """Which AWS sources and functions talk to, unless they say otherwise."""
     container: ContainerSettings = field(default_factory=ContainerSettings)
