@@ -48,6 +48,7 @@ PROMISES = {
         "asynchronous": AsynchronousSettings(),
         "log": LogSettings(),
         "function_logs": FunctionLogsSettings(),
+        "tracing": None,
         "aws": AccountSettings(),
         "container": ContainerSettings(),
         "templates": (),
