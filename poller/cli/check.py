@@ -97,6 +97,8 @@ def _told(found: Loaded) -> None:
     settings = found.settings
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    for notice in found.notices:
+        print(f"passed over: {notice}", file=sys.stderr)
     functions, mappings = len(settings.functions), len(settings.event_source_mappings)
     print(f"the configuration can be used: functions: {functions}, event source mappings: {mappings}")
     print(f"functions are kept apart by: {configuration.sandbox(settings)}")

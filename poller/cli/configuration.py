@@ -28,7 +28,7 @@ UNUSABLE = 78
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
     """The positional argument CONFIG."""
-    text = "file or folder; default: ./pollerd.yaml, then /etc/pollerd/pollerd.yaml"
+    text = "file, folder, or a SAM or CloudFormation template; default: ./pollerd.yaml, then /etc/pollerd/pollerd.yaml"
     parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help=text)
     text = f"part of the configuration to lay over the rest; default: what {PROFILE} says"
     parser.add_argument("--profile", metavar="NAME", help=text)

@@ -25,7 +25,7 @@ from poller.control.port import PortError
 from poller.control.reload import Read
 from poller.control.watch import code_changes, file_changes
 from poller.daemon import Daemon
-from poller.observe.events import DefectFoundError, Emit
+from poller.observe.events import DefectFoundError, Emit, TemplatePassedOver
 from poller.observe.logs import Log
 from poller.observe.notify import Notify
 from poller.settings.files import locate
@@ -89,6 +89,7 @@ async def _run(
 ) -> int:
     settings = loaded.settings
     log = Log(settings.log.format, settings.log.level)
+    _tell_passed_over(log, loaded)
     stop = Stop()
     loop = asyncio.get_running_loop()
     STOP_SIGNALS.tell(lambda number: loop.call_soon_threadsafe(_signalled, stop, number))
@@ -97,7 +98,7 @@ async def _run(
         partial(configuration.driver, settings),
         log,
         origin=str(locate(origin)),
-        read=read,
+        read=partial(_read_again, read, log),
         notify=notify,
         sockets=sockets,
     )
@@ -154,6 +155,19 @@ def _watched(part: str, changes: Changes, reread: asyncio.Event, emit: Emit) -> 
                 await asyncio.sleep(WATCH_AGAIN_SECONDS)
 
     return asyncio.create_task(watch(), name=part)
+
+
+def _read_again(read: Read, emit: Emit) -> Loaded:
+    loaded = read()
+    _tell_passed_over(emit, loaded)
+    return loaded
+
+
+def _tell_passed_over(emit: Emit, loaded: Loaded) -> None:
+    """Of what templates ask for; what would change nothing of what is served is for `pollerd check` to tell."""
+    for notice in loaded.notices:
+        if not notice.minor:
+            emit(TemplatePassedOver(place=str(notice.place), what=notice.what, why=notice.sentence))
 
 
 def _signalled(stop: Stop, number: signal.Signals) -> None:

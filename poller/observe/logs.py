@@ -61,6 +61,7 @@ _WARNINGS = (
     events.RecordsUnsettledError,
     events.RemoteFailedError,
     events.SourceFailedError,
+    events.TemplatePassedOver,
     events.UrlAnswerUnusable,
     events.UrlPortFailedError,
 )

@@ -26,6 +26,8 @@ from poller.settings.problems import Finding, Problem, Report, SettingsError, do
 from poller.settings.secrets import Secrets, open_to_others
 from poller.settings.sources import read_source
 from poller.settings.substitution import Substitution
+from poller.settings.templates.notices import Notice
+from poller.settings.templates.read import configuration_of, with_templates
 
 More = Callable[[Settings], Iterable[Finding]]
 """A check that needs what lies above the settings: can this host run the functions, do the filters compile."""
@@ -40,6 +42,7 @@ class Loaded:
 
     files: every file that was read, secrets and includes with them, and every folder whose list of files counts; absolute, once each.
     profile: the one in force, "" for none. profiles: all there are. warnings: what is no reason to refuse it.
+    notices: what templates ask for and nobody does.
     """
 
     settings: Settings
@@ -47,10 +50,11 @@ class Loaded:
     profile: str = ""
     profiles: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 def load(path: Path | None = None, more: Iterable[More] = (), profile: str | None = None) -> Settings:
-    """Return the configuration of a file, of a folder's files together, or of where ``files.DEFAULTS`` finds one; see ``loaded``."""
+    """Return the configuration of a file, a folder's files, a template, or where ``files.DEFAULTS`` finds one; see ``loaded``."""
     return loaded(path, more, profile).settings
 
 
@@ -63,31 +67,39 @@ def loaded(path: Path | None = None, more: Iterable[More] = (), profile: str | N
     found = locate(path)
     report, secrets = Report(), Secrets(os.environ)
     reading = Reading(report, os.environ)
-    root = reading.read(found)
+    root = _read(reading, found)
     wanted = os.environ.get(PROFILE, "") if profile is None else profile
     names: tuple[str, ...] = ()
-    settings = None
+    settings, notices = None, list[Notice]()
+    templates: tuple[Path, ...] = ()
     if root is not None:
         names = tuple(profiles.names(root, report))
         root = Substitution(os.environ, report).table(profiles.select(root, wanted, report))
+        root, templates = with_templates(root, found, report, notices.append)
         settings = _settings(root, Decoder(report, folder_of(found), secrets=secrets))
     if settings is not None and not report:
         for finding in [finding for look in more for finding in look(settings)]:
             report.add(finding.keys, finding.sentence, finding.hint)
-    files = tuple(dict.fromkeys(file.absolute() for file in (*reading.seen, *secrets.files)))
+    files = tuple(dict.fromkeys(file.absolute() for file in (*reading.seen, *templates, *secrets.files)))
     if settings is None or report:
         raise SettingsError(report.problems(root or Scalar(Place(found), None)), files)
-    return Loaded(settings, files, wanted, names, tuple(_warnings(secrets)))
+    return Loaded(settings, files, wanted, names, tuple(_warnings(secrets)), tuple(notices))
 
 
 def profiles_of(path: Path | None = None) -> tuple[str, ...]:
     """Names of a configuration's profiles, "" for none of them before the others. Raises ``SettingsError``: its files cannot be read."""
     found, report = locate(path), Report()
-    root = Reading(report, os.environ).read(found)
+    root = _read(Reading(report, os.environ), found)
     names = profiles.names(root, report) if root is not None else {}
     if report:
         raise SettingsError(report.problems(root or Scalar(Place(found), None)))
     return ("", *names)
+
+
+def _read(reading: Reading, found: Path) -> Table | None:
+    """The tree of what is pollerd's own; that beside a template may be nothing."""
+    own = configuration_of(found)
+    return Table(Place(found), {}) if own is None else reading.read(own)
 
 
 def _warnings(secrets: Secrets) -> Iterator[Problem]:

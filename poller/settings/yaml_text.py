@@ -1,7 +1,7 @@
 """YAML -> tree. Plain values mean what YAML 1.1 and YAML 1.2 agree on.
 
 Where the two disagree (``no``, ``010``, ``1_000``, ``1:30``, ``1e3``) the value is kept as text and marked doubtful: it serves where a
-text is wanted, and nowhere else. Anchors, aliases and merge keys work; tags do not.
+text is wanted, and nowhere else. Anchors, aliases and merge keys work; tags do not, but for the short forms of templates.
 """
 
 from __future__ import annotations
@@ -40,8 +40,11 @@ _HINTS = (
 )
 
 
-def parse(file: Path, text: str, report: Report) -> Node | None:
-    """Return the tree of a file's text, or None when it has none. What is wrong goes to ``report``; never raises."""
+def parse(file: Path, text: str, report: Report, *, short_forms: bool = False) -> Node | None:
+    """Return the tree of a file's text, or None when it has none. What is wrong goes to ``report``; never raises.
+
+    short_forms: a tag is CloudFormation's short form of a function, ``!Sub x`` that of ``{"Fn::Sub": x}``.
+    """
     try:
         loader = yaml.SafeLoader(text)
         try:
@@ -61,7 +64,7 @@ def parse(file: Path, text: str, report: Report) -> Node | None:
     if root is None or root.tag == f"{_TAG}null":
         report.add((), "there is nothing in this file", place=Place(file))
         return None
-    tree = _Tree(file, report)
+    tree = _Tree(file, report, short_forms=short_forms)
     top = tree.node(root, ())
     return top if tree.whole else None
 
@@ -88,9 +91,10 @@ class _Tree:
     whole: False once something had no meaning at all; to go on would bring up more of the same.
     """
 
-    def __init__(self, file: Path, report: Report) -> None:
+    def __init__(self, file: Path, report: Report, *, short_forms: bool) -> None:
         self._file = file
         self._report = report
+        self._short_forms = short_forms
         self.whole = True
         self._done: dict[int, Node | None] = {}
 
@@ -105,6 +109,8 @@ class _Tree:
 
     def _convert(self, node: yaml.Node, keys: Keys) -> Node:
         place = self._at(node)
+        if self._short_forms and node.tag.startswith("!"):
+            return self._long_form(node, keys)
         kind = node.tag.removeprefix(_TAG)
         kind = "str" if kind in _TEXTS else kind
         if isinstance(node, yaml.MappingNode) and kind == "map":
@@ -114,6 +120,21 @@ class _Tree:
         if isinstance(node, yaml.ScalarNode) and kind in {"str", "null", "bool", "int", "float"}:
             return _scalar(place, node.value, kind, plain=node.style is None)
         return self._meaningless(node, keys, "tags (!...) mean nothing here", "a text that begins with ! needs quotes")
+
+    def _long_form(self, node: yaml.Node, keys: Keys) -> Node:
+        """A function as a mapping of its name to what it is given."""
+        name = node.tag.removeprefix("!")
+        name = name if name in {"Ref", "Condition"} else f"Fn::{name}"
+        place = self._at(node)
+        if isinstance(node, yaml.ScalarNode):
+            given: Node = Scalar(place, node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            given = List(place, [self.node(item, (*keys, at)) for at, item in enumerate(node.value)])
+        elif isinstance(node, yaml.MappingNode):
+            given = self._table(node, keys)
+        else:
+            return self._meaningless(node, keys, "a node of no kind that YAML has")
+        return Table(place, {name: Entry(place, given)})
 
     def _meaningless(self, node: yaml.Node, keys: Keys, sentence: str, hint: str = "") -> Scalar:
         self.whole = False

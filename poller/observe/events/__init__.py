@@ -38,6 +38,7 @@ from poller.observe.events.daemon import (
     StateWritten,
     StopBegan,
     StopEnded,
+    TemplatePassedOver,
 )
 from poller.observe.events.environments import (
     EngineFailedError,
@@ -155,6 +156,7 @@ __all__ = [
     "StopBegan",
     "StopEnded",
     "StreamCaughtUp",
+    "TemplatePassedOver",
     "UrlAnswerUnusable",
     "UrlAnswered",
     "UrlOpened",

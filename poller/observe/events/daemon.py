@@ -64,6 +64,15 @@ class ConfigurationRefusedError(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TemplatePassedOver(Fact):
+    """A SAM or CloudFormation template asks for something that is not served. place: file, line and column; what: resource and property."""
+
+    place: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PortOpened(Fact):
     """The daemon's HTTP port listens."""
 

@@ -7,7 +7,7 @@ A module a section; what the metadata of a field means is in metadata.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from poller.settings.model.account import AccountSettings
@@ -111,6 +111,11 @@ class Settings:
     """The container engine, for functions with driver: container."""
     asynchronous: AsynchronousSettings = field(default_factory=AsynchronousSettings)
     """Asynchronous invocations, beyond what AWS lets be said of them."""
+    templates: Sequence[str] = field(default=(), metadata={"path": True, "example": ["./template.yaml"]})
+    """SAM or CloudFormation templates whose functions and event source mappings are served, too. What stands under functions and
+    event_source_mappings here goes before what they say, key by key."""
+    template_parameters: Mapping[str, str] = field(default_factory=dict, metadata={"example": {"Stage": "dev"}})
+    """Values of the templates' parameters, by name. Left out: their defaults."""
     functions: Mapping[str, FunctionSettings] = field(
         default_factory=dict, metadata=NAME | {"example": "orders", "shown": True}
     )

@@ -53,6 +53,8 @@ PROMISES = {
         "tracing": None,
         "aws": AccountSettings(),
         "container": ContainerSettings(),
+        "templates": (),
+        "template_parameters": {},
         "functions": {},
         "event_source_mappings": {},
     },

@@ -66,6 +66,8 @@ def test_the_example_still_loads_with_every_option_in_force(tmp_path: Path) -> N
         "starting_position",
         "starting_position_timestamp",
         "destination_config",
+        "templates",
+        "template_parameters",
     }
     names = {option.name for kind in kinds for option in options_of(kind)} - of_other_shapes
     in_force = re.sub(rf"(?m)^( *)# ((?:{'|'.join(names)}): .*)$", r"\1\2", text)
