@@ -17,6 +17,7 @@ import pytest
 from tests import kafka_server, redis_servers, rust_servers, servers
 from tests.cache import CACHE
 from tests.faults import oracle
+from tests.integration.api.inputs_tried import PROPERTY
 
 
 class Startable(Protocol):
@@ -36,13 +37,15 @@ def pytest_configure() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of faults. Here, since where tests run side by side the process that prints knows no other conftest."""
+    """Print what tests found out. Here, since where they run side by side the process that prints knows no other conftest."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     called = [report for report in reports if isinstance(report, pytest.TestReport) and report.when == "call"]
     if rows := [row for report in called for row in oracle.arrived(report.user_properties)]:
         terminalreporter.section("fault table")
         for line in oracle.table(rows):
             terminalreporter.line(line)
+    if tried := [value for report in called for name, value in report.user_properties if name == PROPERTY]:
+        terminalreporter.line(f"inputs tried on the API: {sum(map(int, map(str, tried)))}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,14 +17,17 @@ from poller.cli.stop_signals import STOP_SIGNALS
 VERBS = {
     "run": "run the daemon",
     "check": "check a configuration, or an event against filters",
+    "reload": "have the daemon read its configuration again",
     "init": "write a configuration and a handler to begin with",
     "health": "whether the daemon answers",
     "invoke": "invoke a function of a configuration once",
+    "ps": "show what a running daemon has and does",
     "logs": "show and follow what a function logs",
     "publish": "publish a version of a function",
     "versions": "list or delete versions of a function",
     "mappings": "list, pause and rewind event source mappings, and see what they do",
     "failures": "list, show and redrive asynchronous events that were given up",
+    "export": "write what calls of the API made as a configuration",
     "runtimes": "list the runtimes of this host, or build one",
     "schema": "print the JSON Schema of the configuration",
     "demo": "see it work, in a minute, with nothing else installed",
@@ -34,8 +37,8 @@ VERBS = {
 EPILOG = """exit codes:
   0   done; run: stopped and drained
   1   the function failed (invoke), nothing could be published or deleted, the event does not pass (check --event),
-      a mapping was not moved or paused, a log could not be read, there is no such failure, no daemon answers (health),
-      the demo did not add up
+      a source or function does not work (check --connect), a mapping was not moved or paused, a log could not be read, there is no
+      such failure, no daemon answers (health), the configuration was refused (reload), the demo did not add up
   2   wrong usage
   69  the HTTP port cannot be opened
   78  the configuration cannot be used; every problem is on standard error, with file, line and column

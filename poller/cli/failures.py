@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from poller.cli.mappings.daemon import configuration
+from poller.cli.mappings.named import configuration
 from poller.cli.table import show as show_table
 from poller.control import failures
 from poller.control.store import StoreError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from poller.cli.configuration import add_argument
-from poller.cli.mappings.daemon import AwayError, Daemon, configuration
+from poller.cli.configuration import add_argument, asked_of
+from poller.cli.daemon import AwayError, Daemon, DeniedError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +21,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """0: it answers. 1: it does not; the reason is on standard error."""
-    settings = configuration(given)
     try:
-        Daemon(settings, "").greet()
-    except AwayError as error:
+        Daemon(asked_of(given)).greet()
+    except (AwayError, DeniedError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

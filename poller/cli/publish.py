@@ -1,4 +1,4 @@
-"""``pollerd publish``: a version of a function as it stands now; no daemon needed."""
+"""``pollerd publish``: a version of a function as it stands now, by the daemon that runs, or in the state file while none does."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 from poller.cli import configuration
+from poller.cli.daemon import AwayError, Daemon, DeniedError
+from poller.control.desired import whole
+from poller.control.state import Version
 from poller.control.store import StoreError
-from poller.control.versions import publish
+from poller.control.versions import publish, published
+from poller.settings.model import Settings
 from poller.settings.package import PackageError
 from poller.settings.references import LATEST
 
@@ -21,8 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Description and arguments of the verb."""
     parser.description = (
         "Publish a version: code and settings of a function as they are now, which nothing changes any more. Prints its number. "
-        "If nothing has changed since the newest version, that one stands, as on AWS. A running daemon takes it up when it is "
-        "started anew with an alias or a mapping that names it."
+        "If nothing has changed since the newest version, that one stands, as on AWS. A running daemon of this configuration makes it, and "
+        "has it at once."
     )
     parser.add_argument("function", metavar="FUNCTION", help="name of the function")
     parser.add_argument("--description", default="", metavar="TEXT", help="what is to be said of the version")
@@ -33,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """0: there is a version of what stands now. 1: it could not be stored. 2: no such function, or a version cannot be made of it."""
-    settings = configuration.read(given.config, published=False)
+    settings = whole(configuration.read(given.config, published=False), str(given.config))
     reference = configuration.function(given.function, settings)
     if reference is None:
         return 2
@@ -44,15 +48,28 @@ def call(given: argparse.Namespace) -> int:
         print(f"a description has at most {LONGEST_DESCRIPTION} characters", file=sys.stderr)
         return 2
     try:
-        publication = publish(reference.name, settings, given.description)
-    except (PackageError, StoreError) as error:
+        version, new = _published(reference.name, settings, given.description)
+    except (PackageError, StoreError, DeniedError, AwayError) as error:
         print(error, file=sys.stderr)
         return 1
-    version = publication.version
     if given.json:
-        print(json.dumps(configuration.shown(version) | {"new": publication.new}))
+        print(json.dumps(configuration.shown(version) | {"new": new}))
     else:
         print(version.number)
-        if not publication.new:
+        if not new:
             print(f"nothing has changed since version {version.number} of {version.function}", file=sys.stderr)
     return 0
+
+
+def _published(name: str, settings: Settings, description: str) -> tuple[Version, bool]:
+    """The version that stands for what is there now, and whether it is new. Raises as ``publish`` does, and what a daemon says."""
+    daemon = Daemon(settings)
+    try:
+        daemon.refuse_others()
+    except (AwayError, DeniedError):
+        publication = publish(name, settings, description)
+        return publication.version, publication.new
+    before = published(settings, [name]).of(name)
+    told = daemon.json("POST", f"/2015-03-31/functions/{name}/versions", {"Description": description})
+    number = int(told["Version"])
+    return published(settings, [name]).of(name)[number], number not in before

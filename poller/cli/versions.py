@@ -12,6 +12,7 @@ from typing import Any
 from poller.cli import configuration
 from poller.cli.table import show
 from poller.control import versions
+from poller.control.desired import whole
 from poller.control.store import StoreError
 from poller.settings.model import Settings
 from poller.settings.package import PackageError
@@ -36,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def call(given: argparse.Namespace) -> int:
     """0: done. 1: the version is in use, or the state file cannot serve. 2: no such function or version."""
-    settings = configuration.read(given.config, published=False)
+    settings = whole(configuration.read(given.config, published=False), str(given.config))
     reference = configuration.function(given.function, settings)
     if reference is None:
         return 2

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 from poller.aio.clock import Clock
 from poller.control import versions
 from poller.control.code import unpacked
-from poller.dispatch.invoker import Function, Invoker
+from poller.dispatch.invoker import Function, Invoker, Onward
 from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
+from poller.execution.package.stamp import stamp
 from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit
 from poller.observe.log_shipping import LogShipping
@@ -39,12 +40,16 @@ from poller.settings.shipping import ship_options
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a pool of environments is made of; equal ones make equal pools. Seconds; provisioned: invocations."""
+    """What a pool of environments is made of; equal ones make equal pools. Seconds; provisioned: invocations.
+
+    stamp: of code that is run where it lies, and may change there.
+    """
 
     spec: FunctionSpec
     idle_timeout: float
     recycle_after: float
     provisioned: int
+    stamp: str = ""
 
 
 def recipes(settings: Settings, only: Collection[str] | None = None) -> dict[str, Recipe]:
@@ -62,7 +67,16 @@ def recipes(settings: Settings, only: Collection[str] | None = None) -> dict[str
 
 def _recipe(found: FunctionSpec, function: FunctionSettings) -> Recipe:
     kept_ready = provisioned(function).get(found.version, 0)
-    return Recipe(found, function.idle_timeout_seconds, function.recycle_after_seconds, kept_ready)
+    in_place = (
+        found.version == LATEST and isinstance(function.code, str) and Path(found.task_root) == Path(function.code)
+    )
+    return Recipe(
+        found,
+        function.idle_timeout_seconds,
+        function.recycle_after_seconds,
+        kept_ready,
+        stamp(Path(found.task_root)) if in_place else "",
+    )
 
 
 def pool(recipe: Recipe, driver: Driver, emit: Emit, clock: Clock, starts: Starts) -> Pool:
@@ -127,19 +141,24 @@ def slots(settings: Settings) -> Slots:
     return Slots(**limits(settings))
 
 
-def invoker(settings: Settings, running: Mapping[str, Pool], emit: Emit) -> Invoker:
+def invoker(settings: Settings, running: Mapping[str, Pool], emit: Emit, onward: Onward | None = None) -> Invoker:
     """The front door to the pools, by all that a function's name may be qualified with."""
-    return Invoker(routes(settings, running, random.random), emit)
+    return Invoker(routes(settings, running, random.random), emit, onward)
 
 
-def routes(settings: Settings, running: Mapping[str, Pool], draw: Callable[[], float]) -> dict[str, Function]:
-    """Target -> function: unqualified, ``$LATEST``, every version, every alias whose versions all run. draw: uniform in [0, 1)."""
+def routes(
+    settings: Settings, running: Mapping[str, Pool], draw: Callable[[], float], only: Collection[str] | None = None
+) -> dict[str, Function]:
+    """Target -> function: unqualified, ``$LATEST``, every version, every alias whose versions all run. draw: uniform in [0, 1).
+
+    only: of these functions, as far as they are there; None: of all.
+    """
     found = {}
     of_it: defaultdict[str, dict[str, Pool]] = defaultdict(dict)
     for each in running.values():
         of_it[each.spec.name][each.spec.version] = each
-    for name, function in settings.functions.items():
-        runners = of_it[name]
+    for name in settings.functions if only is None else settings.functions.keys() & set(only):
+        function, runners = settings.functions[name], of_it[name]
         latest = runners[LATEST]
         arn = latest.spec.arn
         splits = {version: Split(version) for version in runners}

@@ -20,6 +20,7 @@ from poller.control.fleet import Fleet
 from poller.control.ledger import StoredLedger
 from poller.control.tenancy import TakenError
 from poller.control.writer import Writer
+from poller.dispatch import lineage
 from poller.dispatch.backlog import Backlog, Destinations, EventInvokeConfig
 from poller.observe.events import Emit, LedgerFailedError
 from poller.settings import asynchronous
@@ -52,7 +53,9 @@ def config(function: str, qualifier: str, settings: Settings) -> EventInvokeConf
     )
 
 
-def backlog(fleet: Fleet, writer: Writer, *, clock: Clock, emit: Emit) -> Backlog:
+def backlog(
+    fleet: Fleet, writer: Writer, *, clock: Clock, emit: Emit, beginning: Callable[[float], str] = lineage.new_trace
+) -> Backlog:
     """The backlog of a state folder; nothing is started, and nothing is opened."""
     settings = fleet.settings
     beyond = settings.asynchronous
@@ -69,6 +72,7 @@ def backlog(fleet: Fleet, writer: Writer, *, clock: Clock, emit: Emit) -> Backlo
         destination_patience=beyond.destination_retry_seconds,
         clock=clock,
         emit=emit,
+        beginning=beginning,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from poller.aio.inherited import agreed
 from poller.settings.model import TlsSettings
 
 MOST_CONNECTIONS = 1000
@@ -64,17 +66,34 @@ def bounded(server: web.Server) -> Callable[[], asyncio.BaseProtocol]:
     return lambda: server() if len(server.connections) < MOST_CONNECTIONS else _Busy()
 
 
+def place(host: str, port: int, given: socket.socket | None, key: str) -> dict[str, Any]:
+    """Where a server is to listen, as asyncio takes it: the socket that was given, which must be at that address, or one of its own.
+
+    key: of the configuration, which says the address. Raises InheritedError. A copy listens, so that what was given outlives the server.
+    """
+    if given is None:
+        return {"host": host, "port": port}
+    agreed(given, host, port, key)
+    return {"sock": given.dup()}
+
+
 def tls_context(tls: TlsSettings) -> ssl.SSLContext:
     """For a server. A client's certificate is asked for where there is a client_ca, and whoever needs one looks whether it came.
 
     Raises OSError or ssl.SSLError (one of its kind) when the files are not what they should be.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    load(context, tls)
+    if tls.client_ca:
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def load(context: ssl.SSLContext, tls: TlsSettings) -> None:
+    """Let a context show the certificate as it is now, and take clients' of client_ca beside those it takes. Raises as ``tls_context``."""
     context.load_cert_chain(tls.certificate, tls.private_key, password=_no_password)
     if tls.client_ca:
         context.load_verify_locations(tls.client_ca)
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context
 
 
 def _no_password() -> str:

@@ -25,6 +25,7 @@ from poller.control import assemble, mappings
 from poller.control.assemble import Recipe
 from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
 from poller.control.running import Running
+from poller.dispatch.invoker import Onward
 from poller.execution.contract import Driver, FunctionSpec, Preparing
 from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit, MappingEnded, MappingStarted
@@ -43,7 +44,10 @@ async def nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What the daemon gives to all that runs. grace: seconds that invocations of a mapping have to finish before they are cut."""
+    """What the daemon gives to all that runs. grace: seconds that invocations of a mapping have to finish before they are cut.
+
+    onward: as ``Invoker`` has it.
+    """
 
     driver: Driver
     checkpoints: CheckpointStore
@@ -51,6 +55,15 @@ class Around:
     emit: Emit
     found_defect: Told
     grace: float
+    onward: Onward | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a change concerned, by name and in order; removed ones, too. functions: with their versions, as ``name:3``."""
+
+    functions: tuple[str, ...] = ()
+    mappings: tuple[str, ...] = ()
 
 
 class Fleet:
@@ -64,7 +77,7 @@ class Fleet:
         self.pools: dict[str, Pool] = {target: self._pool(recipe) for target, recipe in self._recipes.items()}
         """By target. One and the same for the daemon's life."""
         self.slots = assemble.slots(settings)
-        self.invoker = assemble.invoker(settings, self.pools, around.emit)
+        self.invoker = assemble.invoker(settings, self.pools, around.emit, around.onward)
         self.mappings: dict[str, Running[Mapping | StreamMapping]] = {
             name: self._running(name) for name, mapping in settings.event_source_mappings.items() if mapping.enabled
         }
@@ -112,38 +125,44 @@ class Fleet:
         settings: Settings,
         commit: Callable[[], Awaitable[None]] = nothing,
         only: Collection[str] | None = None,
-    ) -> None:
+    ) -> Changed:
         """Turn what runs into what these settings ask for. They are checked (settings/check.py).
 
         commit: makes the change durable; called when nothing can fail any more but it. only: functions that may have changed; None: any.
-        Returns when everything new has begun; what is old ends by itself. Raises PackageError, StoreError and what commit raises:
-        nothing has changed then.
+        Returns what it concerned when everything new has begun; what is old ends by itself. Raises PackageError, StoreError and what
+        commit raises: nothing has changed then.
         """
         async with self._changing:
             recipes = await asyncio.to_thread(assemble.recipes, settings, only)
+            others: dict[str, Recipe] = {}
             if only is not None:
                 others = {target: recipe for target, recipe in self._recipes.items() if recipe.spec.name not in only}
                 recipes = others | recipes
-            new = {target: recipe for target, recipe in recipes.items() if self._recipes.get(target) != recipe}
+            touched = recipes if only is None else recipes.keys() - others.keys()
+            new = {target: recipes[target] for target in touched if self._recipes.get(target) != recipes[target]}
             self._refuse_unfit(new.values())
             await commit()
-            self._swap(settings, recipes, {target: self._pool(recipe) for target, recipe in new.items()})
+            pools = {target: self._pool(recipe) for target, recipe in new.items()}
+            return self._swap(settings, recipes, pools, only)
 
     def _refuse_unfit(self, recipes: Iterable[Recipe]) -> None:
         for recipe in recipes:
             for problem in self._around.driver.problems(recipe.spec):
                 raise PackageError(problem)
 
-    def _swap(self, settings: Settings, recipes: dict[str, Recipe], new: dict[str, Pool]) -> None:
+    def _swap(
+        self, settings: Settings, recipes: dict[str, Recipe], new: dict[str, Pool], only: Collection[str] | None
+    ) -> Changed:
         """Everything that comes from now on goes to the new. Synchronous, so nobody sees half of it."""
         before = self._mapping_recipes
-        old = [pool for target, pool in self.pools.items() if target in new or target not in recipes]
+        functions = new.keys() | self.pools.keys() - recipes.keys()
+        old = [pool for target, pool in self.pools.items() if target in functions]
         for target in self.pools.keys() - recipes.keys():
             del self.pools[target]
         self.pools.update(new)
         self.settings, self._recipes = settings, recipes
         self.slots.limit_to(**assemble.limits(settings))
-        self.invoker.lead_to(assemble.routes(settings, self.pools, random.random))
+        self.invoker.lead_to(assemble.routes(settings, self.pools, random.random, only), only)
         self._prepare(pool.spec for pool in new.values())
         for target, pool in new.items():
             if recipes[target].provisioned and self._stop is not None:
@@ -162,6 +181,8 @@ class Fleet:
         for pool in old:
             _keep(self._background, self._retire(pool), f"retirement of {pool.spec.name}")
         self.on_change()
+        differ = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        return Changed(tuple(sorted(functions)), tuple(sorted(differ)))
 
     def _begin(self, name: str) -> None:
         """Run a mapping until the daemon stops, or the mapping ends."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from poller.dispatch.backlog import Backlog
+from poller.dispatch.slots import Slots
+from poller.execution.contract import Driver, Stocked
 from poller.execution.pool import Pool
 from poller.observe.metrics import Metrics
 
 Number = Callable[[Pool], int]
+ByName = Callable[[], Mapping[str, float]]
 
 OF_ALL: tuple[tuple[str, str, Number], ...] = (
     ("environments", "Execution environments, those in INIT too.", lambda pool: sum(pool.counts().values())),
     ("environments_busy", "Execution environments that run an invocation.", lambda pool: pool.counts()["busy"]),
+    ("environments_idle", "Execution environments that wait for work.", lambda pool: pool.counts()["idle"]),
     ("environments_starting", "Execution environments in INIT.", lambda pool: pool.counts()["starting"]),
+    ("invocations_running", "Invocations under way.", lambda pool: pool.running),
     ("invocations_waiting", "Invocations in line for an environment.", lambda pool: pool.waiting),
 )
 OF_PROVISIONED: tuple[tuple[str, str, Number], ...] = (
@@ -21,15 +26,43 @@ OF_PROVISIONED: tuple[tuple[str, str, Number], ...] = (
     ("provisioned_allocated", "Of them, those started or starting.", lambda pool: pool.allocation.allocated),
     ("provisioned_available", "Of them, those that wait for work.", lambda pool: pool.allocation.available),
 )
-"""ProvisionedConcurrentExecutions is allocated less available, ProvisionedConcurrencyUtilization that by allocated."""
+AWS = {
+    "invocations_running": "ConcurrentExecutions",
+    "provisioned_allocated": "ProvisionedConcurrentExecutions (less available), ProvisionedConcurrencyUtilization (that by allocated)",
+}
+"""Metrics of the same meaning."""
 
 
 def watch(metrics: Metrics, pools: Mapping[str, Pool]) -> None:
     """Put them on the page, one sample a function."""
     for name, text, number in OF_ALL:
-        metrics.watch(name, text, "function", _read(pools, number))
+        metrics.watch(name, text, "function", _read(pools, number), aws=AWS.get(name, ""))
     for name, text, number in OF_PROVISIONED:
-        metrics.watch(name, text, "function", _read(pools, number, lambda pool: pool.allocation.requested > 0))
+        of_those = _read(pools, number, lambda pool: pool.allocation.requested > 0)
+        metrics.watch(name, text, "function", of_those, aws=AWS.get(name, ""))
+
+
+def watch_slots(metrics: Metrics, slots: Slots) -> None:
+    """The permits of all functions."""
+    text = "Slots there are; pool empty: unreserved. Reserved pools are named after their function."
+    aws = "UnreservedConcurrentExecutions (pool empty)"
+    metrics.watch("slots_limit", text, "pool", slots.limits, aws=aws)
+    metrics.watch("slots_in_use", "Slots taken; pool empty: unreserved.", "pool", slots.in_use)
+    metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", slots.waiting)
+
+
+def watch_mappings(metrics: Metrics, in_hand: ByName, ages: ByName) -> None:
+    """What each mapping has and how far behind it is. ages: seconds."""
+    metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", in_hand)
+    text = "Age of the last record of a batch when its invocation ended, of the oldest partition; 0: all is done."
+    metrics.watch("iterator_age_seconds", text, "mapping", ages, aws="IteratorAge")
+
+
+def watch_driver(metrics: Metrics, driver: Driver) -> None:
+    """What only a driver knows of."""
+    if isinstance(driver, Stocked):
+        text = "Execution environments prepared ahead, INIT not begun; none of the others."
+        metrics.watch("environments_spare", text, "function", driver.spares)
 
 
 def watch_backlog(metrics: Metrics, backlog: Backlog) -> None:

@@ -90,6 +90,7 @@ def queue(name: str, around: Around) -> Mapping:
         criteria=_criteria(settings, able),
         item_failures="ReportBatchItemFailures" in settings.function_response_types,
         envelope=lambda identity: _envelope(settings, able, identity),
+        traced=around.settings.tracing is not None,
     )
     reserved = around.slots.limit(loaded_reference(settings.function).name)
     limits = (POLLERS_AT_MOST, able.parallel_fetches, reserved, settings.maximum_concurrency)
@@ -120,6 +121,7 @@ def stream(name: str, around: Around, checkpoints: StoredCheckpoints) -> StreamM
         criteria=_criteria(settings, able),
         item_failures="ReportBatchItemFailures" in settings.function_response_types,
         envelope=lambda identity: _envelope(settings, able, identity),
+        traced=around.settings.tracing is not None,
         starting_position=start.position,
         starting_position_timestamp=start.timestamp,
         parallelization_factor=settings.parallelization_factor,

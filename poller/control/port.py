@@ -6,6 +6,7 @@ Everything that has no path of its own is the API's.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from poller.aio.inherited import InheritedError
 from poller.control import connections
 from poller.control.guard import Guard
 from poller.observe.metrics import Metrics
@@ -21,8 +23,6 @@ from poller.settings.model import HttpSettings, TlsSettings
 
 Readiness = Callable[[], dict[str, list[dict[str, Any]]]]
 """By kind (``mappings``, ``functions``) one object each: its name, ``ready``, and what is known of it."""
-
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class PortError(Exception):
@@ -33,6 +33,7 @@ class Port:
     """Listens from ``open`` to ``close``. about: what /readyz shows beside what is or is not ready. more: further routes, in order.
 
     measure: awaited before the metrics page is made, for what has to be asked elsewhere; None: nothing has.
+    given: a socket that listens already; None: one is made.
     """
 
     def __init__(
@@ -44,19 +45,22 @@ class Port:
         measure: Callable[[], Awaitable[None]] | None = None,
         *,
         guard: Guard,
+        given: socket.socket | None = None,
     ) -> None:
+        self._given = given
         self._guard = guard
         self._measure = measure
         self._more = more
         self._metrics = metrics
         self._about = about
         self._readiness = readiness
+        self._tls: ssl.SSLContext | None = None
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
 
     async def open(self, http: HttpSettings) -> str:
         """Listen as the settings say (port 0: a free one); returns the URL. Raises PortError when it cannot."""
-        context = self._context(http.tls) if http.tls else None
+        context = self._tls = self._context(http.tls) if http.tls else None
         app = web.Application(client_max_size=64 * 1024)
         page = self._guard.page
         app.add_routes(
@@ -74,15 +78,28 @@ class Port:
         host, port = listen_address(http.listen)
         timeout = connections.HANDSHAKE_SECONDS if context else None
         try:
+            where = connections.place(host, port, self._given, "http.listen")
             self._server = await asyncio.get_running_loop().create_server(
-                connections.bounded(server), host, port, ssl=context, ssl_handshake_timeout=timeout
+                connections.bounded(server), **where, ssl=context, ssl_handshake_timeout=timeout
             )
+        except InheritedError as error:
+            await self.close()
+            raise PortError(str(error)) from error
         except OSError as error:
             await self.close()
             raise PortError(f"cannot listen on {http.listen}: {error.strerror or error}") from error
         host, port, *_ = self._server.sockets[0].getsockname()
         scheme = "https" if context else "http"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def renew(self, tls: TlsSettings | None) -> None:
+        """Show other certificates from now on; connections that are there stay, and client_ca only gains.
+
+        Raises PortError: nothing has changed then.
+        """
+        if tls is not None and self._tls is not None:
+            self._context(tls)  # what does not do must not touch what does
+            connections.load(self._tls, tls)
 
     async def close(self) -> None:
         """Listen no more. Idempotent."""
@@ -111,7 +128,9 @@ class Port:
         )
         return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
 
-    async def _page(self, _: web.Request) -> web.Response:
+    async def _page(self, request: web.Request) -> web.Response:
         if self._measure is not None:
             await self._measure()
-        return web.Response(body=self._metrics.page(), headers={"Content-Type": METRICS_TYPE})
+        headers = request.headers
+        page = self._metrics.page(headers.get("Accept", ""), headers.get("Accept-Encoding", ""))
+        return web.Response(body=page.body, headers=page.headers)

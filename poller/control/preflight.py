@@ -108,10 +108,12 @@ def _destinations(settings: Settings) -> Iterator[tuple[Keys, str]]:
     for name, mapping in settings.event_source_mappings.items():
         yield ("event_source_mappings", name, "destination_config", "on_failure", "destination"), destination(mapping)
     for name, function in settings.functions.items():
-        configs: dict[Keys, EventInvokeSettings | None] = {(): function.event_invoke_config}
-        configs |= {("aliases", alias): to.event_invoke_config for alias, to in function.aliases.items()}
+        own = "event_invoke_config"
+        configs: dict[Keys, EventInvokeSettings | None] = {(own,): function.event_invoke_config}
+        configs |= {("aliases", alias, own): to.event_invoke_config for alias, to in function.aliases.items()}
+        configs |= {("event_invoke_versions", number): of for number, of in function.event_invoke_versions.items()}
         for below, config in configs.items():
-            of_it = ("functions", name, *below, "event_invoke_config", "destination_config")
+            of_it = ("functions", name, *below, "destination_config")
             success, failure = event_destinations(config or EventInvokeSettings())
             yield (*of_it, "on_success", "destination"), success
             yield (*of_it, "on_failure", "destination"), failure
@@ -125,8 +127,8 @@ def _named(settings: Settings) -> Iterator[tuple[Keys, str, str]]:
             if to.version != LATEST:
                 yield (*keys, "version"), name, to.version
             yield from (((*keys, "weights", second), name, second) for second in to.weights)
-        at = ("functions", name, "provisioned_versions")
-        yield from (((*at, number), name, number) for number in function.provisioned_versions)
+        for key in ("provisioned_versions", "event_invoke_versions"):
+            yield from ((("functions", name, key, number), name, number) for number in getattr(function, key))
     for mapping, of_it in settings.event_source_mappings.items():
         reference = loaded_reference(of_it.function)
         if is_number(reference.qualifier):

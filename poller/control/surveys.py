@@ -63,7 +63,7 @@ class Surveys:
         self._running = running
         self._found: dict[str, Survey] = {}
         text = "Records of a stream behind where its group or checkpoint is, of the partitions read here; where the source tells."
-        metrics.watch("mapping_lag_records", text, "mapping", lambda: self._gauge("lag"))
+        metrics.watch("mapping_lag_records", text, "mapping", lambda: self._gauge("lag"), aws="OffsetLag, SumOffsetLag")
         text = "Records given to any consumer of the mapping's group and not settled; where the source tells."
         metrics.watch("mapping_pending_records", text, "mapping", lambda: self._gauge("pending"))
         text = "Time without a record done although there were some; 0 while all that can be read is done."

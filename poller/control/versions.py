@@ -149,6 +149,8 @@ def _users(target: str, settings: Settings) -> Iterator[str]:
                 yield f"the alias {function}:{alias}"
         if target in {f"{function}:{number}" for number in of_it.provisioned_versions}:
             yield f"provisioned_versions of {function}"
+        if target in {f"{function}:{number}" for number in of_it.event_invoke_versions}:
+            yield f"event_invoke_versions of {function}"
     for name, mapping in settings.event_source_mappings.items():
         if loaded_reference(mapping.function).target == target:
             yield f"the mapping {name}"

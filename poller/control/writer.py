@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from typing import Any, TypeVar
 
 from poller.control import store
 from poller.control.store import StoreError
+from poller.observe.events import Emit, StateWritten
 
 PATIENCE = 5.0
 """Seconds to wait for another process that writes; then whoever told it waits and tells it again."""
@@ -88,7 +90,8 @@ class _Thread:
 class Writer:
     """The line in front of the thread that writes; and a thread that reads beside it. patience: seconds, as above."""
 
-    def __init__(self, state: Path, patience: float = PATIENCE) -> None:
+    def __init__(self, state: Path, patience: float = PATIENCE, emit: Emit = lambda _: None) -> None:
+        self._emit = emit
         opening = threading.Lock()  # two that lay out a new file would be in each other's way
         self._hand = _Thread(state, patience, "state", opening)
         self._eye = _Thread(state, patience, "state reader", opening)
@@ -136,11 +139,17 @@ class Writer:
         self._start()
 
     async def _commit(self, group: _Group) -> None:
+        began = time.monotonic()
+        failed = True
         try:
             returned = await self._hand.do(partial(_written, group=group))
+            failed = False
         except Exception as error:  # noqa: BLE001  # StoreError, or a defect of ours: for whoever waits
             group.done.set_exception(error)
             return
+        finally:
+            took = time.monotonic() - began
+            self._emit(StateWritten(count=len(group.steps), seconds=took, failed=failed))
         for then, value in zip(group.then, returned, strict=True):
             if then is not None:
                 then(value)

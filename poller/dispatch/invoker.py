@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,10 @@ from poller.observe.events import Emit, InvocationEnded
 
 MAX_PAYLOAD = 6 * 1024 * 1024
 """Bytes of an event or an answer, JSON, synchronous invocation (Lambda quotas; 1 MB there means 1,024 KB)."""
+
+
+Onward = Callable[[str], str]
+"""X-Amzn-Trace-Id as it came, "" for none -> as the function is to see it, with this invocation as the parent."""
 
 
 class Runner(Protocol):
@@ -43,15 +47,17 @@ def new_request_id() -> str:
 
 
 class Invoker:
-    """Runs events on functions, by target: ``name``, or ``name:`` and a version or an alias."""
+    """Runs events on functions, by target: ``name``, or ``name:`` and a version or an alias. onward: None while nothing is traced."""
 
-    def __init__(self, functions: Mapping[str, Function], emit: Emit) -> None:
+    def __init__(self, functions: Mapping[str, Function], emit: Emit, onward: Onward | None = None) -> None:
         self._functions = functions
         self._emit = emit
+        self._onward = onward
 
-    def lead_to(self, functions: Mapping[str, Function]) -> None:
-        """Other functions from now on; what runs is not touched."""
-        self._functions = functions
+    def lead_to(self, functions: Mapping[str, Function], only: Collection[str] | None = None) -> None:
+        """Other functions from now on; what runs is not touched. only: names whose targets these are; None: all there are."""
+        others = {} if only is None else {to: each for to, each in self._functions.items() if each.name not in only}
+        self._functions = {**others, **functions}
 
     def function(self, target: str) -> Function:
         """Where a target leads now. Raises UnknownFunctionError."""
@@ -80,6 +86,9 @@ class Invoker:
         Invocation. Raises UnknownFunctionError.
         """
         function = self.function(target)
+        came = trace_id
+        if self._onward is not None:
+            trace_id = self._onward(came)
         invocation = Invocation(
             request_id=request_id or new_request_id(),
             payload=payload,
@@ -99,6 +108,12 @@ class Invoker:
                 error_type=result.error_type,
                 seconds=result.duration_ms / 1000,
                 cold=result.init_ms is not None,
+                environment=result.environment,
+                trace_id=trace_id,
+                came=came,
+                request_bytes=len(payload),
+                response_bytes=len(result.payload) + result.streamed,
+                max_memory_mb=result.max_memory_mb,
             )
         )
         return result

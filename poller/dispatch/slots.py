@@ -124,6 +124,7 @@ class SlotPool:
         self.held = 0
         self._lines: dict[str, Line] = {}
         self._set_aside = 0
+        self._floors = 0
         self._reserved: OrderedDict[Permit, Claim] = OrderedDict()  # oldest first
         self._turns: OrderedDict[Line, None] = OrderedDict()  # lines with waiters; whose turn it is comes first
         self._arrivals = itertools.count()
@@ -138,6 +139,7 @@ class SlotPool:
         """Slots that are kept for functions from now on; none for all others."""
         for function in floors:
             self.line(function)
+        self._floors = sum(floors.values())
         for function, line in self._lines.items():
             self._set_aside -= line.set_aside
             line.floor = floors.get(function, 0)
@@ -150,6 +152,7 @@ class SlotPool:
             return
         self.held -= line.held
         self._set_aside -= line.set_aside
+        self._floors -= line.floor
         line.floor = 0
         for permit in [permit for permit, claim in self._reserved.items() if claim.line is line]:
             other._reserved[permit] = self._reserved.pop(permit)
@@ -162,7 +165,8 @@ class SlotPool:
 
     def limit_of(self, function: str) -> int:
         """Slots that the function can have, when the others have none but what is set aside for them."""
-        return self.limit - sum(line.floor for name, line in self._lines.items() if name != function)
+        line = self._lines.get(function)
+        return self.limit - self._floors + (line.floor if line is not None else 0)
 
     @property
     def waiting(self) -> int:
@@ -322,9 +326,18 @@ class Slots:
         limit = self._pool(function).limit_of(function)
         return min(limit, self._caps.get(function, limit))
 
+    def standing(self, function: str) -> tuple[int, int]:
+        """Slots that one function holds, idle reservations included, and invocations of it that wait for one."""
+        line = self._pool(function).line(function)
+        return line.held, line.working
+
     def in_use(self) -> dict[str, int]:
         """Slots held, idle reservations included, by pool; the shared pool's name is ""."""
         return {"": self._unreserved.held} | {function: pool.held for function, pool in self._reserved.items()}
+
+    def limits(self) -> dict[str, int]:
+        """Slots that there are, by pool; the shared pool's name is ""."""
+        return {"": self._unreserved.limit} | {function: pool.limit for function, pool in self._reserved.items()}
 
     def waiting(self) -> dict[str, int]:
         """Invocations that wait for a slot, by pool; the shared pool's name is ""."""

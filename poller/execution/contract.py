@@ -85,6 +85,7 @@ class Result:
     init_ms: this invocation's share of a cold start, else None.
     max_memory_mb: high-water mark of the environment, None where it was not measured.
     log_tail: the last 4 KB of the invocation's log, START to REPORT, where the invocation asked for it.
+    environment: id of the environment that ran it, "" for none.
     taken: False: whoever was to run it did not say what became of it, which is no function's fault (functions elsewhere).
     """
 
@@ -101,6 +102,7 @@ class Result:
     taken: bool = True
     content_type: str = ""
     streamed: int = 0
+    environment: str = ""
 
     @property
     def ok(self) -> bool:

@@ -36,7 +36,7 @@ FLUSH_SIZE = 64 * 1024
 FACT_SIZE = 256
 """What a fact counts for, beyond a function's line."""
 
-_ERRORS = (events.ConfigurationRefusedError, events.DefectFoundError)
+_ERRORS = (events.ConfigurationRefusedError, events.DefectFoundError, events.ProgressMissedError)
 _WARNINGS = (
     events.DeliveryFailedError,
     events.DeliveryPostponedError,

@@ -80,10 +80,11 @@ class Link:
 
     async def fetch(self, room: int, wait_seconds: float) -> list[Record]:
         """Records, or [] when none came; a failure of the source is waited out and then also answers []."""
+        began = self._clock.now()
         fetched = await self._ask("fetch", lambda: self._source.fetch(room, wait_seconds))
         if fetched is None:
             return []
-        self._emit(RecordsPolled(mapping=self._mapping, count=len(fetched)))
+        self._emit(RecordsPolled(mapping=self._mapping, count=len(fetched), seconds=self._clock.now() - began))
         return fetched
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Unsettled]:

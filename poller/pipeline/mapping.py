@@ -19,7 +19,16 @@ from poller.aio.stop import Stop
 from poller.dispatch.invoker import MAX_PAYLOAD
 from poller.dispatch.slots import Claim, Permit
 from poller.envelope import Envelope
-from poller.observe.events import BatchCut, BatchJudged, Emit, LeaseFoundShort, PollersChanged, RecordsFiltered
+from poller.observe.events import (
+    BatchCut,
+    BatchEnded,
+    BatchJudged,
+    BatchSettled,
+    Emit,
+    LeaseFoundShort,
+    PollersChanged,
+    RecordsFiltered,
+)
 from poller.pipeline.batch import Batch, Batcher, Item, Limits
 from poller.pipeline.invoke import Invoke
 from poller.pipeline.judge import Verdict, judge, released
@@ -30,6 +39,7 @@ from poller.pipeline.plan import QueuePlan
 from poller.pipeline.poller import Poller
 from poller.pipeline.pollers import Pollers
 from poller.pipeline.settle import Settler
+from poller.pipeline.traces import carried
 
 
 class Mapping:
@@ -124,7 +134,15 @@ class Mapping:
 
     async def _deliver(self, batch: Batch, permit: Permit | None) -> None:
         """Run one batch in its lane's turn, and tell the source what has become of each record."""
-        self._emit(BatchCut(mapping=self.plan.name, count=len(batch.items), reason=batch.reason))
+        self._emit(
+            BatchCut(
+                mapping=self.plan.name,
+                count=len(batch.items),
+                reason=batch.reason,
+                waited=self._clock.now() - batch.opened,
+                traces=carried(batch.records) if self.plan.traced else (),
+            )
+        )
         settlements, failed = released(batch.records), True
         turn = self._lanes.enter(batch.lane)
         try:
@@ -133,9 +151,16 @@ class Mapping:
                 settlements, failed = verdict.settlements, verdict.failed > 0
         finally:
             try:
-                await self.settler.settle(settlements)
+                await self._settle(settlements)
             finally:
                 turn.leave(failed=failed)
+                self._emit(BatchEnded(mapping=self.plan.name, seconds=self._clock.now() - batch.opened))
+
+    async def _settle(self, settlements: Sequence[Settlement]) -> None:
+        began = self._clock.now()
+        await self.settler.settle(settlements)
+        seconds = self._clock.now() - began
+        self._emit(BatchSettled(mapping=self.plan.name, count=len(settlements), seconds=seconds))
 
     async def _run(self, batch: Batch, permit: Permit | None) -> Verdict:
         """The function's verdict on a batch."""

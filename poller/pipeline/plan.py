@@ -15,7 +15,7 @@ class Plan:
     """What mappings of queues and streams have in common. Times are seconds.
 
     function: as invoked, ``name`` or ``name:qualifier``. criteria: None lets everything through. item_failures: ReportBatchItemFailures
-    is on.
+    is on. traced: what records carry of their own traces is told with each batch.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Plan:
     criteria: Criteria | None
     item_failures: bool
     envelope: Callable[[Identity], Envelope]
+    traced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

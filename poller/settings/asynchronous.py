@@ -30,6 +30,8 @@ def event_invoke(function: FunctionSettings | None, qualifier: str) -> EventInvo
     found = None
     if function is not None and qualifier in {"", LATEST}:
         found = function.event_invoke_config
+    elif function is not None and is_number(qualifier):
+        found = function.event_invoke_versions.get(qualifier)
     elif function is not None and qualifier in function.aliases:
         found = function.aliases[qualifier].event_invoke_config
     return found or EventInvokeSettings()
@@ -58,10 +60,13 @@ def check_asynchronous(settings: Settings, sound: Callable[[Keys], bool]) -> Ite
 def _configs(
     keys: Keys, function: FunctionSettings, sound: Callable[[Keys], bool]
 ) -> Iterator[tuple[Keys, EventInvokeSettings]]:
-    """Every event_invoke_config of a function that could be read, and where it stands."""
+    """Every configuration for events of a function that could be read, and where it stands."""
     own = (*keys, "event_invoke_config")
     if sound(own) and function.event_invoke_config is not None:
         yield own, function.event_invoke_config
+    if sound((*keys, "event_invoke_versions")):
+        for number, config in function.event_invoke_versions.items():
+            yield (*keys, "event_invoke_versions", number), config
     if not sound((*keys, "aliases")):
         return
     for alias, of_it in function.aliases.items():

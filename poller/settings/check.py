@@ -18,6 +18,7 @@ from poller.settings.nodes import Keys
 from poller.settings.problems import Finding
 from poller.settings.provisioned import check_provisioned
 from poller.settings.shipping import check_shipping
+from poller.settings.tracing import check_tracing
 from poller.settings.urls import check_urls
 
 
@@ -40,6 +41,8 @@ def check(
     yield from check_urls(settings, sound)
     if sound(("function_logs",)) and sound(("aws",)):
         yield from check_shipping(settings)
+    if sound(("tracing",)):
+        yield from check_tracing(settings)
     for name in settings.functions if functions is None else functions:
         yield from check_function(("functions", name), settings.functions[name], sound)
     yield from check_asynchronous(settings, sound)

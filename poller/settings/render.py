@@ -15,6 +15,7 @@ from poller.settings.model import (
     AccountSettings,
     AliasSettings,
     AsynchronousSettings,
+    Composition,
     ContainerSettings,
     CorsSettings,
     DeadLetterSettings,
@@ -37,6 +38,7 @@ from poller.settings.model import (
     Settings,
     ShipSettings,
     TlsSettings,
+    TracingSettings,
     UrlSettings,
 )
 from poller.settings.options import REQUIRED, Option, options_of
@@ -45,6 +47,7 @@ from poller.settings.schema import schema
 _BEGIN, _END = "<!-- options: rendered -->\n", "<!-- options: end -->\n"
 _FIRST = "sqs"  # the source that the example uses
 _SECTIONS = (
+    ("Of files, at the top", Composition),
     ("Top level", Settings),
     ("`http`", HttpSettings),
     ("`keys` of `http`, each", KeySettings),
@@ -53,6 +56,7 @@ _SECTIONS = (
     ("`log`", LogSettings),
     ("`function_logs`", FunctionLogsSettings),
     ("`ship` of `function_logs`", ShipSettings),
+    ("`tracing`", TracingSettings),
     ("`aws`", AccountSettings),
     ("`container`", ContainerSettings),
     ("`asynchronous`", AsynchronousSettings),

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from poller.cli.daemon import AwayError, DeniedError, add_url
 from poller.cli.logs.since import moment
 from poller.cli.logs.sources import Daemon, Either, Folder, Logged
-from poller.cli.mappings.daemon import AwayError, DeniedError, configuration
+from poller.cli.mappings.named import configuration
 from poller.execution.contract import log_group
 from poller.observe.log_store import LogEvent, LogStoreError, MissingError, PatternError, compile_pattern
 from poller.settings.model import Settings
@@ -39,9 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     help_ = 'only events that match: terms, "a phrase", -term, { $.level = "ERROR" } (CloudWatch Logs, filter patterns)'
     parser.add_argument("--filter", default="", metavar="PATTERN", help=help_)
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
-    parser.add_argument(
-        "--url", default="", metavar="URL", help="of a daemon elsewhere; default: the configuration's own"
-    )
+    add_url(parser)
     parser.add_argument("--config", type=Path, metavar="CONFIG", help="file or folder; default as for run")
     parser.set_defaults(call=call)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from poller.cli.mappings.daemon import AwayError, DeniedError
+from poller.cli.daemon import AwayError, DeniedError
 from poller.control.assemble import region_of
 from poller.execution.contract import Elsewhere
 from poller.observe.log_store import LogEvent, LogReader, MissingError, Range, position

@@ -6,13 +6,15 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from poller.cli.mappings import explain, log, ls, rewind, switch
+from poller.cli.daemon import add_url
+from poller.cli.mappings import change, explain, log, ls, rewind, switch
 
 EXAMPLES = """examples:
   pollerd mappings ls
   pollerd mappings rewind clicks --to TRIM_HORIZON --why "a table was lost"
   pollerd mappings rewind clicks --to 2026-11-01T09:30:00Z --partition shardId-000000000003
   pollerd mappings log clicks
+  pollerd mappings set 6a1f8a5e-0a39-4d6f-8f57-0c1f2d3e4b5a batch_size=50 enabled=false
 """
 
 
@@ -28,8 +30,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     _action(actions, "explain", explain.TEXT, explain.call)
     _action(actions, "log", log.TEXT, log.call)
     rewind.arguments(_action(actions, "rewind", rewind.TEXT, rewind.call))
-    _action(actions, "pause", switch.PAUSE, switch.pause, shown=False)
-    _action(actions, "resume", switch.RESUME, switch.resume, shown=False)
+    change.arguments(_action(actions, "set", change.SET, change.change))
+    _action(actions, "delete", change.DELETE, change.delete)
+    _action(actions, "pause", switch.PAUSE, switch.pause)
+    _action(actions, "resume", switch.RESUME, switch.resume)
 
 
 def call(given: argparse.Namespace) -> int:
@@ -44,15 +48,12 @@ def _action(
     call: Callable[[argparse.Namespace], int],
     *,
     named: bool = True,
-    shown: bool = True,
 ) -> argparse.ArgumentParser:
     action = actions.add_parser(name, help=text.partition(".")[0], description=text)
     if named:
         action.add_argument("mapping", metavar="NAME", help="name of the mapping")
-    if shown:
-        action.add_argument("--json", action="store_true", help="as JSON")
+    action.add_argument("--json", action="store_true", help="as JSON")
     action.add_argument("--config", type=Path, metavar="CONFIG", help="file or folder; default as for run")
-    help_ = "the daemon's port, as the log says when it opens; default: http.listen of the configuration"
-    action.add_argument("--url", default="", metavar="URL", help=help_)
+    add_url(action)
     action.set_defaults(call=call)
     return action

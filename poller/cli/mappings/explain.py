@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from connectors.contract import Capabilities, Seekable
-from poller.cli.mappings.daemon import Daemon, configuration, mapping
+from poller.cli.daemon import Daemon
+from poller.cli.mappings.named import configuration, mapping
 from poller.cli.mappings.view import finished_of, views
 from poller.control import positions
 from poller.control.positions import Held

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from poller.cli.mappings.daemon import configuration, mapping
+from poller.cli.mappings.named import configuration, mapping
 from poller.cli.table import show
 from poller.control import positions
 from poller.control.store import StoreError

@@ -7,7 +7,8 @@ import json
 import sys
 from typing import Any
 
-from poller.cli.mappings.daemon import Daemon, configuration
+from poller.cli.daemon import Daemon
+from poller.cli.mappings.named import configuration
 from poller.cli.mappings.view import finished_of, views
 from poller.cli.table import show
 from poller.control.store import StoreError

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from connectors.contract import SourceError
-from poller.cli.mappings.daemon import PATIENCE, AwayError, Daemon, DeniedError, configuration, mapping
+from poller.cli.daemon import PATIENCE, AwayError, Daemon, DeniedError
+from poller.cli.mappings.named import configuration, mapping
 from poller.control import positions, tenancy
 from poller.control.checkpoints import CheckpointStore
 from poller.control.mappings import reader

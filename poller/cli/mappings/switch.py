@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 
-from poller.cli.mappings.daemon import PATIENCE, AwayError, Daemon, DeniedError, configuration, mapping
+from poller.cli.daemon import PATIENCE, AwayError, Daemon, DeniedError
+from poller.cli.mappings.named import configuration, mapping
 
 PAUSE = (
     "Pause a mapping of the running daemon. Nothing more is fetched, what was begun is finished. It lasts until it is resumed or "
@@ -26,12 +28,12 @@ def resume(given: argparse.Namespace) -> int:
 
 def _ask(given: argparse.Namespace, verb: str) -> int:
     settings = configuration(given)
-    if mapping(given.mapping, settings) is None:
+    if not given.url and mapping(given.mapping, settings) is None:
         return 2
     try:
         answer = Daemon(settings, given.url).ask(given.mapping, verb, {}, PATIENCE)
     except (AwayError, DeniedError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{answer['mapping']}: {answer['state']}")
+    print(json.dumps(answer, indent=2) if given.json else f"{answer['mapping']}: {answer['state']}")
     return 0

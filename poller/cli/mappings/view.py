@@ -7,19 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from connectors.contract import FINISHED
-from poller.cli.mappings.daemon import AwayError, Daemon
+from poller.cli.daemon import AwayError, Daemon
 from poller.control import positions
 from poller.settings.mappings import source
 from poller.settings.model import Settings
 
 
 def views(settings: Settings, daemon: Daemon) -> tuple[list[dict[str, Any]], str]:
-    """One object a mapping, in the configuration's order; and why no daemon says it, "" if one does. Raises StoreError."""
+    """One object a mapping, in the configuration's order, then those that only the daemon has; and why no daemon says it, "" if one does.
+
+    Raises StoreError.
+    """
     try:
         told = {view["mapping"]: view for view in daemon.mappings()}
     except AwayError as error:
         return [_at_rest(name, settings) for name in settings.event_source_mappings], str(error)
-    return [told.get(name) or _at_rest(name, settings) for name in settings.event_source_mappings], ""
+    known = settings.event_source_mappings
+    found = [told.get(name) or _at_rest(name, settings) for name in known]
+    return [*found, *(view for name, view in told.items() if name not in known)], ""
 
 
 def finished_of(positions: Mapping[str, str]) -> list[str]:

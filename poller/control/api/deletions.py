@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from poller.control import versions
 from poller.control.api.catalogue import Catalogue
 from poller.control.api.contract import ApiError, Call, Handler
+from poller.control.api.event_invoke_configs import OF_VERSIONS, without_version
 from poller.control.api.names import Named, named
 from poller.control.api.refusals import invalid
 from poller.settings.references import LATEST, is_number
@@ -52,7 +54,12 @@ class Deletions:
             if self._catalogue.usable(of.name).provisioned_versions.get(of.qualifier):
                 sentence = f"The version {of.qualifier} of {of.name} has provisioned concurrency; delete that first"
                 raise ApiError("ResourceConflictException", sentence)
-            await asyncio.to_thread(versions.delete, of.name, int(of.qualifier), self._catalogue.settings)
+            settings = self._catalogue.settings
+            if (made := change.made("functions", of.name)) and of.qualifier in made.document.get(OF_VERSIONS, {}):
+                change.put(without_version(made, of.qualifier))  # what only that version had goes with it
+                after = dataclasses.replace(settings.functions[of.name], event_invoke_versions={})
+                settings = dataclasses.replace(settings, functions={**settings.functions, of.name: after})
+            await asyncio.to_thread(versions.delete, of.name, int(of.qualifier), settings)
             change.republished.add(of.name)
 
 

@@ -1,4 +1,4 @@
-"""How asynchronous invocations of a function or alias are dealt with: Put (replaces), Update (merges), Get, Delete, List.
+"""How asynchronous invocations of a function, version or alias are dealt with: Put (replaces), Update (merges), Get, Delete, List.
 
 What counts is read anew for every event, so a change holds for those that wait, too.
 """
@@ -19,7 +19,7 @@ from poller.control.made import Made
 from poller.settings.model import EventInvokeSettings, FunctionSettings
 from poller.settings.references import LATEST, is_number
 
-KEY = "event_invoke_config"
+KEY, OF_VERSIONS = "event_invoke_config", "event_invoke_versions"
 SHOWN = "EventInvokeConfigsModified"
 """When each was changed last: qualifier -> seconds since 1970."""
 OF_KINDS = {"on_success": "onSuccess=OnSuccess", "on_failure": "onFailure=OnFailure"}
@@ -43,12 +43,12 @@ class EventInvokeConfigs:
         }
 
     async def _put(self, call: Call) -> Mapping[str, Any]:
-        of = self._named(call)
+        of = await self._named(call)
         await self._write(of, _keys(call.params))
         return self._told(of)
 
     async def _update(self, call: Call) -> Mapping[str, Any]:
-        of = self._named(call)
+        of = await self._named(call)
         before = self._found(of)
         keys = _keys(call.params)
         both = {**_plain(before), **keys}
@@ -58,35 +58,34 @@ class EventInvokeConfigs:
         return self._told(of)
 
     async def _get(self, call: Call) -> Mapping[str, Any]:
-        return self._told(self._named(call))
+        return self._told(await self._named(call))
 
     async def _delete(self, call: Call) -> Mapping[str, Any]:
-        of = self._named(call)
+        of = await self._named(call)
         self._found(of)
         await self._write(of, None)
         return {}
 
     async def _list(self, call: Call) -> Mapping[str, Any]:
-        of = self._named(call)
+        of = await self._named(call)
         function = self._catalogue.usable(of.name)
         found = [LATEST] * (function.event_invoke_config is not None)
+        found += sorted(function.event_invoke_versions, key=int)
         found += [alias for alias, each in sorted(function.aliases.items()) if each.event_invoke_config is not None]
         told_now, marker = page(found, lambda qualifier: qualifier, call.params)
         configs = [self._told(Named(of.name, qualifier)) for qualifier in told_now]
         return {"FunctionEventInvokeConfigs": configs, "NextMarker": marker}
 
-    def _named(self, call: Call) -> Named:
+    async def _named(self, call: Call) -> Named:
         """What a call is about; it is there. Raises ApiError."""
         of = named(call.params["FunctionName"], self._catalogue.account, call.params.get("Qualifier"))
-        if of.name not in self._catalogue.names or not self._is_there(of):
+        if of.name not in self._catalogue.names or not await self._is_there(of):
             raise ApiError("ResourceNotFoundException", "The function doesn't exist.")
         return of
 
-    def _is_there(self, of: Named) -> bool:
+    async def _is_there(self, of: Named) -> bool:
         if is_number(of.qualifier):
-            raise invalid(
-                "Versions have no configuration of their own for asynchronous invocations here: name an alias of it"
-            )
+            return await self._catalogue.version(of.name, of.qualifier) is not None
         return of.is_latest or of.qualifier in self._catalogue.aliases(of.name)
 
     def _found(self, of: Named) -> EventInvokeSettings:
@@ -144,6 +143,8 @@ class EventInvokeConfigs:
 
 
 def _config(function: FunctionSettings, of: Named) -> EventInvokeSettings | None:
+    if is_number(of.qualifier):
+        return function.event_invoke_versions.get(of.qualifier)
     return function.event_invoke_config if of.is_latest else function.aliases[of.qualifier].event_invoke_config
 
 
@@ -166,18 +167,26 @@ def _plain(found: EventInvokeSettings) -> dict[str, Any]:
     return {key: value for key, value in dataclasses.asdict(found).items() if value is not None}
 
 
+def without_version(made: Made, number: str) -> Made:
+    """A function of which a version is to go, with what that has for its events."""
+    return _with(made, Named(made.name, number), None)
+
+
 def _with(made: Made, of: Named, keys: Mapping[str, Any] | None) -> Made:
     """A function with other keys for its events; None: without any."""
     document = dict(made.document)
-    owner = document
-    if not of.is_latest:
+    owner, key = document, KEY
+    if is_number(of.qualifier):
+        owner, key = dict(document.get(OF_VERSIONS, {})), of.qualifier
+        document[OF_VERSIONS] = owner
+    elif not of.is_latest:
         document["aliases"] = {**document["aliases"], of.qualifier: dict(document["aliases"][of.qualifier])}
         owner = document["aliases"][of.qualifier]
     modified = dict(made.shown.get(SHOWN, {}))
     if keys is None:
-        owner.pop(KEY, None)
+        owner.pop(key, None)
         modified.pop(of.qualifier or LATEST, None)
     else:
-        owner[KEY] = dict(keys)
+        owner[key] = dict(keys)
         modified[of.qualifier or LATEST] = round(time.time(), 3)
     return dataclasses.replace(made, document=document, shown={**made.shown, SHOWN: modified})

@@ -28,6 +28,7 @@ from poller.dispatch.invoker import UnknownFunctionError
 from poller.dispatch.stream import answering
 from poller.execution.contract import OnOpening, Result
 from poller.execution.pool import PoolClosedError
+from poller.observe.events import Emit, InvocationThrottled
 from poller.settings.references import LATEST
 from poller.wire.aws.eventstream import CONTENT_TYPE
 
@@ -40,6 +41,10 @@ FUNCTION_ERROR = "Unhandled"
 TRACE = "X-Amzn-Trace-Id"
 LOOP = "Lambda has detected your function being invoked in a recursive loop."
 IN_STATE = "The operation cannot be performed at this time. The function is currently in the following state: {}"
+
+
+Beginning = Callable[[float], str]
+"""When a call without a trace came, seconds since 1970 -> the header of its trace."""
 
 
 class Accepts(Protocol):
@@ -55,8 +60,10 @@ class Accepts(Protocol):
 class Invoke:
     """Runs functions for callers. Neither of them is waited for by the other: a caller who is gone does not end an invocation."""
 
-    def __init__(self, desired: Desired, backlog: Accepts, account: Account) -> None:
+    def __init__(self, desired: Desired, backlog: Accepts, account: Account, emit: Emit, beginning: Beginning) -> None:
         self._desired = desired
+        self._emit = emit
+        self._beginning = beginning
         self._backlog = backlog
         self._account = account
         self._running = 0
@@ -174,7 +181,7 @@ class Invoke:
     def _entered(self, target: str, trace_id: str) -> str:
         """The trace header that the function is to see. Raises ApiError when the function stands in its own chain too often."""
         name = target.partition(":")[0]
-        entered, count = lineage.entered(trace_id or lineage.new_trace(time.time()), self._account.function(name))
+        entered, count = lineage.entered(trace_id or self._beginning(time.time()), self._account.function(name))
         if count > lineage.LIMIT and self._desired.fleet.settings.functions[name].recursive_loop == "Terminate":
             raise ApiError("RecursiveInvocationException", LOOP)
         return entered
@@ -187,6 +194,7 @@ class Invoke:
         fleet = self._desired.fleet
         permit = fleet.slots.claim(name, "api").try_acquire()
         if permit is None:
+            self._emit(InvocationThrottled(function=name, caller="api"))
             reserved = fleet.settings.functions[name].reserved_concurrency is not None
             reason = f"{'ReservedFunctionConcurrent' if reserved else 'Concurrent'}InvocationLimitExceeded"
             raise ApiError("TooManyRequestsException", "Rate Exceeded.", Reason=reason)

@@ -15,7 +15,7 @@ from poller.control.api.deletions import Deletions
 from poller.control.api.downloads import Downloads
 from poller.control.api.event_invoke_configs import EventInvokeConfigs
 from poller.control.api.functions import Functions
-from poller.control.api.invoke import Accepts, Invoke
+from poller.control.api.invoke import Accepts, Beginning, Invoke
 from poller.control.api.layer_permissions import LayerPermissions
 from poller.control.api.layers import LayersApi
 from poller.control.api.mappings import Mappings
@@ -29,12 +29,22 @@ from poller.control.api.url_configs import Address, UrlConfigs
 from poller.control.api.versions import Versions
 from poller.control.desired import Desired
 from poller.control.layers import Layers
+from poller.observe.events import Emit
 
 
 class Resources:
     """url: of the daemon's port, asked when an answer holds an address there. address: of functions' URLs."""
 
-    def __init__(self, desired: Desired, backlog: Accepts, url: Callable[[], str], address: Address) -> None:
+    def __init__(
+        self,
+        desired: Desired,
+        backlog: Accepts,
+        url: Callable[[], str],
+        address: Address,
+        *,
+        emit: Emit,
+        beginning: Beginning,
+    ) -> None:
         settings = desired.fleet.settings
         self.account = Account.of(settings.aws)
         self.catalogue = Catalogue(desired, self.account)
@@ -42,7 +52,7 @@ class Resources:
         layers = Layers(Path(settings.state))
         versions = Versions(self.catalogue)
         of_layers = LayersApi(desired, self.account, layers, self._downloads)
-        self.invoke = Invoke(desired, backlog, self.account)
+        self.invoke = Invoke(desired, backlog, self.account, emit, beginning)
         self._resources = (
             self.invoke,
             Functions(self.catalogue, versions, layers),

@@ -29,7 +29,7 @@ from poller.envelope.url.cors import is_preflight
 from poller.envelope.url.event import ANONYMOUS, Arrival, HttpRequest, event
 from poller.envelope.url.prelude import Prelude
 from poller.execution.contract import OnOpening, Opening, Result
-from poller.observe.events import DefectFoundError, Emit, UrlAnswerUnusable
+from poller.observe.events import DefectFoundError, Emit, InvocationThrottled, UrlAnswerUnusable
 
 Iam = Mapping[str, Any]
 Identify = Callable[[HttpRequest, Url], Iam | None]
@@ -61,6 +61,7 @@ class Course:
     async def _admitted(self, one: _Invocation, request: web.Request) -> web.StreamResponse:
         permit = self._claim(one.url.function).try_acquire()
         if permit is None:
+            self._emit(InvocationThrottled(function=one.url.function, caller="url"))
             return whole(replies.THROTTLED, one.headers)
         try:
             return await (self._streamed(one, request, permit) if one.url.streams else self._buffered(one))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from poller.control.fleet import Fleet
 from poller.control.port import PortError
@@ -16,13 +17,15 @@ CLAIM = "function URL"
 
 
 class UrlDoor:
-    """grace: seconds that requests under way have at the end."""
+    """grace: seconds that requests under way have at the end. given: a socket for the common port that listens already."""
 
-    def __init__(self, fleet: Fleet, identify: Identify, emit: Emit, *, grace: float) -> None:
+    def __init__(
+        self, fleet: Fleet, identify: Identify, emit: Emit, *, grace: float, given: socket.socket | None = None
+    ) -> None:
         self._fleet = fleet
         self._emit = emit
         course = Course(fleet.invoker, self._claim, identify, emit)
-        self._server = UrlServer(fleet.settings.function_urls.listen, course, emit, grace=grace)
+        self._server = UrlServer(fleet.settings.function_urls.listen, course, emit, grace=grace, given=given)
         self._changed = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._serving = asyncio.Lock()

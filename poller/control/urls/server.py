@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Iterable
 
 from aiohttp import web
 
+from poller.aio.inherited import InheritedError
 from poller.control import connections
 from poller.control.api.bounds import Bodies, Body, GoneError
 from poller.control.api.contract import ApiError
@@ -33,12 +35,16 @@ class UrlServer:
     """Serves URLs from ``serve`` to ``close``.
 
     listen: the common port, open while there are URLs. grace: seconds that requests under way have when it is closed.
+    given: a socket for the common port that listens already; None: one is made.
     """
 
-    def __init__(self, listen: str, course: Course, emit: Emit, *, grace: float) -> None:
+    def __init__(
+        self, listen: str, course: Course, emit: Emit, *, grace: float, given: socket.socket | None = None
+    ) -> None:
         host, _, port = listen.rpartition(":")
         self._host = host.strip("[]")
         self._port = int(port)
+        self._given = given
         self._course = course
         self._emit = emit
         self._grace = grace
@@ -95,10 +101,12 @@ class UrlServer:
         self._runner = self._runner or await self._started()
         server = self._runner.server
         assert server is not None  # noqa: S101 - set-up made it
+        given = self._given if port == self._port else None
         try:
-            self._listeners[port] = await asyncio.get_running_loop().create_server(
-                connections.bounded(server), self._host, port
-            )
+            where = connections.place(self._host, port, given, "function_urls.listen")
+            self._listeners[port] = await asyncio.get_running_loop().create_server(connections.bounded(server), **where)
+        except InheritedError as error:
+            raise PortError(str(error)) from error
         except OSError as error:
             raise PortError(f"cannot listen on {self._host}:{port}: {error.strerror or error}") from error
 

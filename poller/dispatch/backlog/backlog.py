@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from connectors.contract import SourceError
 from poller.aio.clock import Clock
@@ -24,7 +24,7 @@ class Backlog:
     """All asynchronous invocations of one daemon. What is accepted while ``run`` is not under way waits for it.
 
     retry_delays: seconds before the first retry of a function's error, the second, and so on. destination_patience: seconds in which a
-    destination that fails is told an outcome again.
+    destination that fails is told an outcome again. beginning: when an event came without a trace -> its header.
     """
 
     def __init__(
@@ -39,8 +39,10 @@ class Backlog:
         destination_patience: float,
         clock: Clock,
         emit: Emit,
+        beginning: Callable[[float], str] = lineage.new_trace,
     ) -> None:
         self._ledger = ledger
+        self._beginning = beginning
         self._clock = clock
         self._emit = emit
         runs = Runs(
@@ -74,7 +76,7 @@ class Backlog:
             function=function,
             qualifier=qualifier,
             payload=payload,
-            trace_id=trace_id or lineage.new_trace(now),
+            trace_id=trace_id or self._beginning(now),
             accepted=now,
             due=now,
         )

@@ -55,6 +55,7 @@ class Deliveries:
         self._clock = clock
         self._emit = emit
         self._targets: dict[str, _Target] = {}
+        self._took: dict[int, float] = {}  # seconds, of those that are made and not yet settled
         self._records: dict[str, InvocationDestination] = {}
         self._letters: dict[str, DeadLetterTarget] = {}
 
@@ -73,6 +74,7 @@ class Deliveries:
     async def run(self, delivery: Delivery) -> SourceError | None:
         """Tell it; what it has against it."""
         target = self._targets.setdefault(delivery.line, _Target())
+        began = self._clock.now()
         try:
             await self._deliver(delivery)
         except (SourceError, OptionsError, ImportError) as error:
@@ -83,6 +85,7 @@ class Deliveries:
                 target.until = self._clock.epoch() + delay
             return found
         target.failures = 0
+        self._took[delivery.number] = self._clock.now() - began
         return None
 
     async def settle(self, delivery: Delivery, found: SourceError | None) -> float | None:
@@ -90,7 +93,15 @@ class Deliveries:
         if found is None:
             await self._ledger.delivered(delivery)
             function, dead_letter = delivery.outcome.function, delivery.kind == DEAD_LETTER
-            self._emit(RecordDelivered(function=function, dead_letter=dead_letter))
+            self._emit(
+                RecordDelivered(
+                    function=function,
+                    dead_letter=dead_letter,
+                    kind=_kind(delivery.target),
+                    seconds=self._took.pop(delivery.number, 0.0),
+                    trace_id=delivery.outcome.trace_id,
+                )
+            )
             return None
         now = self._clock.epoch()
         due = max(now, self._targets[delivery.line].until)
@@ -139,3 +150,9 @@ class Deliveries:
                 message=why,
             )
         )
+
+
+def _kind(target: str) -> str:
+    """Which service a target belongs to: the third part of an ARN, or what stands before the colon (``file:``)."""
+    parts = target.split(":", 3)
+    return parts[2] if parts[0] == "arn" and len(parts) > 2 else parts[0]  # noqa: PLR2004  # arn:aws:SERVICE

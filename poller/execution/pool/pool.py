@@ -84,6 +84,11 @@ class Pool:
         return len(self._line)
 
     @property
+    def running(self) -> int:
+        """Invocations in environments."""
+        return self._inside - len(self._line)
+
+    @property
     def allocation(self) -> Allocation:
         """How far provisioned concurrency has got, in invocations."""
         environments = self._provision.shown(len(self._ready))
@@ -119,6 +124,7 @@ class Pool:
             self._retire(member, "cut")
             raise
         self._give_back(member)
+        result.environment = member.environment.id
         if member.provisioned:
             result.init_ms = None
         return result

@@ -51,10 +51,16 @@ class EventDropped(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDelivered(Fact):
-    """A destination has the record of an asynchronous event, or a dead-letter target the event."""
+    """A destination has the record of an asynchronous event, or a dead-letter target the event.
+
+    kind: of target, a service's name. seconds: that it took. trace_id: header of the event's trace.
+    """
 
     function: str
     dead_letter: bool
+    kind: str
+    seconds: float
+    trace_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,18 @@ from poller.observe.events.fact import Fact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchCut(Fact):
-    """A batch is ready to go. reason: size, bytes, window, poll (what one receive returned), stop."""
+    """A batch is ready to go. reason: size, bytes, window, poll (what one receive returned), stop.
+
+    waited: seconds since its first record came; of a stream, since its lane was free for it. traces: headers of the records' own traces,
+    where somebody wants to know.
+    Told by the task that deals with the batch from now on; whatever it tells until BatchEnded is about this one.
+    """
 
     mapping: str
     count: int
     reason: str
+    waited: float
+    traces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,23 @@ class BatchJudged(Fact):
     failed: int
     why: str
     partition: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSettled(Fact):
+    """The source was told what became of records of a batch, and has answered. seconds: that it took. count: records."""
+
+    mapping: str
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEnded(Fact):
+    """Nothing is left to do with a batch that was cut. seconds: since ``waited`` of BatchCut began."""
+
+    mapping: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

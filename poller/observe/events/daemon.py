@@ -16,6 +16,14 @@ class StopBegan(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressMissedError(Fact):
+    """Mappings of which nothing was heard for so long, without a reason: the watchdog is not fed, and the service manager will act."""
+
+    mappings: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopEnded(Fact):
     """The daemon is down. unfinished: records and asynchronous events cut, which may come twice."""
 
@@ -42,10 +50,10 @@ class MappingEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationReloaded(Fact):
-    """The configuration files were read again and are in force. How many functions and mappings they have."""
+    """The configuration files were read again and are in force. functions, mappings: those whose settings or code differ, came or went."""
 
-    functions: int
-    mappings: int
+    functions: tuple[str, ...]
+    mappings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +78,28 @@ class DefectFoundError(Fact):
     message: str
     trace: str
     retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopLagged(Fact):
+    """The event loop looked at the clock. seconds: how much later than it had set itself to."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateWritten(Fact):
+    """A transaction on the state file is over. count: things in it. failed: it changed nothing."""
+
+    count: int
+    seconds: float
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpansDropped(Fact):
+    """Spans that nobody will see. reason: full (more than may wait came), refused (the collector did not take them). why: a sentence."""
+
+    count: int
+    reason: str
+    why: str

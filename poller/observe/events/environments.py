@@ -48,7 +48,11 @@ class InvocationPlaced(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationEnded(Fact):
-    """One invocation and its end. version: executed. status: success, error, timeout, failure (as in Telemetry's runtimeDone)."""
+    """One invocation and its end. version: executed. status: success, error, timeout, failure (as in Telemetry's runtimeDone).
+
+    environment: its id, "" elsewhere. trace_id: X-Amzn-Trace-Id as the function was given it; came: as we were; "" for none.
+    max_memory_mb: of the environment so far, None where it was not measured.
+    """
 
     function: str
     request_id: str
@@ -57,6 +61,20 @@ class InvocationEnded(Fact):
     seconds: float
     cold: bool
     version: str = "$LATEST"
+    environment: str = ""
+    trace_id: str = ""
+    came: str = ""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    max_memory_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationThrottled(Fact):
+    """Somebody was refused for want of a slot. caller: api or url; mappings and asynchronous events wait instead."""
+
+    function: str
+    caller: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,10 +31,11 @@ class SourceFailedError(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordsPolled(Fact):
-    """A fetch returned; 0 for an empty one."""
+    """A fetch returned; 0 for an empty one. seconds: that it took."""
 
     mapping: str
     count: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,8 +33,8 @@ class BatchBisected(Fact):
 class RecordsDiscarded(Fact):
     """Records of a stream were given up for good. condition: as in failure records. first, last: positions; "" without records.
 
-    stored: there is a failure record at the mapping's destination; False: it has none, and this is all that is left of them. request_id,
-    why: of the last attempt, as BatchJudged has them; "" when there was none.
+    stored: there is a failure record at the mapping's destination; False: it has none, and this is all that is left of them. seconds: that
+    storing took, an outage included. request_id, why: of the last attempt, as BatchJudged has them; "" when there was none.
     """
 
     mapping: str
@@ -44,6 +44,7 @@ class RecordsDiscarded(Fact):
     first: str
     last: str
     stored: bool
+    seconds: float
     request_id: str
     why: str
 

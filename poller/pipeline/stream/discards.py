@@ -46,6 +46,7 @@ class Discards:
 
     async def give_up(self, gone: GivenUp, partition: Partition) -> bool:
         """Return when the failure record is stored, or need not be; False: the partition was left before it was."""
+        began = self._clock.now()
         if self._destination is not None and not await self._store(self._discard(gone, partition), partition):
             return False
         records = [item.record for item in gone.items]
@@ -58,6 +59,7 @@ class Discards:
                 first=records[0].position if records else "",
                 last=records[-1].position if records else "",
                 stored=self._destination is not None,
+                seconds=self._clock.now() - began,
                 request_id=gone.work.request_id,
                 why=gone.work.why,
             )

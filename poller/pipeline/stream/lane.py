@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from connectors.contract import Outcome
 from poller.aio.clock import Clock
-from poller.observe.events import BatchBisected, BatchCut, BatchRetried, Emit, WindowEnded
+from poller.observe.events import BatchBisected, BatchCut, BatchEnded, BatchRetried, BatchSettled, Emit, WindowEnded
 from poller.pipeline.batch import Item
 from poller.pipeline.stream.attempts import Attempts
 from poller.pipeline.stream.discards import Discards
@@ -23,6 +23,7 @@ from poller.pipeline.stream.marks import precedes
 from poller.pipeline.stream.partition import Partition
 from poller.pipeline.stream.progress import Progress
 from poller.pipeline.stream.retry import DELAYS, GivenUp, Rules, Step, Work, readable, sift
+from poller.pipeline.traces import carried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Tools:
     progress: Progress
     clock: Clock
     emit: Emit
+    traced: bool = False
 
 
 class Lane:
@@ -48,6 +50,7 @@ class Lane:
         self._line = Line(tools.events.limits)
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._opened: float | None = None  # when the batch under way was
         self.reached = reached
 
     def wake(self, tasks: asyncio.TaskGroup) -> None:
@@ -74,7 +77,15 @@ class Lane:
         """Until nothing is left to do, or the partition is left."""
         while work := await self._next():
             await self._deal_with(work)
+            self._end_batch()
             self._line.ended(self._tools.clock.now())
+
+    def _end_batch(self) -> None:
+        """Of a batch; the last event of a tumbling window is none."""
+        if self._opened is not None:
+            seconds = self._tools.clock.now() - self._opened
+            self._tools.emit(BatchEnded(mapping=self._tools.mapping, seconds=seconds))
+            self._opened = None
 
     async def _next(self) -> Work | None:
         """The next batch, as soon as it is due."""
@@ -96,7 +107,16 @@ class Lane:
         batch = self._line.cut(now, window.fits if window else None)
         if batch is None:
             return None
-        self._tools.emit(BatchCut(mapping=self._tools.mapping, count=len(batch.items), reason=batch.reason))
+        self._tools.emit(
+            BatchCut(
+                mapping=self._tools.mapping,
+                count=len(batch.items),
+                reason=batch.reason,
+                waited=max(0.0, now - batch.opened),
+                traces=carried(batch.records) if self._tools.traced else (),
+            )
+        )
+        self._opened = batch.opened
         return Work(batch.items)
 
     def _window_over(self) -> bool:
@@ -164,7 +184,10 @@ class Lane:
         if items:
             done = [item for item in items if not rest or precedes(item.record, rest[0].record)]
             self.reached = done[-1].record.position if done else self.reached
+            began = self._tools.clock.now()
             await self._tools.progress.finish(self._partition, items, outcome)
+            seconds = self._tools.clock.now() - began
+            self._tools.emit(BatchSettled(mapping=self._tools.mapping, count=len(items), seconds=seconds))
 
     async def _end_window(self) -> None:
         if window := self._partition.window:

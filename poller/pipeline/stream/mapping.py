@@ -88,6 +88,7 @@ class StreamMapping:
             progress=self._progress,
             clock=clock,
             emit=emit,
+            traced=plan.traced,
         )
         self._partitions = Partitions(plan, checkpoints, self._room, tools, prefix=self._prefix)
         self._intake = Intake(plan.name, self._events, self._room, emit)

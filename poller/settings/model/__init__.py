@@ -18,6 +18,7 @@ from poller.settings.model.asynchronous import (
     InvocationDestinationSettings,
     InvocationDestinationsSettings,
 )
+from poller.settings.model.composition import Composition
 from poller.settings.model.functions import (
     AliasSettings,
     FileSystemConfig,
@@ -30,12 +31,14 @@ from poller.settings.model.images import ContainerSettings, ImageCode, ImageConf
 from poller.settings.model.logs import FunctionLogsSettings, LogSettings, ShipSettings
 from poller.settings.model.mappings import DestinationSettings, MappingSettings, OnFailureSettings, SourceSettings
 from poller.settings.model.metadata import NAME, between
+from poller.settings.model.tracing import TracingSettings
 from poller.settings.model.urls import CorsSettings, FunctionUrlsSettings, UrlSettings
 
 __all__ = [
     "AccountSettings",
     "AliasSettings",
     "AsynchronousSettings",
+    "Composition",
     "ContainerSettings",
     "CorsSettings",
     "DeadLetterSettings",
@@ -60,6 +63,7 @@ __all__ = [
     "ShipSettings",
     "SourceSettings",
     "TlsSettings",
+    "TracingSettings",
     "UrlSettings",
 ]
 
@@ -80,6 +84,8 @@ class Settings:
     allow_deprecated_runtimes: bool = False
     """Whether calls may make functions with runtimes that AWS takes no more (python3.7, provided, ...). False: they are refused in its
     words. Files may name them in any case; `pollerd check` tells which this host can start."""
+    reload_on_change: bool = False
+    """Whether the configuration is read again when its files change, as on SIGHUP. False: on SIGHUP and `pollerd reload` only."""
     http: HttpSettings = field(default_factory=HttpSettings)
     """The daemon's HTTP port."""
     function_urls: FunctionUrlsSettings = field(default_factory=FunctionUrlsSettings)
@@ -88,6 +94,10 @@ class Settings:
     """What is written to standard error."""
     function_logs: FunctionLogsSettings = field(default_factory=FunctionLogsSettings)
     """What functions log, and what is kept of it."""
+    tracing: TracingSettings | None = field(
+        default=None, metadata={"example": {"endpoint": "http://127.0.0.1:4318/v1/traces"}}
+    )
+    """Traces for OpenTelemetry, which takes pollerd[otel]. Absent: none are made."""
     aws: AccountSettings = field(default_factory=AccountSettings)
     """Which AWS sources and functions talk to, unless they say otherwise."""
     container: ContainerSettings = field(default_factory=ContainerSettings)

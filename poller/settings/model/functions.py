@@ -152,12 +152,14 @@ class FunctionSettings:
         repr=False,
         metadata={
             "secret": True,
+            "reference": "secret",
             "keys": r"[a-zA-Z][a-zA-Z0-9_]+",
             "keys_words": "a variable name: a letter, then one or more letters, digits and underscores",
             "example": {"TABLE": "orders"},
         },
     )
-    """Environment variables of the function; 4 KB together. Names that AWS reserves (AWS_REGION, ...) are refused."""
+    """Environment variables of the function; 4 KB together. Names that AWS reserves (AWS_REGION, ...) are refused. A secret is
+    told by reference: `{secret: "file:./password"}`, likewise env: and credential:."""
     reserved_concurrency: int | None = field(default=None, metadata=between(0) | {"example": 8, "unversioned": True})
     """Invocations that may run of this function at once, set aside from `concurrency`. Absent: what others leave. 0: never runs."""
     provisioned_concurrency: int | None = field(default=None, metadata=between(1) | {"example": 2, "unversioned": True})
@@ -215,6 +217,16 @@ class FunctionSettings:
         default=None, metadata={"example": EVENT_INVOKE_EXAMPLE, "unversioned": True}
     )
     """How asynchronous invocations are dealt with that name no alias and no version: retries, age, destinations."""
+    event_invoke_versions: Mapping[str, EventInvokeSettings] = field(
+        default_factory=dict,
+        metadata={
+            "keys": r"[1-9][0-9]{0,17}",
+            "keys_words": "a version number",
+            "example": {"3": EVENT_INVOKE_EXAMPLE},
+            "unversioned": True,
+        },
+    )
+    """The same of published versions, by number: what names a version by its number goes by that."""
     dead_letter_config: DeadLetterSettings | None = field(
         default=None,
         metadata={"example": {"target_arn": "arn:aws:sqs:us-east-1:000000000000:dead"}, "unversioned": True},

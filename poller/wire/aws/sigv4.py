@@ -1,7 +1,7 @@
-"""Verifying requests signed with AWS Signature Version 4, in the Authorization header or in the query (presigned).
+"""AWS Signature Version 4: signing requests, and verifying those signed in the Authorization header or in the query (presigned).
 
-Two steps, so that a body is read only for somebody who could be who they say: ``claim`` reads what is claimed and judges its form, scope
-and age; ``Claim.verify`` the signature, in constant time, when the body is there. Texts are those of AWS's REST services.
+Verifying takes two steps, so that a body is read only for somebody who could be who they say: ``claim`` reads what is claimed and judges
+its form, scope and age; ``Claim.verify`` the signature, in constant time, when the body is there. Texts are those of AWS's REST services.
 
 The body has to be signed: UNSIGNED-PAYLOAD and the chunk signatures of STREAMING-... are S3's, and refused.
 """
@@ -69,8 +69,7 @@ class Claim:
         digest = hashlib.sha256(body).hexdigest()
         said = dict(self._request.headers).get("x-amz-content-sha256", digest)
         canonical = _canonical(self._request, self._signed.query, self._names, said)
-        text = "\n".join([ALGORITHM, self._signed.stamp, self._scope, hashlib.sha256(_bytes(canonical)).hexdigest()])
-        signature = hmac.digest(_signing_key(secret_access_key, self._scope), _bytes(text), "sha256").hex()
+        signature = _signature(secret_access_key, self._signed.stamp, self._scope, canonical)
         if not (_equal(signature, self._signature) and _equal(said, digest)):
             raise ApiError(INVALID, _MISMATCH)
 
@@ -81,6 +80,16 @@ def access_key_id(request: Request) -> str:
     text = dict(request.headers).get("authorization", "")
     found = re.search(r"Credential=([^/,\s]+)/", text)
     return found[1] if found else query.get("X-Amz-Credential", "").partition("/")[0]
+
+
+def authorization(request: Request, access_key_id: str, secret_access_key: str, scope: Scope, body: bytes) -> str:
+    """The Authorization header that signs a request with all of its headers, of which ``x-amz-date`` says when."""
+    headers = dict(request.headers)
+    stamp, names = headers["x-amz-date"], sorted(headers)
+    scoped = f"{stamp[:8]}/{scope.region}/{scope.service}/aws4_request"
+    canonical = _canonical(request, request.target.query, names, hashlib.sha256(body).hexdigest())
+    signature = _signature(secret_access_key, stamp, scoped, canonical)
+    return f"{ALGORITHM} Credential={access_key_id}/{scoped}, SignedHeaders={';'.join(names)}, Signature={signature}"
 
 
 def claim(request: Request, scope: Scope, now: float) -> Claim:
@@ -181,6 +190,11 @@ def _sent(headers: Mapping[str, str]) -> tuple[datetime, str]:
         return rules.moment(headers["date"]), headers["date"]
     moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     return moment, moment.strftime(STAMP)
+
+
+def _signature(secret_access_key: str, stamp: str, scope: str, canonical: str) -> str:
+    text = "\n".join([ALGORITHM, stamp, scope, hashlib.sha256(_bytes(canonical)).hexdigest()])
+    return hmac.digest(_signing_key(secret_access_key, scope), _bytes(text), "sha256").hex()
 
 
 @lru_cache(maxsize=64)

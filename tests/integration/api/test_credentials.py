@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from poller.cli.mappings.daemon import Daemon
+from poller.cli.daemon import Daemon
 from poller.control.api.access import Access
 from poller.control.api.contract import Call, Caller
 from poller.control.api.front import Front
@@ -277,7 +277,7 @@ def test_the_command_line_knows_a_daemon_by_its_certificate(tmp_path: Path, cert
     http = tls(certificates, client_ca=str(certificates / "authority.pem"))
     settings = Settings(state=str(tmp_path), http=http)
     with served(Front({}), tmp_path, http) as url:
-        answer = Daemon(settings, url)._ask("GET", "/readyz", None, 10)
+        answer = Daemon(settings, url)._told("GET", "/readyz", None, 10)
     assert answer["ready"] is True
 
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from poller.settings.asynchronous import event_invoke
 from tests.integration.api.served import ACCOUNT, ARN, REGION, Served, basic, served
 
+NO_CONFIG = "doesn't have an EventInvokeConfig"
 FAILURES = "arn:aws:sqs:eu-central-1:123456789012:failures"
 
 
@@ -72,6 +74,27 @@ async def test_an_event_invoke_config_is_put_changed_and_deleted(daemon: Served)
     status, code, sentence = await daemon.refused("get_function_event_invoke_config", FunctionName="orders")
     assert (status, code) == (404, "ResourceNotFoundException")
     assert sentence == f"The function {ARN}orders:$LATEST doesn't have an EventInvokeConfig"
+
+
+async def test_a_version_has_a_config_of_its_own_which_goes_with_it(daemon: Served) -> None:
+    of_version = {"FunctionName": "orders", "Qualifier": "1"}
+    put = await daemon.ask("put_function_event_invoke_config", **of_version, MaximumRetryAttempts=0)
+    assert (put["FunctionArn"], put["MaximumRetryAttempts"]) == (f"{ARN}orders:1", 0)
+    settings = daemon.daemon.desired.fleet.settings.functions["orders"]
+    counts = [event_invoke(settings, qualifier).maximum_retry_attempts for qualifier in ("1", "live", "")]
+    assert counts == [0, None, None], "the alias that points to it, and the function, have theirs"
+    updated = await daemon.ask("update_function_event_invoke_config", **of_version, MaximumEventAgeInSeconds=60)
+    assert (updated["MaximumRetryAttempts"], updated["MaximumEventAgeInSeconds"]) == (0, 60)
+    listed = await daemon.ask("list_function_event_invoke_configs", FunctionName="orders")
+    assert [each["FunctionArn"] for each in listed["FunctionEventInvokeConfigs"]] == [f"{ARN}orders:1"]
+    await daemon.ask("delete_function_event_invoke_config", **of_version)
+    assert NO_CONFIG in (await daemon.refused("get_function_event_invoke_config", **of_version))[2]
+    assert (await daemon.refused("put_function_event_invoke_config", FunctionName="orders", Qualifier="7"))[0] == 404
+    await daemon.ask("put_function_event_invoke_config", **of_version, MaximumRetryAttempts=1)
+    await daemon.ask("delete_alias", FunctionName="orders", Name="live")
+    await daemon.ask("delete_function", **of_version)
+    listed = await daemon.ask("list_function_event_invoke_configs", FunctionName="orders")
+    assert listed["FunctionEventInvokeConfigs"] == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.integration.api.inputs_tried import PROPERTY, TIMES, Tried
 from tests.integration.api.served import ARN, CODE, LAYER_ARN, ROLE, basic, served
 from tests.integration.api.shapes import inputs
 
@@ -54,16 +56,21 @@ KNOWN: dict[str, list[Any]] = {
 """What makes a call get further than names that lead nowhere."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(600 * TIMES)
 @pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")  # the daemon does, beside them
-async def test_no_handler_fails_at_what_the_model_allows(tmp_path: Path) -> None:
+async def test_no_handler_fails_at_what_the_model_allows(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    tried = Tried()
     async with served(tmp_path) as daemon:
         await daemon.ask("create_function", **basic())
         await daemon.ask("create_function", **basic("bills"))
         await daemon.ask("publish_version", FunctionName="orders")
         await daemon.ask("create_alias", FunctionName="orders", Name="live", FunctionVersion="1")
         await daemon.ask("publish_layer_version", LayerName="common", Content={"ZipFile": CODE})
-        done = await daemon.script(lambda client: _all_asked(client, sorted(daemon.daemon.offered, key=_order)))
+        done = await daemon.script(lambda client: _all_asked(client, sorted(daemon.daemon.offered, key=_order), tried))
+    record_property(PROPERTY, tried.count)
+    assert tried.count >= 8 * TIMES * len(daemon.daemon.offered), "of an operation without parameters there is one"
     assert len(done) > len(daemon.daemon.offered) / 3, "many get further than being refused"
 
 
@@ -72,18 +79,20 @@ def _order(name: str) -> tuple[bool, str]:
     return name.startswith(("Delete", "Remove")), name
 
 
-def _all_asked(client: Any, names: list[str]) -> list[str]:
+def _all_asked(client: Any, names: list[str], tried: Tried) -> list[str]:
     """Those of the operations that were done at least once."""
     model = botocore.session.Session().get_service_model("lambda")
     return [
-        name for name in names if _asked(getattr(client, xform_name(name)), model.operation_model(name).input_shape)
+        name
+        for name in names
+        if _asked(getattr(client, xform_name(name)), model.operation_model(name).input_shape, tried)
     ]
 
 
-def _asked(ask: Any, shape: Any) -> bool:
+def _asked(ask: Any, shape: Any, tried: Tried) -> bool:
     statuses: set[int] = set()
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @settings(max_examples=12 * TIMES, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(data=st.data())
     def once(data: st.DataObject) -> None:
         given_ = data.draw(inputs(shape))
@@ -93,6 +102,7 @@ def _asked(ask: Any, shape: Any) -> bool:
         for name, values in KNOWN.items():
             if name in given_ and data.draw(st.integers(0, 4)):
                 given_[name] = data.draw(st.sampled_from(values))
+        tried.one()
         status, message = _answered(ask, given_)
         statuses.add(status)
         assert status < 500, (given_, message)

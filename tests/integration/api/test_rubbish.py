@@ -6,7 +6,7 @@ import http.client
 import socket
 import string
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from poller.settings.model import HttpSettings, KeySettings
 from poller.wire.aws.model import service
 from tests.faults.until import until
 from tests.integration.api.front_served import KEY, SECRET, served
+from tests.integration.api.inputs_tried import PROPERTY, TIMES, Tried
 
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW"]
 URIS = sorted({operation.uri for operation in service("lambda").operations.values()})
@@ -129,10 +130,14 @@ async def nothing(call: Call) -> Mapping[str, Any]:
     return {}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 * TIMES)
 @pytest.mark.parametrize("keys", [{}, {KEY: KeySettings(secret_access_key=SECRET)}], ids=["open", "keyed"])
 def test_rubbish_has_its_answer(
-    tmp_path: Path, keys: Mapping[str, KeySettings], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    keys: Mapping[str, KeySettings],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    record_property: Callable[[str, object], None],
 ) -> None:
     monkeypatch.setitem(connections.OPTIONS, "keepalive_timeout", 1.0)  # for requests whose end never comes
     monkeypatch.setitem(connections.OPTIONS, "lingering_time", 0.1)
@@ -143,10 +148,12 @@ def test_rubbish_has_its_answer(
     handlers = dict.fromkeys(service("lambda").operations, nothing)
     front = Front(handlers, access, logs=dict.fromkeys(service("logs").operations, nothing), emit=facts.append)
     statuses: set[int] = set()
+    tried = Tried()
 
-    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @settings(max_examples=400 * TIMES, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(request=requests())
     def once(request: bytes) -> None:
+        tried.one()
         status = answered(url, request)
         statuses.add(status)
         assert status < 500, request
@@ -156,6 +163,8 @@ def test_rubbish_has_its_answer(
         once()
         assert caplog.text == ""
         until(lambda: front._bodies.held == 0, "no body is kept")
+    record_property(PROPERTY, tried.count)
+    assert tried.count >= 400 * TIMES
     assert statuses >= ({400, 403} if keys else {200, 400, 404})
     assert not (keys and statuses & {200, 404})
 

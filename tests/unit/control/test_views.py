@@ -117,7 +117,7 @@ class Scene:
     async def gauges(self) -> dict[str, float]:
         """What the metrics page says of the mapping."""
         await self.surveys.take()
-        lines = [line.partition('{mapping="m"} ') for line in self.metrics.page().decode().splitlines()]
+        lines = [line.partition('{mapping="m"} ') for line in self.metrics.page().text.splitlines()]
         return {name.removeprefix("pollerd_"): float(value) for name, mark, value in lines if mark}
 
     def view(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from poller.control.made import Kind, Made
 from poller.control.mappings import timeout
 from poller.pipeline.stream import StreamMapping
 from poller.settings.mappings import source
-from poller.settings.model import MappingSettings
+from poller.settings.model import MappingSettings, Settings
 from poller.settings.references import FunctionReference, function_reference, loaded_reference
 
 KIND: Final[Kind] = "event_source_mappings"
@@ -39,6 +39,7 @@ class Mappings:
 
     def __init__(self, desired: Desired) -> None:
         self._desired = desired
+        self._named: tuple[Settings | None, dict[str, str]] = (None, {})
 
     def handlers(self) -> Mapping[str, Handler]:
         """By operation."""
@@ -71,11 +72,13 @@ class Mappings:
     async def list(self, call: Call) -> Mapping[str, Any]:
         """200; by source and function, if asked for, a hundred at most."""
         params = call.params
-        found = [shown for name in sorted(self._all()) if _asked_for(shown := self._shown(name), params, self._arn_of)]
-        start = _start(params.get("Marker"), [each["UUID"] for each in found])
+        found = sorted(self._all())
+        if params.get("EventSourceArn") or params.get("FunctionName"):
+            found = [name for name in found if _asked_for(self._shown(name), params, self._arn_of)]
+        start = _start(params.get("Marker"), found)
         size = min(params.get("MaxItems") or PAGE, PAGE)
         page, rest = found[start : start + size], found[start + size :]
-        return {"EventSourceMappings": page, "NextMarker": rest[0]["UUID"] if rest else None}
+        return {"EventSourceMappings": [self._shown(name) for name in page], "NextMarker": rest[0] if rest else None}
 
     async def update(self, call: Call) -> Mapping[str, Any]:
         """202 with the state that the change leads through."""
@@ -106,12 +109,14 @@ class Mappings:
         return last | {"State": "Deleting"}
 
     def _all(self) -> dict[str, str]:
-        """Names in the configuration, by UUID."""
-        names = self._desired.fleet.settings.event_source_mappings
-        return {self._uuid(name): name for name in names}
+        """Names in the configuration, by UUID; asked for so often that they are kept until there is another configuration."""
+        settings = self._desired.fleet.settings
+        if self._named[0] is not settings:
+            self._named = settings, {self._uuid(name): name for name in settings.event_source_mappings}
+        return self._named[1]
 
     def _uuid(self, name: str) -> str:
-        return str(uuid.uuid5(_FILED, name)) if self._desired.is_filed(KIND, name) else name
+        return uuid_of_filed(name) if self._desired.is_filed(KIND, name) else name
 
     def _name(self, wanted: str) -> str:
         """The UUID of a mapping, if it is there."""
@@ -183,6 +188,8 @@ class Mappings:
         arn, topics = params.get("EventSourceArn"), params.get("Topics")
         function = self._arn_of(reference.target)
         for name in self._all():
+            if loaded_reference(self._settings(name).function).name != reference.name:
+                continue
             shown = self._shown(name)
             if shown["FunctionArn"] != function or (shown.get("EventSourceArn"), shown.get("Topics")) != (arn, topics):
                 continue
@@ -215,6 +222,11 @@ class Mappings:
         settings = await asyncio.to_thread(self._desired.read, change, KIND, name)
         fleet = self._desired.fleet
         await look(settings, timeout(settings, fleet.settings, fleet.pools))
+
+
+def uuid_of_filed(name: str) -> str:
+    """UUID of a mapping that stands in a file."""
+    return str(uuid.uuid5(_FILED, name))
 
 
 def _asked_for(shown: Mapping[str, Any], params: Mapping[str, Any], arn_of: Callable[[str], str]) -> bool:

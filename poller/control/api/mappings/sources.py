@@ -88,7 +88,7 @@ def _text(value: Any) -> str:
 
 def _ours(arn: str) -> dict[str, Any]:
     parts = arn.split(":", _PARTS - 1)
-    if len(parts) != _PARTS or parts[2] not in registry.names():
+    if len(parts) != _PARTS or (parts[2] not in registry.BUILT_IN and parts[2] not in registry.names()):
         known = ", ".join(registry.names())
         raise invalid(
             f"{arn} is no source: arn:pollerd:TYPE:REGION:ACCOUNT:OPTION=VALUE&..., TYPE being one of {known}"
