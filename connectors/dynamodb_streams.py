@@ -143,7 +143,7 @@ class DynamodbStreamsSource(ShardSource):
     async def _look_up(self) -> tuple[Identity, Shards]:
         self._arn = arn = await self._latest()
         region, account = [*arn.split(":"), *("" for _ in range(5))][3:5]
-        label = f"account {account}, region {region}, stream of table {self._stream.table}"
+        label = f"account {account}, region {region}, stream of table {self._stream.table}, at {self._service.target.server}"
         return Identity(arn=arn, region=region, label=label), _StreamShards(self._service, arn)
 
     def _client_of(self, service: str, options: AwsOptions) -> AwsService:

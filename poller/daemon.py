@@ -15,7 +15,7 @@ from typing import Any
 from poller import __version__
 from poller.aio.clock import Clock, SystemClock
 from poller.aio.stop import Stop
-from poller.control import assemble, asynchronous, gauges, shelves, tracing
+from poller.control import assemble, asynchronous, gauges, shelves
 from poller.control.api.access import Access
 from poller.control.api.front import Front
 from poller.control.api.logs import Logs
@@ -24,6 +24,8 @@ from poller.control.checkpoints import CheckpointStore
 from poller.control.desired import Desired
 from poller.control.fleet import Around, Fleet
 from poller.control.guard import Guard
+from poller.control.health import Health
+from poller.control.observers import Observers
 from poller.control.operations import Operations
 from poller.control.port import Port, PortError
 from poller.control.reload import Read, Reload
@@ -33,30 +35,28 @@ from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
 from poller.control.views import Views
 from poller.control.writer import Writer
-from poller.dispatch import lineage
 from poller.dispatch.backlog import Backlog
 from poller.envelope.moments import with_milliseconds
 from poller.execution.contract import Driver, Isolating, Reporting
-from poller.observe.ages import Ages
 from poller.observe.events import (
     DefectFoundError,
     Emit,
-    Fact,
     PortOpened,
     SandboxChosen,
     StopBegan,
     StopEnded,
 )
-from poller.observe.latest import Latest
 from poller.observe.loop import watch_loop
 from poller.observe.metrics import Metrics
 from poller.observe.notify import Notify
-from poller.observe.traces import Traces
 from poller.settings.load import Loaded
 from poller.settings.model import Settings
 
 FINISHING_SHARE = 0.75
 """Of the stop timeout, for running invocations to finish; the rest is for cutting, handing back and ending processes."""
+
+HEALTH_PAUSE = 10.0
+"""Seconds between a defect of ours in looking after health and the next look."""
 
 
 class Daemon:
@@ -80,16 +80,9 @@ class Daemon:
     ) -> None:
         self._settings = settings
         self._origin = origin
-        self._log = log
         self._clock = clock or SystemClock()
-        self._metrics = Metrics()
-        self._ages = Ages()
-        self._latest = Latest(self._clock.epoch)
-        self._exporter = exporter = tracing.exporter(settings.tracing, self._emit)
-        self._traces = Traces(settings.tracing.sampling_ratio, exporter) if settings.tracing and exporter else None
-        self._log_store = assemble.log_store(settings, self._emit)
-        shipping = assemble.log_shipping(settings, self._emit, self._clock)
-        self._logged = [each for each in (self._log_store, shipping) if each is not None]
+        self._observers = heard = Observers(settings, log, self._clock)
+        self._emit = heard.emit
         self._driver = driver(self._emit)
         self._stop: Stop | None = None
         self._began = self._clock.now(), self._clock.epoch()
@@ -104,17 +97,17 @@ class Daemon:
             emit=self._emit,
             found_defect=self._found_defect,
             grace=settings.stop_timeout_seconds * FINISHING_SHARE,
-            onward=self._traces.onward if self._traces else None,
+            onward=heard.onward,
         )
-        beginning = self._traces.beginning if self._traces else lineage.new_trace
         self.desired = Desired(settings, origin)
         self._fleet = fleet = Fleet(self.desired.settings(self._driver), around)
         self.desired.runs_as(fleet)
         self.backlog: Backlog = asynchronous.backlog(
-            fleet, writer, clock=self._clock, emit=self._emit, beginning=beginning
+            fleet, writer, clock=self._clock, emit=self._emit, beginning=heard.beginning
         )
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
-        self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
+        self._health = Health(fleet, heard.courses, self._stopping, clock=self._clock, emit=self._emit)
+        self._views = Views(fleet, heard.ages, heard.courses, self._health, self._stopping)
         self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
         self._supervision = Supervision(
@@ -127,6 +120,7 @@ class Daemon:
             clock=self._clock,
             emit=self._emit,
         )
+        heard.listen(self._supervision.heard)
         self.reloading = Reload(
             self.desired,
             settings,
@@ -139,16 +133,16 @@ class Daemon:
         identify = Signatures(self._secret, time.time).identify
         self._urls = UrlDoor(fleet, identify, self._emit, grace=around.grace, given=given.get("urls"))
         resources = Resources(
-            self.desired, self.backlog, lambda: self.url, self._urls.address, emit=self._emit, beginning=beginning
+            self.desired, self.backlog, lambda: self.url, self._urls.address, emit=self._emit, beginning=heard.beginning
         )
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
         """Operations of the Lambda API."""
         region = assemble.region_of(settings.aws)
         self._access = access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
-        logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
+        logs = Logs(heard.log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
         front = Front(resources.handlers(), access, logs=logs.handlers(), raw=resources.invoke.raw(), emit=self._emit)
-        status = Status(self.desired, self.backlog, self._latest, self._self, self._views.operators)
+        status = Status(self.desired, self.backlog, heard.latest, self._self, self._views.operators)
         routes = [
             *operations.routes(),
             *self.reloading.routes(guard),
@@ -156,20 +150,20 @@ class Daemon:
             *resources.routes(),
             *front.routes(),
         ]
-        surveys = Surveys(fleet.mappings, self._metrics)
+        surveys = Surveys(fleet.mappings, heard.metrics)
         self._port = Port(
-            self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard, given=given.get("http")
+            heard.metrics, self.readiness, self._about, routes, surveys.take, guard=guard, given=given.get("http")
         )
-        gauges.watch(self._metrics, fleet.pools)
-        gauges.watch_slots(self._metrics, fleet.slots)
-        gauges.watch_mappings(self._metrics, self._views.in_hand, self._ages.all)
-        gauges.watch_backlog(self._metrics, self.backlog)
-        gauges.watch_driver(self._metrics, self._driver)
+        gauges.watch(heard.metrics, fleet.pools)
+        gauges.watch_slots(heard.metrics, fleet.slots)
+        gauges.watch_mappings(heard.metrics, self._views.in_hand, heard.ages.all, self._health.healthy)
+        gauges.watch_backlog(heard.metrics, self.backlog)
+        gauges.watch_driver(heard.metrics, self._driver)
 
     @property
     def metrics(self) -> Metrics:
         """What /metrics shows."""
-        return self._metrics
+        return self._observers.metrics
 
     async def run(self, stop: Stop) -> int:
         """Run until the stop, then drain. Returns records and events cut in flight, which may come twice; 0 when all was finished.
@@ -191,21 +185,23 @@ class Daemon:
         if isinstance(self._driver, Isolating):
             sandbox, why = self._driver.sandbox()
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
-        if self._exporter is not None:
-            self._exporter.start()
+        self._observers.start()
         self._fleet.start(stop)
-        turning = asyncio.create_task(watch_loop(self._emit), name="event loop")
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
-        supervised = asyncio.create_task(self._supervision.keep(), name="supervision")
+        beside = [
+            asyncio.create_task(watch_loop(self._emit), name="event loop"),
+            asyncio.create_task(self._supervision.keep(), name="supervision"),
+            asyncio.create_task(self._keep_health(stop), name="health"),
+        ]
         self._supervision.ready()
         try:
             await stop.wait()
             self._supervision.stopping(stop.reason)
             return await self._drain(later, stop)
         finally:
-            supervised.cancel()
-            turning.cancel()
-            await asyncio.gather(supervised, turning, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._close(later)
 
     def _use(self, settings: Settings) -> None:
@@ -247,6 +243,17 @@ class Daemon:
             emit=self._emit,
         )
 
+    async def _keep_health(self, stop: Stop) -> None:
+        while not stop.soft:
+            try:
+                await self._health.run(stop)
+            except Exception as error:  # noqa: BLE001  # ours; health is to be looked after all the same
+                self._found_defect("health", error, HEALTH_PAUSE)
+                await stop.or_stop(self._clock.sleep(HEALTH_PAUSE))
+
+    def _stopping(self) -> bool:
+        return bool(self._stop and self._stop.soft)
+
     async def _drain(self, later: asyncio.Task[None], stop: Stop) -> int:
         """Let running invocations finish, then cut. later: those of the backlog."""
         began = self._clock.now()
@@ -273,9 +280,7 @@ class Daemon:
         await self._driver.close()
         await self.backlog.close()
         await self._checkpoints.close()
-        await asyncio.gather(*(each.close() for each in self._logged))
-        if self._exporter is not None:
-            await self._exporter.close(self._settings.stop_timeout_seconds * (1 - FINISHING_SHARE) / 2)
+        await self._observers.close(self._settings.stop_timeout_seconds * (1 - FINISHING_SHARE) / 2)
         await self._port.close()
 
     def _provisioned(self) -> Iterator[dict[str, Any]]:
@@ -306,14 +311,3 @@ class Daemon:
     def _found_defect(self, part: str, error: Exception, delay: float) -> None:
         trace = "".join(traceback.format_exception(error))
         self._emit(DefectFoundError(part=part, message=repr(error), trace=trace, retry_seconds=delay))
-
-    def _emit(self, fact: Fact) -> None:
-        self._metrics.emit(fact)
-        self._ages.emit(fact)
-        self._latest.emit(fact)
-        self._supervision.heard(fact)
-        if self._traces is not None:
-            self._traces.emit(fact)
-        self._log(fact)
-        for each in self._logged:
-            each(fact)

@@ -2,7 +2,7 @@
 
 Three rules hold here:
 
-1. Real AWS is contacted only when ``allow_aws`` says so: not for records, and not for credentials either.
+1. Real AWS is contacted only when ``allow_aws`` says so: not for records, not for credentials, and not because a server redirects there.
 2. What is asked is decided once, when a source is built, and handed to the client in full; the client resolves nothing by itself.
 3. A client costs megabytes and many connections share it; it lives as long as it has users, and inside one event loop.
 """
@@ -17,6 +17,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.exceptions import BotoCoreError
@@ -158,6 +159,27 @@ class _Descriptions(Loader):  # type: ignore[misc]  # botocore ships no types
         return found
 
 
+class _Straight(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore ships no types
+    """Connections that follow no redirect: a server that names another one is answered by an error, not by a request to that one.
+
+    aiohttp follows by default, and aiobotocore lets it, boto itself does not (aiobotocore 3.10.0, observed 2026-11-25).
+    """
+
+    async def _get_session(self, proxy_url: str | None) -> Any:
+        return _Unredirected(await super()._get_session(proxy_url))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unredirected:
+    """What ``AIOHTTPSession`` asks of a session."""
+
+    session: Any
+
+    def request(self, method: str, **told: Any) -> Any:
+        """The request of aiohttp, which raises at the first redirect. As an answer botocore's S3 client would ask about it without end."""
+        return self.session.request(method, max_redirects=1, **told)
+
+
 _of_aws = Loader()  # both keep what they have read: most of the time that a first client takes
 _of_others = _Descriptions()
 
@@ -197,6 +219,7 @@ async def _make(target: Target) -> Any:
         if target.endpoint_url.startswith("http:")
         else None,  # nothing to verify; CA certificates cost a megabyte
         config=AioConfig(
+            http_session_cls=AIOHTTPSession if target.of_aws else _Straight,
             user_agent="pollerd",  # boto's own is put together afresh for every request, a tenth of the request's cost
             connect_timeout=ANSWER_SECONDS,
             read_timeout=LONGEST_POLL + ANSWER_SECONDS,

@@ -96,7 +96,7 @@ class KinesisSource(ShardSource):
             raise Missing(f"{self._service.target.server} is still making stream {self._stream.name}")
         arn = str(self._service.given(summary, "StreamARN", "Kinesis"))
         region, account = [*arn.split(":"), *("" for _ in range(5))][3:5]
-        label = f"account {account}, region {region}, stream {self._stream.name}"
+        label = f"account {account}, region {region}, stream {self._stream.name}, at {self._service.target.server}"
         if self._pushed is None:
             return Identity(arn=arn, region=region, label=label), self._polled
         consumer = await self._pushed.find(arn)

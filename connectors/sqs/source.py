@@ -190,7 +190,7 @@ class SqsSource:
         return Identity(
             arn=arn,
             region=region,
-            label=f"account {account}, region {region}, queue {self._queue.name}",
+            label=f"account {account}, region {region}, queue {self._queue.name}, at {self._target.server}",
             lease_seconds=float(attributes.get("VisibilityTimeout", 30)),
         )
 

@@ -26,6 +26,7 @@ VERBS = {
     "publish": "publish a version of a function",
     "versions": "list or delete versions of a function",
     "mappings": "list, pause and rewind event source mappings, and see what they do",
+    "top": "watch what a running daemon does",
     "failures": "list, show and redrive asynchronous events that were given up",
     "export": "write what calls of the API made as a configuration",
     "runtimes": "list the runtimes of this host, or build one",

@@ -97,6 +97,13 @@ class Daemon:
         if answer.status != http.HTTPStatus.OK:
             raise AwayError(f"what answers at {self.address} is not the daemon of this configuration: {answer.status}")
 
+    def metrics(self) -> str:
+        """Its metrics page. Raises AwayError, DeniedError."""
+        answer = self._exchange("GET", "/metrics", None, self._bearer() if self._asks else {}, PATIENCE)
+        if answer.status != http.HTTPStatus.OK:
+            raise AwayError(f"what answers at {self.address} has no metrics page for us: {answer.status}")
+        return answer.body.decode()
+
     def reload(self) -> dict[str, Any]:
         """Have it read its configuration again; what that concerned (control/reload.py). Raises AwayError, DeniedError."""
         return self._told("POST", RELOAD, b"", RELOAD_PATIENCE)

@@ -51,11 +51,13 @@ def watch_slots(metrics: Metrics, slots: Slots) -> None:
     metrics.watch("slots_waiting", "Invocations that wait for a slot.", "pool", slots.waiting)
 
 
-def watch_mappings(metrics: Metrics, in_hand: ByName, ages: ByName) -> None:
-    """What each mapping has and how far behind it is. ages: seconds."""
+def watch_mappings(metrics: Metrics, in_hand: ByName, ages: ByName, healthy: ByName) -> None:
+    """What each mapping has, how far behind it is, and whether it gets on. ages: seconds."""
     metrics.watch("records_in_hand", "Records fetched and not settled.", "mapping", in_hand)
     text = "Age of the last record of a batch when its invocation ended, of the oldest partition; 0: all is done."
     metrics.watch("iterator_age_seconds", text, "mapping", ages, aws="IteratorAge")
+    text = "0: the mapping has something to do and has done nothing for unhealthy_after_seconds; else 1."
+    metrics.watch("mapping_healthy", text, "mapping", healthy)
 
 
 def watch_driver(metrics: Metrics, driver: Driver) -> None:

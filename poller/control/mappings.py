@@ -18,6 +18,7 @@ from poller.dispatch.slots import Claim, Slots
 from poller.envelope import Envelope, content, envelope
 from poller.execution.pool import Pool
 from poller.observe.events import Emit
+from poller.pipeline.breaker import Terms
 from poller.pipeline.filter import Criteria, compile_criteria
 from poller.pipeline.mapping import Mapping
 from poller.pipeline.plan import QueuePlan
@@ -91,6 +92,7 @@ def queue(name: str, around: Around) -> Mapping:
         item_failures="ReportBatchItemFailures" in settings.function_response_types,
         envelope=lambda identity: _envelope(settings, able, identity),
         traced=around.settings.tracing is not None,
+        breaker=breaker(settings),
     )
     reserved = around.slots.limit(loaded_reference(settings.function).name)
     limits = (POLLERS_AT_MOST, able.parallel_fetches, reserved, settings.maximum_concurrency)
@@ -116,12 +118,14 @@ def stream(name: str, around: Around, checkpoints: StoredCheckpoints) -> StreamM
         name=name,
         function=reference.target,
         function_arn=function_arn(reference.target, around),
+        timeout=timeout(settings, around.settings, around.pools),
         batch_size=batch_size(settings, able),
         window=settings.maximum_batching_window_seconds,
         criteria=_criteria(settings, able),
         item_failures="ReportBatchItemFailures" in settings.function_response_types,
         envelope=lambda identity: _envelope(settings, able, identity),
         traced=around.settings.tracing is not None,
+        breaker=breaker(settings),
         starting_position=start.position,
         starting_position_timestamp=start.timestamp,
         parallelization_factor=settings.parallelization_factor,
@@ -139,6 +143,19 @@ def stream(name: str, around: Around, checkpoints: StoredCheckpoints) -> StreamM
         invoker=around.invoker,
         clock=around.clock,
         emit=around.emit,
+    )
+
+
+def breaker(settings: MappingSettings) -> Terms | None:
+    """A mapping's circuit breaker."""
+    wanted = settings.circuit_breaker
+    if wanted is None:
+        return None
+    return Terms(
+        failures=wanted.failures,
+        first=wanted.open_seconds,
+        longest=max(wanted.open_seconds, wanted.maximum_open_seconds),
+        dependencies=tuple(wanted.dependencies),
     )
 
 

@@ -15,11 +15,11 @@ import orjson
 from aiohttp import web
 
 from connectors.contract import SourceError
+from poller.control.configured import Configured
 from poller.control.guard import Guard, refusal
 from poller.control.mappings import reader
 from poller.control.rewind import Rewind, RewindError, rewind, target
 from poller.control.running import NotOursError
-from poller.control.views import Configured
 from poller.settings.mappings import source
 from poller.settings.problems import nearest
 

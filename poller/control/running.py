@@ -22,6 +22,9 @@ from poller.observe.events import Emit, SourceFailedError
 
 RESTARTS = Backoff(first=1.0, cap=60.0)
 """Seconds between a defect and the next start."""
+CUTTING = 5.0
+"""Seconds for a run that is cut to end, each of CUTS times; then it is left to itself."""
+CUTS = 3
 TAKING = Backoff(first=0.5, cap=10.0)
 """Seconds until the state folder is asked again for a mapping that another process runs."""
 
@@ -75,6 +78,8 @@ class Running(Generic[M]):
         self._ours = False
         self._part: Stop | None = None
         self._run: asyncio.Task[None] | None = None
+        self._left: asyncio.Future[None] | None = None
+        self._strays: set[asyncio.Task[None]] = set()
         self.mapping: M | None = None
         """As it runs now, or ran last; None before."""
         self.checkpoints: StoredCheckpoints | None = None
@@ -107,6 +112,8 @@ class Running(Generic[M]):
                 await stop.or_stop(self._clock.sleep(delay))
             finally:
                 self.checkpoints, self._ours = None, False
+                for stray in self._strays:
+                    stray.cancel()
 
     async def pause(self) -> None:
         """Fetch nothing more, finish what was begun; returns at once."""
@@ -127,6 +134,18 @@ class Running(Generic[M]):
                     await self._rest()
                 finally:
                     self._wanted.set()
+
+    async def rebuild(self) -> bool:
+        """Cut what does not finish by itself, then begin anew, with another connection, from the same place. False: it was not running."""
+        async with self._moving:
+            if not self._wanted.is_set() or self._at_rest.is_set():
+                return False
+            self._halt("rebuilt")
+            try:
+                await self._rest()
+            finally:
+                self._wanted.set()
+            return True
 
     @contextlib.asynccontextmanager
     async def halted(self) -> AsyncIterator[StoredCheckpoints | None]:
@@ -154,9 +173,20 @@ class Running(Generic[M]):
             async with asyncio.timeout(self._grace):
                 await self._at_rest.wait()
         except TimeoutError:
+            await self._cut()
+
+    async def _cut(self) -> None:
+        """End what runs. What hangs in a client library and hears of nothing is left behind: the next run needs nothing that it holds."""
+        for _ in range(CUTS):
             if self._run is not None:
                 self._run.cancel()
-            await self._at_rest.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CUTTING):
+                    await self._at_rest.wait()
+                    return
+        if self._left is not None and not self._left.done():
+            self._left.set_result(None)
+        await self._at_rest.wait()
 
     async def _keep_running(self, stop: Stop) -> None:
         failures = 0
@@ -178,12 +208,17 @@ class Running(Generic[M]):
         try:
             self.mapping = self._build(self.checkpoints)
             self._run = asyncio.create_task(self.mapping.run(self._part), name=f"run {self._name}")
+            self._left = asyncio.get_running_loop().create_future()
             try:
-                await asyncio.wait({self._run})
+                await asyncio.wait({self._run, self._left}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                if not self._run.done():
+                if not self._run.done() and not self._left.done():
                     self._run.cancel()
                     await asyncio.wait({self._run})
+            if not self._run.done():
+                self._strays.add(self._run)
+                self._run.add_done_callback(self._strays.discard)
+                return None
             return None if self._run.cancelled() else _defect(self._run.exception())
         finally:
             self._part = None

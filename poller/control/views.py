@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-from poller.control.running import Running
+from poller.control.configured import Configured
+from poller.control.health import Health
+from poller.control.reasons import Reason, reasons
 from poller.control.surveys import Survey
 from poller.observe.ages import Ages
+from poller.observe.courses import Course, Courses
 from poller.pipeline.mapping import Mapping as QueueMapping
 from poller.pipeline.stream import StreamMapping
-from poller.settings.model import Settings
-
-Mappings = Mapping[str, Running[Any]]
-"""Those that are enabled, by name."""
-
-
-class Configured(Protocol):
-    """A configuration, which may change, and what runs of it."""
-
-    @property
-    def settings(self) -> Settings:
-        """As they are now."""
-        ...
-
-    @property
-    def mappings(self) -> Mappings:
-        """Those that are enabled."""
-        ...
 
 
 class Views:
     """Of all mappings of a configuration, in its order. stopping: whether the daemon is."""
 
-    def __init__(self, configured: Configured, ages: Ages, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, configured: Configured, ages: Ages, courses: Courses, health: Health, stopping: Callable[[], bool]
+    ) -> None:
         self._configured = configured
         self._ages = ages
+        self._courses = courses
+        self._health = health
         self._stopping = stopping
 
     def readiness(self) -> list[dict[str, Any]]:
@@ -48,7 +37,7 @@ class Views:
         """The same, with how far each has come, and what waits in its source."""
         found = await asyncio.gather(*(self._survey(name) for name in self._configured.settings.event_source_mappings))
         return [
-            view | self._progress(view["mapping"]) | survey.told()
+            view | self._progress(view["mapping"]) | survey.told() | self._explained(view["mapping"], survey.lag)
             for view, survey in zip(self.readiness(), found, strict=True)
         ]
 
@@ -58,6 +47,21 @@ class Views:
         return {name: mapping.in_hand for name, mapping in mappings.items() if mapping is not None}
 
     def _readiness(self, name: str) -> dict[str, Any]:
+        view = self._at_work(name)
+        since = self._health.stalled_since(name)
+        if since is None or view["state"] not in {"connecting", "polling"}:
+            return view
+        why = "; ".join(reason.sentence for reason in reasons(self._health.look(name)))
+        rebuilt = ", and was begun anew" if self._health.rebuilt(name) else ""
+        trouble = f"it has stood still since {_time(since)}{rebuilt}: {why}"
+        return view | {"ready": False, "healthy": False, "stalled_since": _time(since), "trouble": trouble}
+
+    def _explained(self, name: str, lag: int | None) -> dict[str, Any]:
+        """Why it does not invoke now, and what it did last."""
+        found = reasons(self._health.look(name, lag))
+        return {"reasons": [_reason(each) for each in found], "last": _last(self._courses.of(name))}
+
+    def _at_work(self, name: str) -> dict[str, Any]:
         settings, running = self._configured.settings.event_source_mappings[name], self._configured.mappings.get(name)
         shown = {"mapping": name, "function": settings.function, "source": settings.source.type}
         if running is None:
@@ -72,6 +76,11 @@ class Views:
         if mapping is None or identity is None or trouble:
             return shown | {"ready": False, "state": "connecting", "trouble": trouble}
         told = _of_stream(mapping) if isinstance(mapping, StreamMapping) else _of_queue(mapping)
+        breaker = mapping.gate.breaker
+        if breaker is not None:
+            told["circuit_breaker"] = breaker.state
+            if breaker.state != "closed":
+                told.setdefault("trouble", f"the circuit breaker is {breaker.state}: {breaker.cause}")
         return shown | {"ready": "trouble" not in told, "state": "polling", "from": identity.label} | told
 
     def _progress(self, name: str) -> dict[str, Any]:
@@ -104,6 +113,24 @@ def _of_stream(mapping: StreamMapping) -> dict[str, Any]:
     }
     discards = mapping.discards
     if discards.failing_since is not None:
-        since = datetime.fromtimestamp(discards.failing_since, UTC).isoformat(timespec="seconds")
+        since = _time(discards.failing_since)
         told |= {"trouble": discards.trouble, "batches_held_up": discards.waiting, "failing_since": since}
     return told
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    shown = {"reason": reason.code, "sentence": reason.sentence}
+    moments = {"since": reason.since, "until": reason.until}
+    return shown | {key: _time(moment) for key, moment in moments.items() if moment is not None}
+
+
+def _last(course: Course) -> dict[str, Any]:
+    """What it did last; what it has not done yet is left out."""
+    found = {"fetch": course.fetched, "batch": course.batch, "answer": course.answer, "error": course.error}
+    last: dict[str, Any] = {name: each | {"at": _time(each["at"])} for name, each in found.items() if each}
+    done = {"done": {"at": _time(course.done_at), "records": course.done}} if course.done_at is not None else {}
+    return last | done
+
+
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

@@ -36,8 +36,14 @@ FLUSH_SIZE = 64 * 1024
 FACT_SIZE = 256
 """What a fact counts for, beyond a function's line."""
 
-_ERRORS = (events.ConfigurationRefusedError, events.DefectFoundError, events.ProgressMissedError)
+_ERRORS = (
+    events.ConfigurationRefusedError,
+    events.DefectFoundError,
+    events.MappingStalledError,
+    events.ProgressMissedError,
+)
 _WARNINGS = (
+    events.BreakerOpened,
     events.DeliveryFailedError,
     events.DeliveryPostponedError,
     events.DestinationFailedError,
@@ -49,6 +55,7 @@ _WARNINGS = (
     events.LogEventsDropped,
     events.LogShippingFailedError,
     events.LogStoreFailedError,
+    events.MappingRebuilt,
     events.PositionMoved,
     events.RecordsDiscarded,
     events.RecordsUnsettledError,
@@ -58,6 +65,8 @@ _WARNINGS = (
     events.UrlPortFailedError,
 )
 _INFOS = (
+    events.BreakerClosed,
+    events.BreakerProbed,
     events.ConfigurationReloaded,
     events.DestinationRecovered,
     events.FunctionLogged,
@@ -67,6 +76,7 @@ _INFOS = (
     events.SourceOpened,
     events.StopBegan,
     events.StopEnded,
+    events.MappingRecovered,
     events.MappingStarted,
     events.MappingEnded,
     events.PortOpened,

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from poller.execution.contract import Result
 
+INIT_SECONDS = 60.0
+"""What an invocation may take beyond its function's timeout before somebody wonders: an environment that starts, in line behind others."""
+
 
 class Invoke(Protocol):
     """The front door to the functions."""

@@ -15,6 +15,9 @@ import orjson
 from connectors.contract import Outcome, Record, Settlement
 from poller.execution.contract import Result, Status
 
+MESSAGE_HEAD = 200
+"""Characters of an error message that are told to operators; all of it is in the function's log."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -101,6 +104,18 @@ def failure(result: Result) -> str:
     words = {Status.TIMEOUT: "the function timed out", Status.FAILURE: "the function's process failed"}
     text = words.get(result.status, "the function raised")
     return f"{text}: {result.error_type}" if result.error_type else text
+
+
+def message(result: Result) -> str:
+    """The head of what a failed invocation said; "" when it said nothing, or did not fail."""
+    if result.ok:
+        return ""
+    try:
+        said = orjson.loads(result.payload)
+    except orjson.JSONDecodeError:
+        return ""
+    text = said.get("errorMessage") if isinstance(said, dict) else None
+    return text[:MESSAGE_HEAD] if isinstance(text, str) else ""
 
 
 def _kind(value: object) -> str:

@@ -26,6 +26,7 @@ from connectors.contract import (
 from poller.aio.backoff import Backoff
 from poller.aio.clock import Clock
 from poller.observe.events import Emit, RecordsPolled, SourceFailedError, SourceOpened
+from poller.pipeline.under_way import UnderWay
 
 T = TypeVar("T")
 
@@ -52,14 +53,24 @@ class Link:
         self._identity: Identity | None = None
         self._lock = asyncio.Lock()
         self._failures = 0
-        self._resume_at = 0.0
+        self._calls = UnderWay(clock)
+        self.resume_at = 0.0
+        """When the source is asked again after a failure; monotonic seconds."""
         self.trouble = ""
         """What the source said last, while it does not work; "" while it does."""
+        self.failing_since: float | None = None
+        """Since when it does not; monotonic seconds."""
 
     @property
     def identity(self) -> Identity | None:
         """Where the records come from; None until the source was open for the first time, and while it is not."""
         return self._identity
+
+    @property
+    def overdue_since(self) -> float | None:
+        """Since when the source owes an answer, of all that it was asked the oldest; monotonic seconds. None while it owes none."""
+        due = self._calls.first
+        return due if due is not None and due < self._clock.now() else None
 
     async def open(self) -> Identity:
         """Open the source, however often that has to be tried."""
@@ -70,7 +81,8 @@ class Link:
                     return self._identity
                 self._before_open()
                 try:
-                    self._identity = await self._source.open()
+                    with self._calls.one():
+                        self._identity = await self._source.open()
                 except SourceError as error:
                     self._failed("open", error)
                     continue
@@ -81,7 +93,7 @@ class Link:
     async def fetch(self, room: int, wait_seconds: float) -> list[Record]:
         """Records, or [] when none came; a failure of the source is waited out and then also answers []."""
         began = self._clock.now()
-        fetched = await self._ask("fetch", lambda: self._source.fetch(room, wait_seconds))
+        fetched = await self._ask("fetch", lambda: self._source.fetch(room, wait_seconds), wait_seconds)
         if fetched is None:
             return []
         self._emit(RecordsPolled(mapping=self._mapping, count=len(fetched), seconds=self._clock.now() - began))
@@ -123,11 +135,15 @@ class Link:
         self._identity = None
         await self._source.close()
 
-    async def _ask(self, verb: str, call: Callable[[], Awaitable[T]]) -> T | None:
-        """The verb's answer, or None when the source failed; the delay it asks for is over on the next call."""
+    async def _ask(self, verb: str, call: Callable[[], Awaitable[T]], wait: float = 0.0) -> T | None:
+        """The verb's answer, or None when the source failed; the delay it asks for is over on the next call.
+
+        wait: seconds that the source may take, being asked to.
+        """
         await self.open()
         try:
-            answer = await call()
+            with self._calls.one(wait):
+                answer = await call()
         except SourceError as error:
             self._failed(verb, error)
             if isinstance(error, Unreachable) and self._identity is not None:
@@ -141,11 +157,12 @@ class Link:
     def _failed(self, verb: str, error: SourceError) -> None:
         """Note the failure. Pollers that fail together count as one: only the first after the last delay makes it grow."""
         now = self._clock.now()
-        if now < self._resume_at:
+        if now < self.resume_at:
             return
         self._failures += 1
+        self.failing_since = now if self.failing_since is None else self.failing_since
         delay = error.retry_after if error.retry_after is not None else DELAYS.delay(self._failures)
-        self._resume_at = now + delay
+        self.resume_at = now + delay
         self.trouble = str(error)
         self._emit(
             SourceFailedError(
@@ -154,10 +171,11 @@ class Link:
         )
 
     def _works(self) -> None:
-        if self._clock.now() >= self._resume_at:  # an answer that was under way when the source failed proves nothing
+        if self._clock.now() >= self.resume_at:  # an answer that was under way when the source failed proves nothing
             self._failures = 0
             self.trouble = ""
+            self.failing_since = None
 
     async def _pause(self) -> None:
-        while (rest := self._resume_at - self._clock.now()) > 0:
+        while (rest := self.resume_at - self._clock.now()) > 0:
             await self._clock.sleep(rest)

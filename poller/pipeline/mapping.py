@@ -30,16 +30,18 @@ from poller.observe.events import (
     RecordsFiltered,
 )
 from poller.pipeline.batch import Batch, Batcher, Item, Limits
-from poller.pipeline.invoke import Invoke
-from poller.pipeline.judge import Verdict, judge, released
+from poller.pipeline.gate import Gate
+from poller.pipeline.invoke import INIT_SECONDS, Invoke
+from poller.pipeline.judge import Verdict, judge, message, released
 from poller.pipeline.lanes import Lanes
 from poller.pipeline.lease import LeaseKeeper, shortfall
 from poller.pipeline.link import Link
 from poller.pipeline.plan import QueuePlan
 from poller.pipeline.poller import Poller
-from poller.pipeline.pollers import Pollers
+from poller.pipeline.pollers import IDLE, Pollers
 from poller.pipeline.settle import Settler
 from poller.pipeline.traces import carried
+from poller.pipeline.under_way import UnderWay
 
 
 class Mapping:
@@ -54,10 +56,15 @@ class Mapping:
         self.leases = LeaseKeeper(plan.name, self.link, clock, emit)
         self.settler = Settler(plan.name, self.link, self.leases, clock, emit)
         self.scale = Pollers(ceiling)
+        self.gate = Gate(plan.name, plan.breaker, clock, emit)
         self.running = 0
         """Pollers at work."""
         self.warning = ""
         """What is wrong with the source's lease; "" when nothing is, and until the source was open."""
+        self.invocations = UnderWay(clock)
+        """Until when each of them must have ended."""
+        self.slot_waits = UnderWay(clock)
+        """Since when each of them waits."""
         self._capabilities: Capabilities = source.capabilities
         self._invoker = invoker
         self._clock = clock
@@ -78,12 +85,15 @@ class Mapping:
             if identity is None:
                 return
             self._envelope = self.plan.envelope(identity)
+            self.gate.begin(stop)
             self._look_at_lease(identity.lease_seconds)
             async with asyncio.TaskGroup() as keeping:
                 keeper = keeping.create_task(self.leases.run(identity.lease_seconds), name=f"lease {self.plan.name}")
+                watch = keeping.create_task(self.gate.watch(), name=f"dependencies {self.plan.name}")
                 async with asyncio.TaskGroup() as self._tasks:
                     self._start(1, stop)
                 keeper.cancel()
+                watch.cancel()
         finally:
             await self.settler.close()
             await self.link.close()
@@ -95,18 +105,11 @@ class Mapping:
 
     async def _poll(self, stop: Stop) -> None:
         """A poller's life: a slot, then a batch, then its answer; until the stop, or until fewer pollers are enough."""
-        poller = Poller(
-            self.link,
-            self.leases,
-            self._batcher(),
-            keep=self._keep,
-            max_fetch=self._capabilities.max_fetch,
-            clock=self._clock,
-        )
+        poller = self._poller(self._batcher())
         try:
-            while permit := await self._reserve(stop):
+            while await self._passes(poller, stop) and (permit := await self._reserve(stop)):
                 try:
-                    batches = await poller.collect(stop)
+                    batches = await poller.collect(self.gate.fetching)
                     self._rescale(poller, batches, stop)
                     await self._deliver_all(batches, permit)
                 finally:
@@ -115,13 +118,58 @@ class Mapping:
             self._count_pollers(-1)
             await self.settler.settle(released(poller.rest()))
 
+    def _poller(self, batcher: Batcher) -> Poller:
+        return Poller(
+            self.link,
+            self.leases,
+            batcher,
+            keep=self._keep,
+            max_fetch=self._capabilities.max_fetch,
+            clock=self._clock,
+        )
+
+    async def _passes(self, poller: Poller, stop: Stop) -> bool:
+        """Whether the poller goes on. While the circuit breaker is open one stays to probe, and what is in hand goes back."""
+        while not self.gate.closed:
+            await self.settler.settle(released(poller.rest()))
+            self.scale.wanted = IDLE
+            if self.scale.surplus(self.running):
+                return False
+            turn = await stop.or_stop(self.gate.turn(), lost=lambda _: self.gate.give_back())
+            if turn is None:
+                return False
+            if turn:
+                await self._probe(stop)
+        return True
+
+    async def _probe(self, stop: Stop) -> None:
+        """One record, to see. It stays in hand over as many probes as it takes: each receive counts for a queue's redrive policy."""
+        poller = self._poller(Batcher(Limits(1, 0.0, MAX_PAYLOAD, self._envelope.overhead)))
+        permit: Permit | None = None
+        try:
+            batches: list[Batch] = []
+            while not batches and not stop.soft:
+                if (permit := await self._reserve(stop)) is None:
+                    return
+                batches = await poller.collect(stop)
+                if not batches:
+                    permit.release()
+            for batch in batches:
+                await self._deliver(batch, permit, stop)
+        finally:
+            if permit is not None:
+                permit.release()
+            self.gate.give_back()
+            await self.settler.settle(released(poller.rest()))
+
     async def _reserve(self, stop: Stop) -> Permit | None:
         """A permit to poll with, or None when this poller shall end."""
         if stop.soft or self.scale.surplus(self.running):
             return None
         if permit := self.claim.try_reserve():
             return permit
-        return await stop.or_stop(self.claim.reserve(), lost=Permit.release)
+        with self.slot_waits.one():
+            return await stop.or_stop(self.claim.reserve(), lost=Permit.release)
 
     async def _deliver_all(self, batches: Sequence[Batch], permit: Permit) -> None:
         """Batches of one poll side by side; the first runs on the permit, each further one takes a slot of its own."""
@@ -132,8 +180,8 @@ class Mapping:
             for n, batch in enumerate(batches):
                 deliveries.create_task(self._deliver(batch, None if n else permit), name=f"deliver {self.plan.name}")
 
-    async def _deliver(self, batch: Batch, permit: Permit | None) -> None:
-        """Run one batch in its lane's turn, and tell the source what has become of each record."""
+    async def _deliver(self, batch: Batch, permit: Permit | None, probing: Stop | None = None) -> None:
+        """Run one batch in its lane's turn, and tell the source what has become of each record. probing: it is a probe, until the stop."""
         self._emit(
             BatchCut(
                 mapping=self.plan.name,
@@ -146,8 +194,12 @@ class Mapping:
         settlements, failed = released(batch.records), True
         turn = self._lanes.enter(batch.lane)
         try:
-            if await turn.come:
-                verdict = await self._run(batch, permit)
+            if await turn.come and (probing or self.gate.closed):
+                verdict = await self._run(batch, permit, probe=probing is not None)
+                while probing and not self.gate.closed:
+                    if not await probing.or_stop(self.gate.turn(), lost=lambda _: self.gate.give_back()):
+                        break
+                    verdict = await self._run(batch, None, probe=True)
                 settlements, failed = verdict.settlements, verdict.failed > 0
         finally:
             try:
@@ -162,22 +214,28 @@ class Mapping:
         seconds = self._clock.now() - began
         self._emit(BatchSettled(mapping=self.plan.name, count=len(settlements), seconds=seconds))
 
-    async def _run(self, batch: Batch, permit: Permit | None) -> Verdict:
+    async def _run(self, batch: Batch, permit: Permit | None, *, probe: bool = False) -> Verdict:
         """The function's verdict on a batch."""
         if batch.size_bytes > MAX_PAYLOAD:
             why = f"the event of {batch.size_bytes} bytes is past the limit of {MAX_PAYLOAD}"
             verdict = Verdict([Settlement(record, Outcome.RETRY) for record in batch.records], why)
             return self._judged(verdict, request_id="")
-        permit = permit or await self.claim.acquire()
+        permit = permit or await self._acquire()
         try:
             await permit.use()
-            result = await self._invoker.invoke(self.plan.function, self._envelope.assemble(batch.parts))
+            with self.invocations.one(self.plan.timeout + INIT_SECONDS):
+                result = await self._invoker.invoke(self.plan.function, self._envelope.assemble(batch.parts))
         finally:
             permit.release()
         verdict = judge(result, batch.records, item_failures=self.plan.item_failures)
-        return self._judged(verdict, request_id=result.request_id)
+        self.gate.judged(failed=verdict.name == "failed", probe=probe, cause=verdict.why)
+        return self._judged(verdict, request_id=result.request_id, said=message(result))
 
-    def _judged(self, verdict: Verdict, *, request_id: str) -> Verdict:
+    async def _acquire(self) -> Permit:
+        with self.slot_waits.one():
+            return await self.claim.acquire()
+
+    def _judged(self, verdict: Verdict, *, request_id: str, said: str = "") -> Verdict:
         """Tell the verdict; a batch that failed as a whole makes the mapping poll less (not with partial responses)."""
         if verdict.name == "failed" and not self.plan.item_failures:
             self.scale.failed(self._clock.now())
@@ -190,6 +248,7 @@ class Mapping:
                 delivered=len(verdict.settlements) - verdict.failed,
                 failed=verdict.failed,
                 why=verdict.why,
+                message=said,
             )
         )
         return verdict

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from connectors import registry
+from connectors.aws.options import AwsOptions, is_aws
 from connectors.contract import Capabilities, Source
 from poller import envelope
 from poller.settings.destinations import check_destination
@@ -54,7 +55,22 @@ def check_mapping(
         able = found.capabilities
         yield from _abilities(keys, mapping, able)
         yield from check_stream(keys, mapping, able, time.time())
+        yield from _breaker(keys, mapping, settings.aws, stream=able.stream)
         yield from check_destination(keys, mapping, found, settings.aws)
+
+
+def _breaker(keys: Keys, mapping: MappingSettings, aws: AwsOptions, *, stream: bool) -> Iterator[Finding]:
+    breaker, keys = mapping.circuit_breaker, (*keys, "circuit_breaker")
+    if breaker is None:
+        return
+    retries = mapping.maximum_retry_attempts
+    if stream and 0 <= retries < breaker.failures:
+        sentence = f"it opens after {breaker.failures} failures, and a batch is given up after {retries + 1}"
+        yield Finding((*keys, "failures"), sentence, f"set it to {retries} or less" if retries else "allow retries")
+    for at, url in enumerate(breaker.dependencies):
+        if is_aws(url) and not aws.allow_aws:
+            sentence = f"{url} is real AWS, which is not contacted unless told to"
+            yield Finding((*keys, "dependencies", at), sentence, "name another server, or set aws: {allow_aws: true}")
 
 
 def _function(keys: Keys, text: str, settings: Settings, sound: Callable[[Keys], bool]) -> Iterator[Finding]:

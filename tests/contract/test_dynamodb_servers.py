@@ -60,7 +60,7 @@ async def test_table_and_arn_are_the_same_stream(rig: DynamodbRig) -> None:
     assert await by_arn.open() == by_table
     assert by_table.arn == arn
     assert by_table.region == arn.split(":")[3]
-    assert by_table.label.endswith(f"region {by_table.region}, stream of table {rig.table.name}")
+    assert f"region {by_table.region}, stream of table {rig.table.name}, at http://" in by_table.label
     await rig.table.put("key", "body")
     assert len(await receive(by_arn, 1, PATIENCE)) == 1
     await by_arn.close()

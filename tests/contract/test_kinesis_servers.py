@@ -190,7 +190,7 @@ async def test_name_and_arn_are_the_same_stream(rig: KinesisRig) -> None:
     by_arn.read_as(rig.reader())
     assert await by_arn.open() == by_name
     assert by_name.arn == arn
-    assert by_name.label == f"account 000000000000, region us-east-1, stream {rig.producer.name}"
+    assert by_name.label.startswith(f"account 000000000000, region us-east-1, stream {rig.producer.name}, at http://")
     await put(rig, 0, 30)
     assert len(await receive(by_arn, 30, PATIENCE)) == 30
     await by_arn.close()

@@ -48,7 +48,7 @@ async def test_name_url_and_arn_are_the_same_queue(ministack: Server, client: An
         await opened_source.close()
     assert identities[0] == identities[1] == identities[2]
     assert identities[0].arn == await queue.arn()
-    assert identities[0].label == f"account 000000000000, region us-east-1, queue {queue.name}"
+    assert identities[0].label.startswith(f"account 000000000000, region us-east-1, queue {queue.name}, at http://")
     assert (identities[0].region, identities[0].lease_seconds) == ("us-east-1", 45.0)
 
 

@@ -118,6 +118,7 @@ class StreamScene:
         plan: dict[str, Any] = {
             "batch_size": 10,
             "window": 0.0,
+            "timeout": 3.0,
             "criteria": None,
             "item_failures": False,
         }

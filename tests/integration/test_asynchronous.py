@@ -99,7 +99,7 @@ async def test_a_function_runs_what_was_accepted_with_its_id_and_its_trace(scene
             "orders", b'{"order":  1}', trace_id="Root=1-5759e988-bd862e3fe1be46a994272793"
         )
         await scene.until(lambda: daemon.backlog.waiting() == {})
-        page = daemon._metrics.page().text
+        page = daemon.metrics.page().text
     [(event, seen_id, arn, trace, client)] = scene.notes("orders")
     assert (event, seen_id, arn) == ({"order": 1}, request_id, f"{ARN}:orders")
     assert trace.startswith("Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=")
@@ -205,7 +205,7 @@ async def test_two_functions_that_tell_each_other_for_ever_are_ended(scene: Scen
         await daemon.backlog.accept("ping", b"{}")
         await scene.until(lambda: any(isinstance(fact, EventDropped) for fact in scene.facts))
         await scene.until(lambda: daemon.backlog.waiting() == {})
-        page = daemon._metrics.page().text
+        page = daemon.metrics.page().text
     assert (len(scene.notes("ping")), len(scene.notes("pong"))) == (16, 16)
     dropped = 'pollerd_async_events_dropped_total{condition="RecursiveInvocationDetected",function="ping"} 1.0'
     assert dropped in page

@@ -52,6 +52,14 @@ from poller.observe.events.environments import (
     SandboxChosen,
 )
 from poller.observe.events.fact import Emit, Fact
+from poller.observe.events.health import (
+    BreakerClosed,
+    BreakerOpened,
+    BreakerProbed,
+    MappingRebuilt,
+    MappingRecovered,
+    MappingStalledError,
+)
 from poller.observe.events.http import ApiAnswered, UrlAnswered, UrlAnswerUnusable, UrlOpened, UrlPortFailedError
 from poller.observe.events.logging import FunctionLogged, LogEventsDropped, LogShippingFailedError, LogStoreFailedError
 from poller.observe.events.polling import (
@@ -86,6 +94,9 @@ __all__ = [
     "BatchJudged",
     "BatchRetried",
     "BatchSettled",
+    "BreakerClosed",
+    "BreakerOpened",
+    "BreakerProbed",
     "ConfigurationRefusedError",
     "ConfigurationReloaded",
     "DefectFoundError",
@@ -118,6 +129,9 @@ __all__ = [
     "LogStoreFailedError",
     "LoopLagged",
     "MappingEnded",
+    "MappingRebuilt",
+    "MappingRecovered",
+    "MappingStalledError",
     "MappingStarted",
     "PartitionsRevoked",
     "PollersChanged",

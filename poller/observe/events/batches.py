@@ -27,7 +27,7 @@ class BatchCut(Fact):
 class BatchJudged(Fact):
     """The function's answer to a batch. verdict: delivered, partial, failed. why: for people; "" when delivered.
 
-    partition: of a stream, which all records of a batch are of; "" of a queue.
+    partition: of a stream, which all records of a batch are of; "" of a queue. message: the head of the function's error message.
     """
 
     mapping: str
@@ -38,6 +38,7 @@ class BatchJudged(Fact):
     failed: int
     why: str
     partition: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

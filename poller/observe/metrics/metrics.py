@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
 from poller.observe.events import Fact
-from poller.observe.metrics import asynchronous, batches, daemon, functions, http, logs, polling, settling, streams
+from poller.observe.metrics import (
+    asynchronous,
+    batches,
+    breakers,
+    daemon,
+    functions,
+    http,
+    logs,
+    polling,
+    settling,
+    streams,
+)
 from poller.observe.metrics.page import PLAIN, Page, page
 from poller.observe.metrics.plain import About, Made
 from poller.observe.metrics.stage import On
@@ -17,6 +28,7 @@ STAGES: tuple[Callable[[Made], On], ...] = (
     batches.stage,
     streams.stage,
     settling.stage,
+    breakers.stage,
     functions.stage,
     logs.stage,
     asynchronous.stage,

@@ -12,26 +12,28 @@ from typing import Any
 
 from connectors.contract import Record
 from poller.execution.contract import Result
-from poller.pipeline.judge import answered, failure, named_items
+from poller.pipeline.judge import answered, failure, message, named_items
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """count: records, from the first on, that are done. failed: the invocation as a whole; then count is 0. why: for people, or "".
 
+    message: the head of what the function said when it failed.
     state: what a tumbling window's next event is told; None without windows, and when the invocation failed.
     """
 
     count: int
     failed: bool = False
     why: str = ""
+    message: str = ""
     state: Mapping[str, Any] | None = None
 
 
 def read(result: Result, records: Sequence[Record], *, item_failures: bool, stateful: bool = False) -> Answer:
     """What the answer says. item_failures: ReportBatchItemFailures is on. stateful: in a tumbling window. Never raises."""
     if not result.ok:
-        return Answer(0, failed=True, why=failure(result))
+        return Answer(0, failed=True, why=failure(result), message=message(result))
     if not (item_failures or stateful):
         return Answer(len(records))
     answer = answered(result.payload)

@@ -10,12 +10,14 @@ from poller.dispatch.invoker import new_request_id
 from poller.dispatch.slots import Claim, Permit
 from poller.envelope.failure import UNHANDLED
 from poller.observe.events import BatchJudged, Emit, IteratorAged
-from poller.pipeline.invoke import Invoke
+from poller.pipeline.gate import Gate
+from poller.pipeline.invoke import INIT_SECONDS, Invoke
 from poller.pipeline.stream.answer import Answer, read
 from poller.pipeline.stream.events import Events
 from poller.pipeline.stream.partition import Partition
 from poller.pipeline.stream.plan import StreamPlan
 from poller.pipeline.stream.retry import Rules, Step, Work, after, oversized
+from poller.pipeline.under_way import UnderWay
 
 NOTHING_YET = "No records processed"
 GOOD = "OK"
@@ -36,29 +38,51 @@ class Attempts:
         self._invoker = invoker
         self._clock = clock
         self._emit = emit
-        self.running = 0
-        """Invocations under way."""
+        self.gate = Gate(plan.name, plan.breaker, clock, emit)
+        self.invocations = UnderWay(clock)
+        """Until when each of them must have ended."""
+        self.slot_waits = UnderWay(clock)
+        """Since when each of them waits."""
         self.last_result = NOTHING_YET
 
     async def make(self, work: Work, partition: Partition) -> Step | None:
         """Run a batch once; what follows. None: the partition was left before a slot was free."""
         if self._events.too_big(work, partition):
             return oversized(work, self._rules)
+        while True:
+            probe = not self.gate.closed and await self._turn(partition)
+            try:
+                if probe is None or (answer := await self._once(work, partition)) is None:
+                    return None
+                self.gate.judged(failed=answer.failed, probe=probe, cause=answer.why)
+            finally:
+                if probe:
+                    self.gate.give_back()
+            self._tell(work, partition, answer)
+            if self.gate.closed or not answer.failed:
+                return after(work, answer, self._rules)
+            work.attempts -= (
+                1  # nothing is given up for what opened the breaker, or was to find out whether it may be closed
+            )
+
+    async def _turn(self, partition: Partition) -> bool | None:
+        """Whether this batch is the probe; None: the partition was left before it could be run."""
+        return await partition.leaving.or_stop(self.gate.turn(), lost=lambda _: self.gate.give_back())
+
+    async def _once(self, work: Work, partition: Partition) -> Answer | None:
         permit = self._claim.try_acquire() or await self._slot(partition)
         if permit is None:
             return None
-        self.running += 1
         try:
-            answer = await self._invoke(work, partition)
+            with self.invocations.one(self._plan.timeout + INIT_SECONDS):
+                return await self._invoke(work, partition)
         finally:
-            self.running -= 1
             permit.release()
-        self._tell(work, partition, answer)
-        return after(work, answer, self._rules)
 
     async def _slot(self, partition: Partition) -> Permit | None:
         """Wait for one, as long as the partition is ours."""
-        return await partition.leaving.or_stop(self._claim.acquire(), lost=Permit.release)
+        with self.slot_waits.one():
+            return await partition.leaving.or_stop(self._claim.acquire(), lost=Permit.release)
 
     async def _invoke(self, work: Work, partition: Partition) -> Answer:
         work.request_id = work.request_id or new_request_id()
@@ -87,6 +111,7 @@ class Attempts:
                 delivered=answer.count,
                 failed=count - answer.count,
                 why=answer.why,
+                message=answer.message,
                 partition=partition.name,
             )
         )

@@ -20,6 +20,7 @@ from poller.aio.clock import Clock
 from poller.aio.stop import Stop
 from poller.dispatch.slots import Claim
 from poller.observe.events import Emit, PartitionsRevoked, StreamCaughtUp
+from poller.pipeline.gate import Gate
 from poller.pipeline.invoke import Invoke
 from poller.pipeline.judge import released
 from poller.pipeline.link import Link
@@ -35,6 +36,7 @@ from poller.pipeline.stream.plan import StreamPlan
 from poller.pipeline.stream.progress import Progress
 from poller.pipeline.stream.retry import Rules
 from poller.pipeline.stream.room import Limits, Room
+from poller.pipeline.under_way import UnderWay
 
 LONG_POLL = 20.0
 """Seconds that a fetch may wait while nothing is on hold."""
@@ -102,7 +104,22 @@ class StreamMapping:
     @property
     def running(self) -> int:
         """Invocations under way."""
-        return self._attempts.running
+        return len(self._attempts.invocations)
+
+    @property
+    def invocations(self) -> UnderWay:
+        """Until when each of them must have ended."""
+        return self._attempts.invocations
+
+    @property
+    def gate(self) -> Gate:
+        """Its circuit breaker."""
+        return self._attempts.gate
+
+    @property
+    def slot_waits(self) -> UnderWay:
+        """Since when each of them waits."""
+        return self._attempts.slot_waits
 
     @property
     def in_hand(self) -> int:
@@ -136,7 +153,9 @@ class StreamMapping:
             self._events.opened(identity)
             self._partitions.resume()
             async with asyncio.TaskGroup() as self._tasks:
+                watch = self._tasks.create_task(self.gate.watch(), name=f"dependencies {self.plan.name}")
                 await self._read(stop)
+                watch.cancel()
                 self._partitions.leave()
         finally:
             await self._close()

@@ -29,7 +29,13 @@ from poller.settings.model.functions import (
 from poller.settings.model.http import HttpSettings, KeySettings, TlsSettings
 from poller.settings.model.images import ContainerSettings, ImageCode, ImageConfig
 from poller.settings.model.logs import FunctionLogsSettings, LogSettings, ShipSettings
-from poller.settings.model.mappings import DestinationSettings, MappingSettings, OnFailureSettings, SourceSettings
+from poller.settings.model.mappings import (
+    CircuitBreakerSettings,
+    DestinationSettings,
+    MappingSettings,
+    OnFailureSettings,
+    SourceSettings,
+)
 from poller.settings.model.metadata import NAME, between
 from poller.settings.model.tracing import TracingSettings
 from poller.settings.model.urls import CorsSettings, FunctionUrlsSettings, UrlSettings
@@ -38,6 +44,7 @@ __all__ = [
     "AccountSettings",
     "AliasSettings",
     "AsynchronousSettings",
+    "CircuitBreakerSettings",
     "Composition",
     "ContainerSettings",
     "CorsSettings",

@@ -46,6 +46,29 @@ class DestinationSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CircuitBreakerSettings:
+    """When a mapping stops invoking a function that keeps failing, and begins again. AWS has none."""
+
+    failures: int = field(default=5, metadata=between(1, 10000))
+    """Failed batches in a row (nothing of them was delivered) after which nothing is invoked any more. Less than a queue's maxReceiveCount,
+    and no more than maximum_retry_attempts: else records are given up before it opens."""
+    open_seconds: float = field(default=30, metadata=between(1))
+    """Seconds until one batch is tried, of a queue one record; doubled while that fails."""
+    maximum_open_seconds: float = field(default=600, metadata=between(1))
+    """The longest that doubling leads to."""
+    dependencies: Sequence[str] = field(
+        default=(),
+        metadata={
+            "pattern": r"tcp://[^\s/@]+:[0-9]{1,5}|https?://[^\s/@]+(/\S*)?",
+            "words": "tcp://host:port, or an http:// or https:// URL without a password",
+            "example": ["tcp://127.0.0.1:5432"],
+        },
+    )
+    """What the function cannot do without: tcp:// takes a connection, http:// answers with a status below 500. One that twice does not
+    answer, five seconds apart, opens the breaker, and no record is tried before all answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MappingSettings:
     """One event source mapping: records of a source become invocations of a function."""
 
@@ -95,6 +118,12 @@ class MappingSettings:
     maximum_concurrency: int | None = field(default=None, metadata=between(1, 1000) | {"example": 5})
     """Invocations of this mapping at once, at most (AWS: ScalingConfig; it refuses 1, we do not). Absent: as many as the
     function may run."""
+    unhealthy_after_seconds: float = field(default=300, metadata=between(1))
+    """Seconds without a record done, although there is something to do, after which the mapping is unhealthy: /readyz, metrics and log say
+    so, and it is begun anew once, with another connection, unless the function, its slots or a destination are known to be the cause. The
+    batching window comes on top, and nobody is judged while an invocation is within its function's timeout."""
+    circuit_breaker: CircuitBreakerSettings | None = field(default=None, metadata={"example": {"failures": 5}})
+    """Stop invoking while the function, or what it depends on, keeps failing; nothing is given up meanwhile. Absent: never."""
     envelope: str | None = field(default=None, metadata={"example": "sqs"})
     """Shape of the event, when not the source's own. Of every source: raw (an array of what the records hold), cloudevents (CloudEvents
     1.0, an array of them). Of sqs also sns: notifications that came through a queue, as the event Lambda gets from SNS. Filters see the

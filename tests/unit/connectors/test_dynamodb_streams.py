@@ -87,7 +87,9 @@ def test_real_aws_is_not_contacted_unless_told_to(options: dict[str, Any]) -> No
 async def test_a_table_leads_to_its_latest_stream(aws: FakeAws) -> None:
     source = dynamodb()
     assert await source.open() == Identity(
-        arn=ARN, region="eu-west-1", label="account 123456789012, region eu-west-1, stream of table orders"
+        arn=ARN,
+        region="eu-west-1",
+        label="account 123456789012, region eu-west-1, stream of table orders, at http://127.0.0.1:4566",
     )
     assert aws.of("describe_table") == [{"TableName": "orders"}]
     assert aws.of("describe_stream") == [{"StreamArn": ARN}]

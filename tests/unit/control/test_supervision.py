@@ -103,7 +103,7 @@ async def test_a_mapping_that_says_nothing_for_no_reason_is_wedged(scene: Scene)
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("fact", [RecordsPolled(mapping="m", count=0), DOWN])
+@pytest.mark.parametrize("fact", [RecordsPolled(mapping="m", count=0, seconds=0), DOWN])
 async def test_an_empty_queue_and_a_broker_that_is_away_are_progress(scene: Scene, fact: Fact) -> None:
     for _ in range(10):
         scene.supervision.heard(fact)

@@ -18,11 +18,13 @@ from connectors.memory.stream import MemoryStreamSource, stream
 from poller.aio.stop import Stop
 from poller.control import assemble, mappings, surveys
 from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
+from poller.control.health import Health
 from poller.control.running import Running
 from poller.control.surveys import Survey, Surveys
 from poller.control.views import Views
 from poller.execution.contract import Result, Status
 from poller.observe.ages import Ages
+from poller.observe.courses import Courses
 from poller.observe.events import Fact
 from poller.observe.metrics import Metrics
 from poller.pipeline.mapping import Mapping
@@ -99,12 +101,16 @@ class Scene:
             clock=LoopClock(),
             emit=self._emit,
         )
-        self.views = Views(Now(settings, {"m": self.running}), self.ages, lambda: self.stop.soft)
+        now = Now(settings, {"m": self.running})
+        self.courses = Courses(LoopClock().epoch)
+        self.health = Health(now, self.courses, lambda: self.stop.soft, clock=LoopClock(), emit=self._emit)
+        self.views = Views(now, self.ages, self.courses, self.health, lambda: self.stop.soft)
         self.metrics = Metrics()
         self.surveys = Surveys({"m": self.running}, self.metrics)
 
     def _emit(self, fact: Fact) -> None:
         self.ages.emit(fact)
+        self.courses.emit(fact)
 
     @contextlib.asynccontextmanager
     async def begun(self) -> AsyncIterator[None]:

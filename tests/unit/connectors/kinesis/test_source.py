@@ -99,7 +99,9 @@ def test_an_arn_has_the_last_word_on_the_region() -> None:
 async def test_opening_tells_account_region_and_stream(aws: FakeAws) -> None:
     source = kinesis()
     assert await source.open() == Identity(
-        arn=ARN, region="eu-west-1", label="account 123456789012, region eu-west-1, stream clicks"
+        arn=ARN,
+        region="eu-west-1",
+        label="account 123456789012, region eu-west-1, stream clicks, at http://127.0.0.1:4566",
     )
     await source.close()
     assert aws.users == 0

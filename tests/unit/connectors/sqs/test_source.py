@@ -142,7 +142,7 @@ async def test_a_name_is_looked_up_and_the_identity_comes_from_the_server(client
     assert await sqs().open() == Identity(
         arn="arn:aws:sqs:eu-west-1:123456789012:orders",
         region="eu-west-1",
-        label="account 123456789012, region eu-west-1, queue orders",
+        label="account 123456789012, region eu-west-1, queue orders, at http://127.0.0.1:4566",
         lease_seconds=45.0,
     )
     assert client.of("get_queue_url") == [{"QueueName": "orders"}]

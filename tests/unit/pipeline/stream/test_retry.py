@@ -36,6 +36,7 @@ def plan(**options: object) -> StreamPlan:
         "function_arn": "",
         "batch_size": 1,
         "window": 0,
+        "timeout": 3.0,
     }
     given |= {
         "criteria": None,
