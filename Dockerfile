@@ -15,9 +15,10 @@ FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="pollerd" \
       org.opencontainers.image.description="The AWS Lambda event source contract as a daemon" \
       org.opencontainers.image.licenses="Apache-2.0"
-# What sandboxes are made of, where the engine allows them: config/compose/sandbox.yaml.
+# tini reaps what functions leave behind: in a container that falls to the first process. The other two are what sandboxes are made of, where
+# the engine allows them (config/compose/sandbox.yaml).
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends bubblewrap passt \
+    && apt-get install --yes --no-install-recommends bubblewrap passt tini \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 9870 pollerd \
     && useradd --uid 9870 --gid pollerd --home-dir /var/lib/pollerd --no-create-home --shell /usr/sbin/nologin pollerd \
@@ -32,5 +33,5 @@ VOLUME /var/lib/pollerd
 EXPOSE 9870
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["pollerd", "health", "/etc/pollerd"]
-ENTRYPOINT ["pollerd"]
+ENTRYPOINT ["tini", "--", "pollerd"]
 CMD ["run", "/etc/pollerd"]

@@ -210,7 +210,7 @@ def unavailable() -> str:
     if program is None:
         return "bubblewrap is not installed (Debian: apt install bubblewrap)"
     user = [] if os.geteuid() == 0 else ["--unshare-user"]
-    namespaces = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    namespaces = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--hostname", HOST_NAME]
     command = [program, *user, *namespaces, "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"]
     try:
         tried = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)

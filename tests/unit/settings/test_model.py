@@ -50,7 +50,6 @@ PROMISES = {
         "asynchronous": AsynchronousSettings(),
         "log": LogSettings(),
         "function_logs": FunctionLogsSettings(),
-        "tracing": None,
         "aws": AccountSettings(),
         "container": ContainerSettings(),
         "templates": (),

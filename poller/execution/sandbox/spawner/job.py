@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -53,8 +54,9 @@ class Held(NamedTuple):
     user: int
 
     def kill(self) -> None:
-        """The holder's end is everybody's."""
-        signal.pidfd_send_signal(self.watch, signal.SIGKILL)
+        """The holder's end is everybody's. One that has ended already, and was not seen to yet, is no error."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.watch, signal.SIGKILL)
 
     def close(self) -> None:
         """It has ended."""
