@@ -181,6 +181,18 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Probing(Protocol):
+    """A source whose ``open`` joins, makes or moves something, and that can be tried without that. Others are tried by ``open``."""
+
+    async def probe(self) -> Identity:
+        """Connect, see that the queue or stream is there and may be read, disconnect. Nobody else notices.
+
+        Never called while it is open, and without ``read_as``. Raises ``SourceError``, in the words of ``open``.
+        """
+        ...
+
+
+@runtime_checkable
 class Leased(Protocol):
     """A source whose records come back by themselves unless the lease is kept."""
 

@@ -20,12 +20,12 @@ from poller.control.api.front import Front
 from poller.control.api.logs import Logs
 from poller.control.api.resources import Resources
 from poller.control.checkpoints import CheckpointStore
-from poller.control.desired import Desired, RefusedError
+from poller.control.desired import Desired
 from poller.control.fleet import Around, Fleet
 from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port, PortError
-from poller.control.store import StoreError
+from poller.control.reload import Read, Reload
 from poller.control.supervision import Supervision
 from poller.control.surveys import Surveys
 from poller.control.urls import Signatures, UrlDoor
@@ -35,8 +35,6 @@ from poller.dispatch.backlog import Backlog
 from poller.execution.contract import Driver, Isolating, Reporting, Stocked
 from poller.observe.ages import Ages
 from poller.observe.events import (
-    ConfigurationRefusedError,
-    ConfigurationReloaded,
     DefectFoundError,
     Emit,
     Fact,
@@ -47,22 +45,18 @@ from poller.observe.events import (
 )
 from poller.observe.metrics import Metrics
 from poller.observe.notify import Notify
+from poller.settings.load import Loaded
 from poller.settings.model import Settings
-from poller.settings.package import PackageError
-from poller.settings.problems import SettingsError
 
 FINISHING_SHARE = 0.75
 """Of the stop timeout, for running invocations to finish; the rest is for cutting, handing back and ending processes."""
-
-LIVE = {"functions", "event_source_mappings", "concurrency"}
-"""Keys of a configuration that take effect without a restart."""
 
 
 class Daemon:
     """Everything that one configuration asks for, from ``run`` to its end.
 
-    driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people. notify: the service
-    manager. sockets: those that it opened for us, ``http`` and ``urls``; they stay the caller's.
+    driver: makes what runs the functions, given where facts go. origin: where the settings were read, for people. read: reads them again.
+    notify: the service manager. sockets: those that it opened for us, ``http`` and ``urls``; they stay the caller's.
     """
 
     def __init__(
@@ -72,6 +66,7 @@ class Daemon:
         log: Emit,
         *,
         origin: str = "the configuration",
+        read: Read | None = None,
         clock: Clock | None = None,
         notify: Notify | None = None,
         sockets: Mapping[str, socket.socket] | None = None,
@@ -104,7 +99,7 @@ class Daemon:
         self.backlog: Backlog = asynchronous.backlog(fleet, writer, clock=self._clock, emit=self._emit)
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
         self._views = Views(fleet, self._ages, lambda: bool(self._stop and self._stop.soft))
-        guard = Guard(settings.http, Path(settings.state))
+        self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
         self._supervision = Supervision(
             notify or Notify(),
@@ -116,6 +111,14 @@ class Daemon:
             clock=self._clock,
             emit=self._emit,
         )
+        self.reloading = Reload(
+            self.desired,
+            settings,
+            read or (lambda: Loaded(settings)),
+            self._use,
+            self._emit,
+            told=self._supervision.reloading,
+        )
         given = sockets or {}
         identify = Signatures(self._secret, time.time).identify
         self._urls = UrlDoor(fleet, identify, self._emit, grace=around.grace, given=given.get("urls"))
@@ -124,10 +127,10 @@ class Daemon:
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()
         """Operations of the Lambda API."""
         region = assemble.region_of(settings.aws)
-        access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
+        self._access = access = Access(settings.http, account=settings.aws.account_id, region=region, now=time.time)
         logs = Logs(self._log_store, f"arn:aws:logs:{region}:{settings.aws.account_id}")
         front = Front(resources.handlers(), access, logs=logs.handlers(), raw=resources.invoke.raw(), emit=self._emit)
-        routes = [*operations.routes(), *resources.routes(), *front.routes()]
+        routes = [*operations.routes(), *self.reloading.routes(guard), *resources.routes(), *front.routes()]
         surveys = Surveys(fleet.mappings, self._metrics)
         self._port = Port(
             self._metrics, self.readiness, self._about, routes, surveys.take, guard=guard, given=given.get("http")
@@ -176,30 +179,12 @@ class Daemon:
             await asyncio.gather(supervised, return_exceptions=True)
             await self._close(later)
 
-    async def reload(self, read: Callable[[], Settings]) -> bool:
-        """Put the configuration files as they are now in force, or leave all as it is and tell why; whether they are.
-
-        read: reads and checks them, in a thread.
-        """
-        self._supervision.reloading()
-        try:
-            return await self._reload(read)
-        finally:
-            self._supervision.ready()
-
-    async def _reload(self, read: Callable[[], Settings]) -> bool:
-        try:
-            settings = await asyncio.to_thread(read)
-            _refuse_fixed(self._settings, settings)
-            await self.desired.reload(settings)
-        except (SettingsError, RefusedError, PackageError, StoreError) as error:
-            self._emit(ConfigurationRefusedError(message=str(error)))
-            return False
+    def _use(self, settings: Settings) -> None:
+        """Let what is neither function nor mapping be as these settings have it. Raises PortError."""
+        self._port.renew(settings.http.tls)
+        self._access.use(settings.http)
+        self._guard.use(settings.http)
         self._settings = settings
-        self._emit(
-            ConfigurationReloaded(functions=len(settings.functions), mappings=len(settings.event_source_mappings))
-        )
-        return True
 
     def readiness(self) -> dict[str, list[dict[str, Any]]]:
         """What /readyz shows: each mapping, whether it works, and why not; each function with provisioned concurrency or elsewhere."""
@@ -284,10 +269,3 @@ class Daemon:
         self._log(fact)
         for each in self._logged:
             each(fact)
-
-
-def _refuse_fixed(before: Settings, after: Settings) -> None:
-    """Raises RefusedError that names the keys that differ and that a running daemon cannot change."""
-    names = [field.name for field in dataclasses.fields(Settings) if field.name not in LIVE]
-    if fixed := [name for name in names if getattr(before, name) != getattr(after, name)]:
-        raise RefusedError(f"{' and '.join(fixed)} can be changed by a restart only")

@@ -171,12 +171,8 @@ class KafkaSource:
 
     async def seek(self, partition: str | None, to: str, timestamp: float | None) -> Mapping[str, str]:
         """Commit another offset for the group, which must have no members."""
-        config = {"bootstrap_servers": list(self._options.bootstrap_servers)}
         try:
-            if self._tokens:
-                await asyncio.to_thread(self._tokens.token)
-            config |= client_config(self._options, self._tokens)
-            await look_for(config, self._options.topic)
+            config = await self._looked()
             return await asyncio.to_thread(
                 places.send,
                 config,
@@ -188,6 +184,14 @@ class KafkaSource:
             )
         except Exception as error:
             raise self._translated(error) from error
+
+    async def probe(self) -> Identity:
+        """See that the brokers know the topic; no group is joined."""
+        try:
+            await self._looked()
+        except Exception as error:
+            raise self._translated(error) from error
+        return self._identity()
 
     def destination(self, name: str) -> Destination:
         """A topic of this cluster for failure records."""
@@ -327,6 +331,17 @@ class KafkaSource:
 
     def _group(self) -> str:
         return self._options.consumer_group_id or (self._reader.name if self._reader else "")
+
+    async def _looked(self) -> dict[str, Any]:
+        """Configuration of a client for which the topic is there. Raises errors of the client."""
+        if self._tokens:
+            await asyncio.to_thread(self._tokens.token)
+        config = {
+            "bootstrap_servers": list(self._options.bootstrap_servers),
+            **client_config(self._options, self._tokens),
+        }
+        await look_for(config, self._options.topic)
+        return config
 
     def _identity(self) -> Identity:
         arn = self._options.cluster_arn

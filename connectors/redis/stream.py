@@ -155,6 +155,21 @@ class RedisStreamSource:
             label=f"stream {self._options.stream}, group {reading.name}, consumer {consumer}, {self._server.name}",
         )
 
+    async def probe(self) -> Identity:
+        """See that the key holds a stream; the group is neither asked for nor made."""
+        stream, server = self._options.stream, self._server.name
+        await self._server.connect()
+        try:
+            kind = await self._server.ask("TYPE", stream)
+        finally:
+            await self._server.close()
+        if kind == b"none" and not self._options.create_stream:
+            raise Missing(f"{server} has no stream {stream}; create_stream: true makes it")
+        if kind not in {b"stream", b"none"}:
+            raise Missing(f"{server} has no stream {stream}: the key holds a {kind.decode()}")
+        label = f"stream {stream}, {server}"
+        return Identity(arn=f"arn:pollerd:redis:::stream/{stream}", region="", label=label)
+
     async def fetch(self, room: int, wait_seconds: float) -> list[Record]:
         """What we were given before, then what others left behind, then what is new."""
         reading = self._read()

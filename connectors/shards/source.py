@@ -46,6 +46,17 @@ class ShardSource(ABC):
             raise
         return identity
 
+    async def probe(self) -> Identity:
+        """Find the stream; no place in it is looked for, and none is kept."""
+        try:
+            for service in self._services:
+                await service.open()
+            async with self._services[0].opening():
+                identity, _ = await self._look_up()
+        finally:
+            await self.close()
+        return identity
+
     async def fetch(self, room: int, wait_seconds: float) -> list[Record]:
         """Records of all shards that may be read."""
         return await self._walking().fetch(room, wait_seconds)

@@ -33,6 +33,7 @@ VERBS = {
 EPILOG = """exit codes:
   0   done; run: stopped and drained
   1   the function failed (invoke), nothing could be published or deleted, the event does not pass (check --event),
+      a source or function does not work (check --connect),
       a mapping was not moved or paused, a log could not be read, there is no such failure, the demo did not add up
   2   wrong usage
   69  the HTTP port cannot be opened

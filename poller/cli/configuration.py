@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from poller.control import preflight
@@ -14,7 +15,8 @@ from poller.execution.drivers import Drivers
 from poller.execution.process import ProcessDriver
 from poller.execution.remote import RemoteDriver
 from poller.observe.events import Emit
-from poller.settings.load import More, load
+from poller.settings import load
+from poller.settings.load import PROFILE, Loaded, More
 from poller.settings.model import Settings
 from poller.settings.problems import SettingsError
 from poller.settings.references import FunctionReference, function_reference
@@ -27,10 +29,17 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
     """The positional argument CONFIG."""
     text = "file or folder; default: ./pollerd.yaml, then /etc/pollerd/pollerd.yaml"
     parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help=text)
+    text = f"part of the configuration to lay over the rest; default: what {PROFILE} says"
+    parser.add_argument("--profile", metavar="NAME", help=text)
 
 
-def checked(path: Path | None, *, published: bool = True) -> Settings:
-    """The configuration, fit to run on this host. Raises SettingsError.
+def checked(path: Path | None, profile: str | None = None, *, published: bool = True) -> Settings:
+    """The configuration, fit to run on this host. Raises SettingsError. profile, published: see ``loaded``."""
+    return loaded(path, profile, published=published).settings
+
+
+def loaded(path: Path | None, profile: str | None = None, *, published: bool = True) -> Loaded:
+    """The same with what it was read from. profile: None for what the environment says.
 
     published: whether versions that it names have to exist; whoever is about to publish them cannot wait for that.
     """
@@ -41,19 +50,29 @@ def checked(path: Path | None, *, published: bool = True) -> Settings:
     ]
     if published:
         checks.append(lambda settings: preflight.published(settings, driver(settings, _nowhere)))
-    return load(path, checks)
+    return load.loaded(path, checks, profile)
 
 
-def read(path: Path | None, *, published: bool = True) -> Settings:
+def read(path: Path | None, profile: str | None = None, *, published: bool = True) -> Settings:
     """The same for a program that ends with 78 when it cannot be had; every problem goes to standard error then."""
+    return ended_by_problems(lambda: loaded(path, profile, published=published)).settings
+
+
+def ended_by_problems(read: Callable[[], Loaded]) -> Loaded:
+    """What is read; else the program ends with 78, and every problem is on standard error."""
     try:
-        return checked(path, published=published)
+        return read()
     except SettingsError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-        count = len(error.problems)
-        print(f"the configuration cannot be used: {count} problem{'s' * (count > 1)}", file=sys.stderr)
+        tell(error)
         sys.exit(UNUSABLE)
+
+
+def tell(error: SettingsError) -> None:
+    """Print every problem, and how many they are, to standard error."""
+    for problem in error.problems:
+        print(problem, file=sys.stderr)
+    count = len(error.problems)
+    print(f"the configuration cannot be used: {count} problem{'s' * (count > 1)}", file=sys.stderr)
 
 
 def driver(settings: Settings, emit: Emit) -> Driver:

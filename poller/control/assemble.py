@@ -19,6 +19,7 @@ from poller.dispatch.invoker import Function, Invoker
 from poller.dispatch.routing import Router, Split
 from poller.dispatch.slots import Slots
 from poller.execution.contract import CONCURRENT, ON_DEMAND, Driver, Elsewhere, FunctionSpec, Logging
+from poller.execution.package.stamp import stamp
 from poller.execution.pool import Pool, Starts
 from poller.observe.events import Emit
 from poller.observe.log_shipping import LogShipping
@@ -39,12 +40,16 @@ from poller.settings.shipping import ship_options
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a pool of environments is made of; equal ones make equal pools. Seconds; provisioned: invocations."""
+    """What a pool of environments is made of; equal ones make equal pools. Seconds; provisioned: invocations.
+
+    stamp: of code that is run where it lies, and may change there.
+    """
 
     spec: FunctionSpec
     idle_timeout: float
     recycle_after: float
     provisioned: int
+    stamp: str = ""
 
 
 def recipes(settings: Settings, only: Collection[str] | None = None) -> dict[str, Recipe]:
@@ -62,7 +67,16 @@ def recipes(settings: Settings, only: Collection[str] | None = None) -> dict[str
 
 def _recipe(found: FunctionSpec, function: FunctionSettings) -> Recipe:
     kept_ready = provisioned(function).get(found.version, 0)
-    return Recipe(found, function.idle_timeout_seconds, function.recycle_after_seconds, kept_ready)
+    in_place = (
+        found.version == LATEST and isinstance(function.code, str) and Path(found.task_root) == Path(function.code)
+    )
+    return Recipe(
+        found,
+        function.idle_timeout_seconds,
+        function.recycle_after_seconds,
+        kept_ready,
+        stamp(Path(found.task_root)) if in_place else "",
+    )
 
 
 def pool(recipe: Recipe, driver: Driver, emit: Emit, clock: Clock, starts: Starts) -> Pool:

@@ -83,11 +83,17 @@ def tls_context(tls: TlsSettings) -> ssl.SSLContext:
     Raises OSError or ssl.SSLError (one of its kind) when the files are not what they should be.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    load(context, tls)
+    if tls.client_ca:
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def load(context: ssl.SSLContext, tls: TlsSettings) -> None:
+    """Let a context show the certificate as it is now, and take clients' of client_ca beside those it takes. Raises as ``tls_context``."""
     context.load_cert_chain(tls.certificate, tls.private_key, password=_no_password)
     if tls.client_ca:
         context.load_verify_locations(tls.client_ca)
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context
 
 
 def _no_password() -> str:

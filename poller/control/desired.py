@@ -14,13 +14,13 @@ import asyncio
 import contextlib
 import dataclasses
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from poller.control import made as rows
 from poller.control import preflight
-from poller.control.fleet import Fleet
+from poller.control.fleet import Changed, Fleet
 from poller.control.made import KINDS, Key, Kind, Made
 from poller.control.versions import code_of
 from poller.execution.contract import Driver
@@ -166,14 +166,21 @@ class Desired:
         functions = {name for kind, name in change.touched if kind == "functions"} | change.republished
         await self.fleet.apply(settings, commit, functions)
 
-    async def reload(self, file: Settings) -> None:
-        """Put other files in force; what calls made stays. Raises as ``change`` does, and nothing has changed then."""
+    async def reload(self, file: Settings, use: Callable[[], None]) -> Changed:
+        """Put other files in force and return what that concerned; what calls made stays.
+
+        use: called when nothing can fail any more but it. Raises as ``change`` does, and nothing has changed then.
+        """
+
+        async def use_now() -> None:
+            use()
+
         async with self._changing:
             before, self._file = self._file, file
             try:
                 usable = {key: made for key, made in self.made.items() if key not in self.broken}
                 settings = await asyncio.to_thread(self._read, usable, set(usable), file, self.fleet.driver)
-                await self.fleet.apply(settings)
+                return await self.fleet.apply(settings, use_now)
             except BaseException:
                 self._file = before
                 raise

@@ -53,6 +53,14 @@ class Around:
     grace: float
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a change concerned, by name and in order; removed ones, too. functions: with their versions, as ``name:3``."""
+
+    functions: tuple[str, ...] = ()
+    mappings: tuple[str, ...] = ()
+
+
 class Fleet:
     """Pools, permits, routes and mappings of ``settings``."""
 
@@ -112,12 +120,12 @@ class Fleet:
         settings: Settings,
         commit: Callable[[], Awaitable[None]] = nothing,
         only: Collection[str] | None = None,
-    ) -> None:
+    ) -> Changed:
         """Turn what runs into what these settings ask for. They are checked (settings/check.py).
 
         commit: makes the change durable; called when nothing can fail any more but it. only: functions that may have changed; None: any.
-        Returns when everything new has begun; what is old ends by itself. Raises PackageError, StoreError and what commit raises:
-        nothing has changed then.
+        Returns what it concerned when everything new has begun; what is old ends by itself. Raises PackageError, StoreError and what
+        commit raises: nothing has changed then.
         """
         async with self._changing:
             recipes = await asyncio.to_thread(assemble.recipes, settings, only)
@@ -127,17 +135,18 @@ class Fleet:
             new = {target: recipe for target, recipe in recipes.items() if self._recipes.get(target) != recipe}
             self._refuse_unfit(new.values())
             await commit()
-            self._swap(settings, recipes, {target: self._pool(recipe) for target, recipe in new.items()})
+            return self._swap(settings, recipes, {target: self._pool(recipe) for target, recipe in new.items()})
 
     def _refuse_unfit(self, recipes: Iterable[Recipe]) -> None:
         for recipe in recipes:
             for problem in self._around.driver.problems(recipe.spec):
                 raise PackageError(problem)
 
-    def _swap(self, settings: Settings, recipes: dict[str, Recipe], new: dict[str, Pool]) -> None:
+    def _swap(self, settings: Settings, recipes: dict[str, Recipe], new: dict[str, Pool]) -> Changed:
         """Everything that comes from now on goes to the new. Synchronous, so nobody sees half of it."""
         before = self._mapping_recipes
-        old = [pool for target, pool in self.pools.items() if target in new or target not in recipes]
+        functions = new.keys() | self.pools.keys() - recipes.keys()
+        old = [pool for target, pool in self.pools.items() if target in functions]
         for target in self.pools.keys() - recipes.keys():
             del self.pools[target]
         self.pools.update(new)
@@ -162,6 +171,8 @@ class Fleet:
         for pool in old:
             _keep(self._background, self._retire(pool), f"retirement of {pool.spec.name}")
         self.on_change()
+        differ = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        return Changed(tuple(sorted(functions)), tuple(sorted(differ)))
 
     def _begin(self, name: str) -> None:
         """Run a mapping until the daemon stops, or the mapping ends."""

@@ -25,10 +25,14 @@ class Guard:
     """Of one daemon. state: the state folder, where its token is."""
 
     def __init__(self, http: HttpSettings, state: Path) -> None:
+        self.use(http)
+        self._state = state
+
+    def use(self, http: HttpSettings) -> None:
+        """Go by these settings from now on."""
         host, _ = listen_address(http.listen)
         self.asks = asks(http) or not is_loopback(host)
         self._token = http.token
-        self._state = state
 
     def page(self, show: Page) -> Page:
         """The same page, for those who may see it."""

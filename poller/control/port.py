@@ -56,12 +56,13 @@ class Port:
         self._metrics = metrics
         self._about = about
         self._readiness = readiness
+        self._tls: ssl.SSLContext | None = None
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
 
     async def open(self, http: HttpSettings) -> str:
         """Listen as the settings say (port 0: a free one); returns the URL. Raises PortError when it cannot."""
-        context = self._context(http.tls) if http.tls else None
+        context = self._tls = self._context(http.tls) if http.tls else None
         app = web.Application(client_max_size=64 * 1024)
         page = self._guard.page
         app.add_routes(
@@ -92,6 +93,15 @@ class Port:
         host, port, *_ = self._server.sockets[0].getsockname()
         scheme = "https" if context else "http"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def renew(self, tls: TlsSettings | None) -> None:
+        """Show other certificates from now on; connections that are there stay, and client_ca only gains.
+
+        Raises PortError: nothing has changed then.
+        """
+        if tls is not None and self._tls is not None:
+            self._context(tls)  # what does not do must not touch what does
+            connections.load(self._tls, tls)
 
     async def close(self) -> None:
         """Listen no more. Idempotent."""

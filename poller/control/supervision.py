@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from poller.aio.clock import Clock
@@ -73,6 +73,7 @@ class Supervision:
         self._emit = emit
         self._heard: dict[str, float] = {}
         self._missed: list[str] = []
+        self._started = False
 
     def heard(self, fact: Fact) -> None:
         """Note that a mapping moves, or has failed to and says why."""
@@ -81,11 +82,20 @@ class Supervision:
 
     def ready(self) -> None:
         """Everything is built and the port is open; or a reload is over."""
+        self._started = True
         self._notify.ready(self.line())
 
-    def reloading(self) -> None:
-        """A reload begins."""
+    @contextlib.contextmanager
+    def reloading(self) -> Iterator[None]:
+        """While a reload is under way, whatever comes of it. One before the start is over is part of the start."""
+        if not self._started:
+            yield
+            return
         self._notify.reloading()
+        try:
+            yield
+        finally:
+            self.ready()
 
     def stopping(self, reason: str) -> None:
         """The stop has begun."""

@@ -9,6 +9,7 @@ the rest of it can be looked at: then what could not be read has its default, or
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
 import sys
@@ -19,8 +20,9 @@ from typing import Any, Final, get_type_hints
 
 from connectors.contract import OptionsError
 from poller.settings.hints import shape
-from poller.settings.nodes import Entry, Keys, List, Node, Scalar, Table
+from poller.settings.nodes import Entry, Keys, List, Node, Place, Scalar, Table
 from poller.settings.problems import Report, closest, nearest
+from poller.settings.secrets import SCHEMES, SecretError, Secrets
 from poller.settings.wording import broken_rule, mismatch, shown
 
 BAD: Final[Any] = type("Bad", (), {"__repr__": lambda _: "BAD"})()
@@ -32,11 +34,15 @@ Special = Mapping[type, Callable[[Node, Keys], Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Decoder:
-    """One reading of a configuration. folder: what the paths among defaults are relative to."""
+    """One reading of a configuration. folder: what the paths among defaults are relative to.
+
+    secrets: where references to secrets lead; None: what looks like one is a text like any other.
+    """
 
     report: Report
     folder: Path
     special: Special = dataclasses.field(default_factory=dict)
+    secrets: Secrets | None = None
 
     def dataclass(
         self, kind: type, node: Node, keys: Keys, *, defaults: Mapping[str, Any] | None = None, partial: bool = False
@@ -89,6 +95,8 @@ class Decoder:
 
     def value(self, hint: Any, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
         """Return one value as ``hint`` and ``rules`` want it, or BAD."""
+        if isinstance(node, Scalar) and node.broken:
+            return BAD
         if isinstance(node, Scalar) and node.value is None:
             self.report.add(keys, "null is no value", "leave the key out to have its default")
             return BAD
@@ -127,14 +135,38 @@ class Decoder:
         return tuple(self.value(hint, item, (*keys, at), rules) for at, item in enumerate(node.items))
 
     def _scalar(self, kind: type, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
-        value = _as_kind(kind, node)
+        value = _as_kind(kind, _reference(node, rules) if self.secrets else node)
         if value is BAD:
             self.report.add(keys, *mismatch(kind, node, keys, rules))
             return BAD
+        if (
+            self.secrets
+            and kind is str
+            and rules.get("secret")
+            and (isinstance(node, Table) or "reference" not in rules)
+        ):
+            value = self._secret(self.secrets, value, node, keys)
+            if value is BAD:
+                return BAD
         if broken := broken_rule(value, rules):
             self.report.add(keys, *broken)
             return BAD
         return _absolute(value, node.place.file, rules.get("path")) if isinstance(value, str) else value
+
+    def _secret(self, secrets: Secrets, text: str, node: Node, keys: Keys) -> Any:
+        """Return what a text refers to, or the text itself where it is the secret; BAD where it refers to nothing."""
+        try:
+            found = secrets.value(text, node.place.file.absolute().parent)
+        except SecretError as error:
+            self.report.add(keys, str(error), error.hint)
+            return BAD
+        if found is None and isinstance(node, Table):
+            self.report.add(keys, "this is no reference to a secret", f"expected one of {', '.join(SCHEMES)}")
+            return BAD
+        open_text = "://" in text and "@" not in text  # an address without a password
+        if found is None and text and isinstance(node, Scalar) and not node.substituted and not open_text:
+            secrets.plain[node.place] = keys
+        return text if found is None else found
 
     def _any(self, _: None, node: Node, keys: Keys, rules: Mapping[str, Any]) -> Any:
         return self._plain(node, keys, rules)
@@ -152,6 +184,14 @@ class Decoder:
         return node.value
 
 
+def _reference(node: Node, rules: Mapping[str, Any]) -> Node:
+    """Return the text of a reference that stands in a mapping of its own (``{secret: file:...}``), or the node as it is."""
+    key = rules.get("reference")
+    if isinstance(node, Table) and key is not None and set(node.entries) == {key}:
+        return node.entries[key].node
+    return node
+
+
 def _is_missing(field: dataclasses.Field[Any], node: Table) -> bool:
     """Whether a key has a default only because another one may stand in its place, and neither does."""
     other = field.metadata.get("unless")
@@ -161,6 +201,8 @@ def _is_missing(field: dataclasses.Field[Any], node: Table) -> bool:
 def _is_second(hint: Any, node: Node) -> bool:
     """Whether a value is meant for the second of two hints: a table, or a number where the first one is a text."""
     if hint is float:
+        if isinstance(node, Scalar) and node.substituted:
+            return _parsed(float, node.value) is not BAD
         return isinstance(node, Scalar) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
     return isinstance(node, Table)
 
@@ -185,9 +227,18 @@ def _as_kind(kind: type, node: Node) -> Any:
     if kind is str:
         return node.text if node.text is not None else node.value if isinstance(node.value, str) else BAD
     if isinstance(node.value, str):
-        return BAD
+        return _parsed(kind, node.value) if node.substituted else BAD
     if kind is bool or isinstance(node.value, bool):
         return node.value if kind is bool and isinstance(node.value, bool) else BAD
     if kind is float and node.value is not None and abs(node.value) <= sys.float_info.max:  # no infinity, no NaN
         return float(node.value)
     return node.value if kind is int and isinstance(node.value, int) else BAD
+
+
+def _parsed(kind: type, text: object) -> Any:
+    """Return the number or truth value that a variable's text is, as JSON writes them; BAD when it is none."""
+    try:
+        value = json.loads(str(text).strip().lower())
+    except (ValueError, RecursionError):
+        return BAD
+    return _as_kind(kind, Scalar(Place(Path()), value)) if isinstance(value, bool | int | float) else BAD

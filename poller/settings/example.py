@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.aws.options import AwsOptions
 from poller.settings.hints import Shape, shape
-from poller.settings.model import Settings, SourceSettings
+from poller.settings.model import Composition, Settings, SourceSettings
 from poller.settings.options import REQUIRED, Option, options_of
 
 _WIDTH = 110
@@ -18,13 +18,15 @@ _PLAIN_TEXT = re.compile(r"[a-zA-Z./][a-zA-Z0-9_./-]*")
 _HEAD = """\
 # Every option of pollerd with its default. Lines that are commented out show options without one.
 # Copy what you need: a configuration names only what differs. `pollerd check` finds every mistake in one go.
+# Values may hold variables: ${NAME}, ${NAME:-default}, ${NAME:?message}; $${ is ${ itself. Secrets may be referred to: file:PATH, env:NAME,
+# credential:NAME (systemd).
 # yaml-language-server: $schema=pollerd.schema.json
 """
 
 
 def example(sources: Mapping[str, type]) -> str:
     """Return the text of a configuration that loads. sources: the Options of each source type to show; the first is the one in use."""
-    text = "\n".join([_HEAD, *_block(Settings, sources)])
+    text = "\n".join([_HEAD, *_block(Composition, sources), *_block(Settings, sources)])
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 

@@ -1,45 +1,103 @@
 """Files -> Settings, or every problem of them at once.
 
-Read the files to trees (files.py), the trees to dataclasses (decode.py, sources.py), hold the parts against each other (check.py).
+Read the files to trees and join these (document.py, files.py), lay the profile over them (profiles.py), put variables in place
+(substitution.py), make dataclasses of it, secrets read where they are (decode.py, sources.py, secrets.py), hold the parts against each
+other (check.py).
 Each step goes on after a problem as far as that makes sense; only then are they raised together. Nothing is contacted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from poller.settings import profiles
 from poller.settings.check import check
 from poller.settings.containers import read_function
 from poller.settings.decode import BAD, Decoder, Special
-from poller.settings.files import folder_of, locate, read
+from poller.settings.files import Reading, folder_of, locate
 from poller.settings.model import AccountSettings, FunctionSettings, Settings, SourceSettings
 from poller.settings.nodes import Place, Scalar, Table, from_value
-from poller.settings.problems import Finding, Report, SettingsError
+from poller.settings.problems import Finding, Problem, Report, SettingsError, dotted
+from poller.settings.secrets import Secrets, open_to_others
 from poller.settings.sources import read_source
+from poller.settings.substitution import Substitution
 
 More = Callable[[Settings], Iterable[Finding]]
 """A check that needs what lies above the settings: can this host run the functions, do the filters compile."""
 
+PROFILE = "POLLERD_PROFILE"
+"""Variable of the environment: the profile, where none is named otherwise."""
 
-def load(path: Path | None = None, more: Iterable[More] = ()) -> Settings:
-    """Return the configuration of a file, of a folder's files together, or of where ``files.DEFAULTS`` finds one.
 
-    Paths in it are absolute. more: further checks, made when what is in the files makes sense by itself.
-    Raises ``SettingsError`` and nothing else.
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration that can be used, and what it was read from.
+
+    files: every file that was read, secrets and includes with them, and every folder whose list of files counts; absolute, once each.
+    profile: the one in force, "" for none. profiles: all there are. warnings: what is no reason to refuse it.
+    """
+
+    settings: Settings
+    files: tuple[Path, ...] = ()
+    profile: str = ""
+    profiles: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def load(path: Path | None = None, more: Iterable[More] = (), profile: str | None = None) -> Settings:
+    """Return the configuration of a file, of a folder's files together, or of where ``files.DEFAULTS`` finds one; see ``loaded``."""
+    return loaded(path, more, profile).settings
+
+
+def loaded(path: Path | None = None, more: Iterable[More] = (), profile: str | None = None) -> Loaded:
+    """Return the same with what it was read from.
+
+    Paths in it are absolute. more: further checks, made when what is in the files makes sense by itself. profile: the one to lay over
+    the rest, "" for none; None: what POLLERD_PROFILE says. Raises ``SettingsError`` and nothing else.
     """
     found = locate(path)
-    report = Report()
-    root = read(found, report)
-    settings = _settings(root, Decoder(report, folder_of(found))) if root else None
+    report, secrets = Report(), Secrets(os.environ)
+    reading = Reading(report, os.environ)
+    root = reading.read(found)
+    wanted = os.environ.get(PROFILE, "") if profile is None else profile
+    names: tuple[str, ...] = ()
+    settings = None
+    if root is not None:
+        names = tuple(profiles.names(root, report))
+        root = Substitution(os.environ, report).table(profiles.select(root, wanted, report))
+        settings = _settings(root, Decoder(report, folder_of(found), secrets=secrets))
     if settings is not None and not report:
         for finding in [finding for look in more for finding in look(settings)]:
             report.add(finding.keys, finding.sentence, finding.hint)
+    files = tuple(dict.fromkeys(file.absolute() for file in (*reading.seen, *secrets.files)))
     if settings is None or report:
+        raise SettingsError(report.problems(root or Scalar(Place(found), None)), files)
+    return Loaded(settings, files, wanted, names, tuple(_warnings(secrets)))
+
+
+def profiles_of(path: Path | None = None) -> tuple[str, ...]:
+    """Names of a configuration's profiles, "" for none of them before the others. Raises ``SettingsError``: its files cannot be read."""
+    found, report = locate(path), Report()
+    root = Reading(report, os.environ).read(found)
+    names = profiles.names(root, report) if root is not None else {}
+    if report:
         raise SettingsError(report.problems(root or Scalar(Place(found), None)))
-    return settings
+    return ("", *names)
+
+
+def _warnings(secrets: Secrets) -> Iterator[Problem]:
+    """Secrets that every user of this host can read in a configuration file."""
+    readable = {file: open_to_others(file) for file in {place.file for place in secrets.plain}}
+    sentence = "every user of this host can read this secret"
+    for place, keys in sorted(secrets.plain.items()):
+        if readable[place.file]:
+            hint = f"chmod o-r {place.file}, or refer to it: file:, env:, credential:"
+            yield Problem(place.file, place.line, place.column, dotted(keys), sentence, hint)
 
 
 def read_documents(sections: Mapping[str, Mapping[str, Any]], folder: Path, aws: AccountSettings) -> Settings:
@@ -76,4 +134,4 @@ def _decoder(decoder: Decoder, aws: AccountSettings) -> Decoder:
         SourceSettings: partial(read_source, decoder=decoder, aws=aws),
         FunctionSettings: partial(read_function, decoder=decoder),
     }
-    return Decoder(decoder.report, decoder.folder, special)
+    return Decoder(decoder.report, decoder.folder, special, decoder.secrets)

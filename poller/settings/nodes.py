@@ -33,12 +33,16 @@ class Scalar:
 
     value: a text, number, truth value or None. text: the value as a text where the file leaves open which was meant (``012`` without
     quotes in YAML), else None: then only ``value`` counts. doubt: why readers of the format disagree about ``value``, or "".
+    substituted: a variable's value is in the text, which becomes the number or truth value that its place wants. broken: a variable of it
+    could not be had, which is told already.
     """
 
     place: Place
     value: str | int | float | bool | None
     text: str | None = None
     doubt: str = ""
+    substituted: bool = False
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,14 @@ class Problem:
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used. ``problems``: everything found, in the order of the files; one line each as text."""
+    """The configuration cannot be used. ``problems``: everything found, in the order of the files; one line each as text.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    ``files``: as those of a configuration that can be used (``load.Loaded``), as far as they were read.
+    """
+
+    def __init__(self, problems: Iterable[Problem], files: Iterable[Path] = ()) -> None:
         self.problems = tuple(problems)
+        self.files = tuple(files)
         super().__init__("\n".join(map(str, self.problems)))
 
 

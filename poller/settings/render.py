@@ -15,6 +15,7 @@ from poller.settings.model import (
     AccountSettings,
     AliasSettings,
     AsynchronousSettings,
+    Composition,
     ContainerSettings,
     CorsSettings,
     DeadLetterSettings,
@@ -45,6 +46,7 @@ from poller.settings.schema import schema
 _BEGIN, _END = "<!-- options: rendered -->\n", "<!-- options: end -->\n"
 _FIRST = "sqs"  # the source that the example uses
 _SECTIONS = (
+    ("Of files, at the top", Composition),
     ("Top level", Settings),
     ("`http`", HttpSettings),
     ("`keys` of `http`, each", KeySettings),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poller.settings.hints import Shape, shape
-from poller.settings.model import Settings, SourceSettings
+from poller.settings.model import Composition, Settings, SourceSettings
 from poller.settings.options import REQUIRED, Option, options_of
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -17,9 +17,18 @@ def schema(sources: Mapping[str, type]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Configuration of pollerd",
-        **_object(Settings, list(sources)),
-        "$defs": {f"source-{name}": _source(name, options) for name, options in sources.items()},
+        **_whole(list(sources)),
+        "$defs": {
+            "variables": {"type": "string", "pattern": r"\$\{"},
+            "reference": {"type": "string", "pattern": "^(?:file|env|credential):"},
+            **{f"source-{name}": _source(name, options) for name, options in sources.items()},
+        },
     }
+
+
+def _whole(sources: Sequence[str]) -> dict[str, Any]:
+    settings, composition = _object(Settings, sources), _object(Composition, sources)
+    return settings | {"properties": composition["properties"] | settings["properties"]}
 
 
 def _object(kind: type, sources: Sequence[str]) -> dict[str, Any]:
@@ -81,9 +90,9 @@ def _any_source(sources: Sequence[str]) -> dict[str, Any]:
 def _value(hint: Any, rules: Mapping[str, Any], sources: Sequence[str]) -> dict[str, Any]:
     match shape(hint):
         case Shape("scalar", kind):
-            return {"type": _TYPES[kind]} | _rules(rules)
+            return _written({"type": _TYPES[kind]} | _rules(rules), rules)
         case Shape("choice", choices):
-            return {"enum": list(choices)}
+            return _written({"enum": list(choices)}, rules)
         case Shape("table", kind):
             return _object(kind, sources)
         case Shape("mapping", inner):
@@ -93,6 +102,18 @@ def _value(hint: Any, rules: Mapping[str, Any], sources: Sequence[str]) -> dict[
             return {"type": "array", "items": _value(inner, rules, sources)}
         case _:
             return {}
+
+
+def _written(value: dict[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """The value itself, or what may be written in place of it: a text with variables, a reference to a secret."""
+    forms = [value]
+    if value != {"type": "string"}:
+        forms.append({"$ref": "#/$defs/variables"})
+        forms += [{"$ref": "#/$defs/reference"}] * ("secret" in rules and "reference" not in rules)
+    if key := rules.get("reference"):
+        reference = {"properties": {key: {"$ref": "#/$defs/reference"}}, "required": [key]}
+        forms.append({"type": "object", **reference, "additionalProperties": False})
+    return value if len(forms) == 1 else {"anyOf": forms}
 
 
 def _rules(rules: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A key inside an inline table, or in a text of several lines, gets the place of t
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
 from pathlib import Path
@@ -33,7 +34,7 @@ def parse(file: Path, text: str, report: Report) -> Node | None:
     except ValueError:  # Python converts no integer of thousands of digits
         report.add((), "not valid TOML: a number has too many digits", place=Place(file))
         return None
-    return _placed(from_value(value, Place(file, 1, 1)), (), _places(file, text))
+    return _placed(from_value(value, Place(file, 1, 1)), (), _places(file, text), Place(file, 1, 1))
 
 
 def _places(file: Path, text: str) -> dict[Keys, Place]:
@@ -57,14 +58,14 @@ def _split(dotted: str) -> Keys:
     return tuple(part.strip("\"'") for part in re.findall(_PART, dotted))
 
 
-def _placed(node: Node, keys: Keys, places: dict[Keys, Place]) -> Node:
-    """Return the same tree with the places put in; a key without one takes its parent's."""
+def _placed(node: Node, keys: Keys, places: dict[Keys, Place], parent: Place) -> Node:
+    """Return the same tree with the places put in; a key or an item without one takes its parent's."""
     if isinstance(node, List):
-        return List(node.place, [_placed(item, (*keys, at), places) for at, item in enumerate(node.items)])
+        return List(parent, [_placed(item, (*keys, at), places, parent) for at, item in enumerate(node.items)])
     if not isinstance(node, Table):
-        return node
+        return dataclasses.replace(node, place=parent)
     entries = {}
     for key, entry in node.entries.items():
-        place = places.get((*keys, key), places.get(keys, entry.place))
-        entries[key] = Entry(place, _placed(entry.node, (*keys, key), places))
-    return Table(node.place, entries)
+        place = places.get((*keys, key), parent)
+        entries[key] = Entry(place, _placed(entry.node, (*keys, key), places, place))
+    return Table(parent, entries)

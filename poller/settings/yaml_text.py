@@ -35,6 +35,7 @@ _HINTS = (
     ("cannot start any token", "put the text in quotes"),
     ("mapping values are not allowed", "a text with a colon and a blank in it needs quotes"),
     ("<block end>", "check the indentation, and the quotes of the line above"),
+    ("but got '{'", "a text with ${...} in it needs quotes inside braces and brackets"),
     ("single document", "put the rest into a file of its own"),
 )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.contract import Outcome, Reader, Record, Refused, Settlement, SourceError
+from connectors.contract import Missing, Outcome, Reader, Record, Refused, Settlement, SourceError
 from connectors.kafka.options import KafkaOptions
 from connectors.kafka.source import KafkaSource
 from connectors.testing import MemoryCheckpoints
@@ -324,3 +324,20 @@ async def test_a_group_that_shares_otherwise_is_told(six: Topic) -> None:
 
 async def _nothing(partitions: Collection[str]) -> None:
     pass
+
+
+async def test_a_probe_joins_no_group_so_nobody_s_partitions_move(six: Topic) -> None:
+    done: Counter[str] = Counter()
+    group = uuid.uuid4().hex
+    worker = Worker(options_of(six), group, done)
+    await six.produce(numbered(0, 60))
+    async with worker.running():
+        await until(lambda: len(done) == 60)
+        identity = await KafkaSource(options_of(six, consumer_group_id=group)).probe()
+        await six.produce(numbered(60, 60))
+        await until(lambda: len(done) == 120)
+        assert worker.revoked == []
+    assert identity.label.endswith(f"topic {six.name}, consumer group {group}")
+    missing = KafkaOptions(bootstrap_servers=six.servers, topic=f"{six.name}-away")
+    with pytest.raises(Missing):
+        await KafkaSource(missing).probe()

@@ -488,3 +488,16 @@ async def _until_open(source: RedisStreamSource) -> None:
                 await asyncio.sleep(0.05)
             else:
                 return
+
+
+async def test_a_probe_makes_no_group_and_tells_what_is_not_there(stream: Stream) -> None:
+    options = RedisStreamOptions(stream=stream.key, port=stream.port)
+    with pytest.raises(Missing, match=f"has no stream {stream.key}; create_stream: true makes it"):
+        await RedisStreamSource(options).probe()
+    await stream.add("a")
+    assert stream.key in (await RedisStreamSource(options).probe()).label
+    assert await stream.plain.xinfo_groups(stream.key) == []
+    await stream.plain.delete(stream.key)
+    await stream.plain.rpush(stream.key, "a")
+    with pytest.raises(Missing, match="the key holds a list"):
+        await RedisStreamSource(options).probe()

@@ -28,8 +28,9 @@ MARKER = "SCENE"
 class Daemon:
     """``pollerd run`` on one configuration file; started and ended any number of times."""
 
-    def __init__(self, config: Path, mark: str) -> None:
+    def __init__(self, config: Path, mark: str, *options: str) -> None:
         self.config = config
+        self._options = options
         self.log = config.with_suffix(".log")
         self._mark = mark
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,7 +51,7 @@ class Daemon:
         self._log_from = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, "run", self.config],
+                [PROGRAM, "run", *self._options, self.config],
                 env={**os.environ, MARKER: self._mark},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -92,11 +93,16 @@ class Daemon:
         assert code == 0, f"exit code {code}; its log ends\n{self.tail()}"
         return time.monotonic() - began
 
+    @property
+    def url(self) -> str:
+        """Of its port; "" while that is not open."""
+        return next((str(line["url"]) for line in self.lines() if line.get("event") == "port opened"), "")
+
     def get(self, path: str) -> tuple[int, str]:
         """Status and body from its port; status 0 while there is none to ask."""
         if self._process is not None and (code := self._process.poll()) is not None:
             raise AssertionError(f"the daemon ended with exit code {code}; its log ends\n{self.tail()}")
-        url = urlsplit(next((line["url"] for line in self.lines() if line.get("event") == "port opened"), ""))
+        url = urlsplit(self.url)
         if not url.netloc:
             return 0, ""
         with contextlib.closing(http.client.HTTPConnection(url.netloc, timeout=10)) as connection:

@@ -3,47 +3,14 @@
 from __future__ import annotations
 
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from tests.faults.daemon import Daemon
-from tests.faults.queues import Queue
+from tests.faults.reloading import RATE, RELOADS, reload, reload_again_and_again, sending
 from tests.faults.scene import Scene
 from tests.faults.until import until
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
-
-RELOADS = 15
-
-
-@contextmanager
-def sending(queue: Queue, batch: int = 20) -> Iterator[None]:
-    """Messages, batch after batch, until the end."""
-    over = threading.Event()
-
-    def send() -> None:
-        while not over.is_set():
-            queue.send(batch)
-            over.wait(0.05)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def reload(daemon: Daemon, scene: Scene) -> None:
-    """Let the daemon read its configuration, and wait until it has."""
-    before = len(daemon.logged("configuration reloaded"))
-    scene.write(daemon)
-    daemon.signal(signal.SIGHUP)
-    until(lambda: len(daemon.logged("configuration reloaded")) > before, "the configuration was read again")
 
 
 @pytest.mark.timeout(240)
@@ -58,19 +25,20 @@ def test_reloads_under_load_lose_nothing(scene: Scene) -> None:
     scene.mapping("work", queue.name, batch_size=10)
     daemon = scene.daemon()
     daemon.start()
+
+    def change(number: int) -> None:
+        scene.function(timeout_seconds=10 + number % 2, environment=scene.variables() | {"ROUND": str(number)})
+        scene.mapping("work", queue.name, batch_size=10 - number % 3)
+        if number % 3 == 0:
+            scene.mapping("other", other.name, enabled=number % 2 == 0)
+            other.send(10)
+
     with sending(queue):
-        for number in range(RELOADS):
-            scene.function(timeout_seconds=10 + number % 2, environment=scene.variables() | {"ROUND": str(number)})
-            scene.mapping("work", queue.name, batch_size=10 - number % 3)
-            if number % 3 == 0:
-                scene.mapping("other", other.name, enabled=number % 2 == 0)
-                other.send(10)
-            scene.wait_more(10)
-            reload(daemon, scene)
+        reload_again_and_again(daemon, scene, change)
     scene.mapping("other", other.name)
     reload(daemon, scene)
     why = "what a changed mapping began is finished before it goes on, and settled"
-    scene.judge(f"{RELOADS} reloads under load", bound=0, why=why)
+    scene.judge(f"{RELOADS} reloads, {RATE} messages a second", bound=0, why=why)
     daemon.stop()
 
 

@@ -30,7 +30,7 @@ SECRET = "hunter2"
 IDENTITY = {"profile", "access_key_id", "secret_access_key", "session_token"}
 ENDPOINT = "http://127.0.0.1:4566"
 
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0$"), max_size=20)
 names = st.from_regex(r"[a-zA-Z0-9_-]{1,64}", fullmatch=True)
 variables = st.from_regex(r"X[a-zA-Z0-9_]{1,9}", fullmatch=True)
 values = st.none() | st.booleans() | st.integers() | texts

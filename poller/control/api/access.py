@@ -46,11 +46,15 @@ class Access:
     """The rules of one configuration. account, region: of the ARNs that refusals name. now: seconds since 1970."""
 
     def __init__(self, http: HttpSettings, *, account: str, region: str, now: Callable[[], float]) -> None:
-        self._keys: Mapping[str, KeySettings] = http.keys
-        self._wants_certificate = http.tls is not None and bool(http.tls.client_ca)
+        self.use(http)
         self._account = account
         self._region = region
         self._now = now
+
+    def use(self, http: HttpSettings) -> None:
+        """Go by these rules from now on."""
+        self._keys: Mapping[str, KeySettings] = http.keys
+        self._wants_certificate = http.tls is not None and bool(http.tls.client_ca)
 
     def begin(self, arrival: Arrival, service: str) -> Callable[[bytes], Caller]:
         """Judge what can be judged without the body; what is returned proves who asks, given the body. Both raise ApiError.

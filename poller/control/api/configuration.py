@@ -10,6 +10,7 @@ from typing import Any
 
 from poller.control.assemble import log_of
 from poller.settings.model import FunctionSettings, ImageCode, ImageConfig, LoggingSettings
+from poller.settings.secrets import Secret
 
 CREATING = {
     "State": "Pending",
@@ -67,7 +68,7 @@ def configuration(of: Described, *, architecture: str) -> dict[str, Any]:
         "MemorySize": settings.memory_mb,
         "LastModified": moment(of.modified),
         "Version": of.version,
-        "Environment": {"Variables": dict(settings.environment)} if settings.environment else None,
+        "Environment": {"Variables": _shown(settings.environment)} if settings.environment else None,
         "RevisionId": of.revision,
         "Layers": shown.get("Layers") or None,
         "DeadLetterConfig": shown.get("DeadLetterConfig") or _dead_letters(settings),
@@ -82,6 +83,11 @@ def configuration(of: Described, *, architecture: str) -> dict[str, Any]:
         **of.state,
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _shown(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables as whoever asks gets them; in place of a secret that the files refer to stands the reference."""
+    return {name: value.reference if isinstance(value, Secret) else value for name, value in environment.items()}
 
 
 def listed(told: Mapping[str, Any]) -> dict[str, Any]:

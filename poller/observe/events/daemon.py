@@ -50,10 +50,10 @@ class MappingEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationReloaded(Fact):
-    """The configuration files were read again and are in force. How many functions and mappings they have."""
+    """The configuration files were read again and are in force. functions, mappings: those whose settings or code differ, came or went."""
 
-    functions: int
-    mappings: int
+    functions: tuple[str, ...]
+    mappings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

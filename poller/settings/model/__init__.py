@@ -18,6 +18,7 @@ from poller.settings.model.asynchronous import (
     InvocationDestinationSettings,
     InvocationDestinationsSettings,
 )
+from poller.settings.model.composition import Composition
 from poller.settings.model.functions import (
     AliasSettings,
     FileSystemConfig,
@@ -36,6 +37,7 @@ __all__ = [
     "AccountSettings",
     "AliasSettings",
     "AsynchronousSettings",
+    "Composition",
     "ContainerSettings",
     "CorsSettings",
     "DeadLetterSettings",
@@ -80,6 +82,8 @@ class Settings:
     allow_deprecated_runtimes: bool = False
     """Whether calls may make functions with runtimes that AWS takes no more (python3.7, provided, ...). False: they are refused in its
     words. Files may name them in any case; `pollerd check` tells which this host can start."""
+    reload_on_change: bool = False
+    """Whether the configuration is read again when its files change, as on SIGHUP. False: on SIGHUP and `pollerd reload` only."""
     http: HttpSettings = field(default_factory=HttpSettings)
     """The daemon's HTTP port."""
     function_urls: FunctionUrlsSettings = field(default_factory=FunctionUrlsSettings)

@@ -152,12 +152,14 @@ class FunctionSettings:
         repr=False,
         metadata={
             "secret": True,
+            "reference": "secret",
             "keys": r"[a-zA-Z][a-zA-Z0-9_]+",
             "keys_words": "a variable name: a letter, then one or more letters, digits and underscores",
             "example": {"TABLE": "orders"},
         },
     )
-    """Environment variables of the function; 4 KB together. Names that AWS reserves (AWS_REGION, ...) are refused."""
+    """Environment variables of the function; 4 KB together. Names that AWS reserves (AWS_REGION, ...) are refused. A secret is
+    told by reference: `{secret: "file:./password"}`, likewise env: and credential:."""
     reserved_concurrency: int | None = field(default=None, metadata=between(0) | {"example": 8, "unversioned": True})
     """Invocations that may run of this function at once, set aside from `concurrency`. Absent: what others leave. 0: never runs."""
     provisioned_concurrency: int | None = field(default=None, metadata=between(1) | {"example": 2, "unversioned": True})

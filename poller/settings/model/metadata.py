@@ -9,7 +9,8 @@ Metadata, enforced by decode.py and shown by render.py; connectors may use the s
   what follows that prefix does.
 * ``unversioned``: belongs to the function as a whole; publishing a version does not freeze it.
 * ``unless``: the key may be left out only where this other key stands.
-* ``secret``: never shown, logged or rendered. Such a field also says ``repr=False``.
+* ``secret``: never shown, logged or rendered. Such a field also says ``repr=False``. Its text may be a reference (secrets.py).
+* ``reference``: of a mapping whose texts are no references: the key under which one stands in place of a text.
 * ``example``: what the rendered file shows where there is no default to show; for a mapping of dataclasses, a name.
   ``shown``: the example stands there in force, because the file would not do without it, or would be empty.
 """

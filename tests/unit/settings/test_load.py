@@ -83,11 +83,6 @@ def test_a_plain_yaml_value_is_taken_as_it_is_written_where_a_text_is_wanted(wri
     assert settings.aws.account_id == "012345678901"
 
 
-def test_nothing_is_substituted(write: Write) -> None:
-    text = SOUND.replace("app.handler}", 'app.handler, environment: {HOME_IS: "${HOME}"}}')
-    assert load(write(text)).functions["orders"].environment == {"HOME_IS": "${HOME}"}
-
-
 def test_one_functions_options_can_be_merged_into_another(write: Write) -> None:
     text = SOUND.replace("orders: {", "orders: &common {")
     text = text.replace("event_source", "  bills: {<<: *common, timeout_seconds: 60}\nevent_source", 1)

@@ -41,6 +41,7 @@ PROMISES = {
         "sandbox": "auto",
         "stop_timeout_seconds": 30,
         "allow_deprecated_runtimes": False,
+        "reload_on_change": False,
         "http": HttpSettings(),
         "function_urls": FunctionUrlsSettings(),
         "asynchronous": AsynchronousSettings(),

@@ -13,7 +13,7 @@ import yaml
 from poller.settings import render
 from poller.settings.example import example
 from poller.settings.load import load
-from poller.settings.model import AccountSettings, FunctionSettings, LogSettings, MappingSettings, Settings
+from poller.settings.model import AccountSettings, Composition, FunctionSettings, LogSettings, MappingSettings, Settings
 from poller.settings.options import options_of
 from poller.settings.schema import schema
 from tests.unit.settings.pretended import REGISTRY, Write
@@ -110,10 +110,9 @@ def test_the_schema_refuses_what_the_loader_refuses(pretended: None) -> None:
     assert function["properties"]["timeout_seconds"] == {
         "description": function["properties"]["timeout_seconds"]["description"],
         "default": 3,
-        "type": "number",
-        "minimum": 1,
-        "maximum": 900,
+        "anyOf": [{"type": "number", "minimum": 1, "maximum": 900}, {"$ref": "#/$defs/variables"}],
     }
+    assert rendered["$defs"]["variables"] == {"type": "string", "pattern": r"\$\{"}
     assert rendered["properties"]["functions"]["propertyNames"] == {"pattern": "^(?:[a-zA-Z0-9_-]{1,64})$"}
 
 
@@ -126,7 +125,10 @@ def test_the_schema_knows_each_source_s_options_by_its_type(pretended: None) -> 
         "allOf"
     ]
     assert queue["required"] == ["type", "queue"]
-    assert queue["properties"]["mode"] == {"default": "safe", "enum": ["fast", "safe"]}
+    assert queue["properties"]["mode"] == {
+        "default": "safe",
+        "anyOf": [{"enum": ["fast", "safe"]}, {"$ref": "#/$defs/variables"}],
+    }
     assert queue["properties"]["secret_access_key"]["writeOnly"] is True
     assert queue["additionalProperties"] is False
 
@@ -149,4 +151,5 @@ def test_every_object_of_the_schema_is_closed() -> None:
 
 
 def test_a_file_may_use_every_key_of_the_schema(write: Write) -> None:
-    assert set(schema({})["properties"]) == {option.name for option in options_of(Settings)}
+    options = [*options_of(Composition), *options_of(Settings)]
+    assert set(schema({})["properties"]) == {option.name for option in options}
