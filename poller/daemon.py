@@ -127,7 +127,7 @@ class Daemon:
             read or (lambda: Loaded(settings)),
             self._use,
             self._emit,
-            during=self._supervision.during_reload,
+            told=self._supervision.reloading,
         )
         given = sockets or {}
         identify = Signatures(self._secret, time.time).identify

@@ -7,9 +7,10 @@ told.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -34,12 +35,14 @@ LIVE = {"functions", "event_source_mappings", "concurrency", "http"}
 
 Read = Callable[[], Loaded]
 """Reads and checks the configuration files; called in a thread. Raises SettingsError."""
+Told = Callable[[], AbstractContextManager[None]]
+"""Whoever is to know that a reload is under way."""
 
 
 class Reload:
-    """Of one daemon, one at a time. before: what is in force. use: puts in force what no function or mapping is; raises PortError.
+    """Of one daemon, one at a time.
 
-    during: entered for as long as a reload takes.
+    before: what is in force. use: puts in force what no function or mapping is; raises PortError. told: entered while it lasts.
     """
 
     def __init__(
@@ -50,14 +53,14 @@ class Reload:
         use: Callable[[Settings], None],
         emit: Emit,
         *,
-        during: Callable[[], AbstractContextManager[None]] = nullcontext,
+        told: Told = contextlib.nullcontext,
     ) -> None:
         self._desired = desired
         self._before = before
         self._read = read
         self._use = use
         self._emit = emit
-        self._during = during
+        self._told = told
         self._reading = asyncio.Lock()
         self.files: tuple[Path, ...] = ()
         """What was read the last time, whether it could be used or not; () before the first."""
@@ -65,10 +68,10 @@ class Reload:
     async def reload(self) -> Changed:
         """Put the files as they are now in force; returns what that concerned. Raises RefusedError, which the log tells, too."""
         async with self._reading:
-            with self._during():
-                return await self._reload()
+            with self._told():
+                return await self._once()
 
-    async def _reload(self) -> Changed:
+    async def _once(self) -> Changed:
         try:
             settings = (await asyncio.to_thread(self._read_files)).settings
             _refuse_fixed(self._before, settings)

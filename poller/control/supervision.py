@@ -73,6 +73,7 @@ class Supervision:
         self._emit = emit
         self._heard: dict[str, float] = {}
         self._missed: list[str] = []
+        self._started = False
 
     def heard(self, fact: Fact) -> None:
         """Note that a mapping moves, or has failed to and says why."""
@@ -81,11 +82,15 @@ class Supervision:
 
     def ready(self) -> None:
         """Everything is built and the port is open; or a reload is over."""
+        self._started = True
         self._notify.ready(self.line())
 
     @contextlib.contextmanager
-    def during_reload(self) -> Iterator[None]:
-        """Whatever becomes of it, the daemon is ready again afterwards."""
+    def reloading(self) -> Iterator[None]:
+        """While a reload is under way, whatever comes of it. One before the start is over is part of the start."""
+        if not self._started:
+            yield
+            return
         self._notify.reloading()
         try:
             yield

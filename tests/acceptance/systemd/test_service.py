@@ -74,9 +74,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
         machine.write("/srv/echo/app.py", CODE)
         machine.run("install", "-d", "-o", "pollerd", "-g", "pollerd", "-m", "700", "/var/lib/pollerd/seen")
-        machine.write("/etc/secret", "s3cret")
-        lines = ["[Service]", "WatchdogSec=3", "TimeoutAbortSec=1", "LoadCredential=secret:/etc/secret"]
-        lines.append("Environment=AWS_SHARED_CREDENTIALS_FILE=%d/secret")
+        lines = ["[Service]", "WatchdogSec=3", "TimeoutAbortSec=1"]
         machine.write("/etc/systemd/system/pollerd.service.d/test.conf", "\n".join(lines))
         _configure(machine)
         machine.run("systemctl", "daemon-reload")
@@ -122,13 +120,6 @@ def test_it_is_started_when_it_is_ready_and_functions_see_nothing_of_it(machine:
     assert machine.shown("pollerd", "ActiveState") == "active"
     assert machine.shown("pollerd", "StatusText") == "0 of 0 mappings are ready"
     assert _invoke(machine, "echo") == {"told": [], "state": False, "secrets": False}
-
-
-def test_a_credential_is_the_daemons(machine: Machine) -> None:
-    variables = machine.run("cat", f"/proc/{machine.shown('pollerd', 'MainPID')}/environ").stdout.split("\0")
-    path = next(each.partition("=")[2] for each in variables if each.startswith("AWS_SHARED_CREDENTIALS_FILE="))
-
-    assert machine.run("cat", path).stdout == "s3cret"
 
 
 def test_a_reload_has_happened_when_systemctl_returns(machine: Machine) -> None:
