@@ -47,8 +47,8 @@ def mapping(properties: Table, named_by: str, function: str, reading: Reading, o
 
     named_by: the property with the source's ARN; "" for a self-managed cluster. own: what pollerd.yaml says of it.
     """
-    said = member(own, "source", "type") is not None
-    source = Table(properties.place, {}) if said else _source(properties, named_by, reading)
+    apart = member(own, "source", "type") is not None
+    source = Table(properties.place, {}) if apart else _source(properties, named_by, reading)
     if source is None:
         return None
     simple = {}
@@ -60,13 +60,14 @@ def mapping(properties: Table, named_by: str, function: str, reading: Reading, o
     place = properties.place
     entries = {"source": Entry(source.place, source), "function": Entry(place, Scalar(place, function))}
     entries |= renamed(Table(place, simple), KEYS, reading, own)
-    filters = member(properties, "FilterCriteria", "Filters")
+    filters = member(properties, "FilterCriteria", "Filters") if "filter_criteria" not in own.entries else None
     patterns = [reading.value("filter_criteria", each) for each in items(filters)]
     found = [pattern for each in patterns if each is not None if (pattern := member(each, "Pattern")) is not None]
     if filters is not None and found:
         entries["filter_criteria"] = Entry(filters.place, List(filters.place, found))
     destination = member(properties, "DestinationConfig", "OnFailure", "Destination")
-    value = reading.value("destination_config", destination) if destination is not None else None
+    said = "destination_config" in own.entries
+    value = reading.value("destination_config", destination) if destination is not None and not said else None
     if value is not None:
         on_failure = made(value.place, {"on_failure": made(value.place, {"destination": value})})
         entries["destination_config"] = Entry(value.place, on_failure)

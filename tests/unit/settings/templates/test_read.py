@@ -119,7 +119,7 @@ def test_a_value_that_cannot_be_is_named_at_its_place_in_the_template() -> None:
     ("value", "reason"),
     [
         ("!ImportValue other", "Fn::ImportValue cannot be told here"),
-        ("!Ref Nowhere", "there is no parameter and no resource 'Nowhere' with a value known here"),
+        ("!Ref Nowhere", "there is no parameter and no resource 'Nowhere'"),
         ("!GetAtt Queue.Colour", "Colour of Queue (AWS::SQS::Queue) is known when it is deployed only"),
         ("'{{resolve:ssm:/a}}'", "a dynamic reference is looked up at AWS only"),
     ],
