@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import platform
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from poller.control.made import Made
 from poller.control.packages import in_base64, path_of
 from poller.control.state import FrozenError, Version, thaw
 from poller.execution.package.snapshot import fingerprint
+from poller.settings.architecture import ARCHITECTURE
 from poller.settings.model import AliasSettings, FunctionSettings, ImageCode, Settings
 from poller.settings.package import PackageError
 from poller.settings.references import LATEST, is_number, loaded_reference
@@ -40,7 +40,7 @@ class Catalogue:
     def __init__(self, desired: Desired, account: Account) -> None:
         self.desired = desired
         self.account = account
-        self.architecture = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        self.architecture = ARCHITECTURE
         self._changing: set[str] = set()
 
     @property

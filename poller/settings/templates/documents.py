@@ -19,7 +19,7 @@ from poller.settings.templates.members import Reading
 from poller.settings.templates.names import FUNCTIONS, LAYERS, NAMED_BY
 from poller.settings.templates.notices import Notice, Tell
 from poller.settings.templates.resolver import Resolver, Unresolved
-from poller.settings.templates.trees import laid_over, made, member, table, text
+from poller.settings.templates.trees import items, laid_over, made, member, table, text
 
 FUNCTION_SECTION, MAPPING_SECTION = "functions", "event_source_mappings"
 _POINTERS = ("AWS::Lambda::Alias", "AWS::Lambda::Version")
@@ -30,6 +30,7 @@ _UNSERVED_RESOURCES = {
     "AWS::Serverless::Application": "a nested template is named under templates by itself",
     "AWS::CloudFormation::Stack": "a nested template is named under templates by itself",
 }
+_NO_TYPE = "is no resource with a type (Fn::ForEach and other macros are not carried out), and is missing"
 _LONGEST_NAME = 64
 
 
@@ -187,14 +188,20 @@ class Documents:
         return not each.refused
 
     def _tell_of_others(self) -> None:
-        """Resources that are neither run here nor only named."""
+        """Resources that are neither run here nor only named, and what would make more of them."""
+        for transform in items(member(self.resolver.root, "Transform")):
+            name = text(transform) or text(member(transform, "Name")) or ""
+            if not name.startswith("AWS::Serverless-"):
+                self.tell(
+                    Notice(transform.place, "Transform", name, "is not carried out, and what it makes is missing")
+                )
         served = {*FUNCTIONS, *LAYERS, *NAMED_BY, "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"}
         for logical_id, resource in self._resources(()):
             kind = self.resolver.kind(logical_id)
             if kind not in served:
-                reason = _UNSERVED_RESOURCES.get(kind, "is not made here")
-                minor = kind not in _UNSERVED_RESOURCES
-                self.tell(Notice(resource.place, logical_id, "", f"{kind}: {reason}", minor=minor))
+                reason = _UNSERVED_RESOURCES.get(kind, "is not made here" if kind else _NO_TYPE)
+                minor = bool(kind) and kind not in _UNSERVED_RESOURCES
+                self.tell(Notice(resource.place, logical_id, "", f"{kind}: {reason}" if kind else reason, minor=minor))
 
     def _own(self, section: str, name: str) -> Table:
         return table(member(self.base, section, name), self.base.place)

@@ -51,6 +51,8 @@ def mapping(properties: Table, named_by: str, function: str, reading: Reading, o
     source = Table(properties.place, {}) if apart else _source(properties, named_by, reading)
     if source is None:
         return None
+    if len(topics := items(member(properties, "Topics"))) > 1 and member(own, "source", "topic") is None:
+        reading.refuse("source.topic", topics[1].place, f"a mapping reads one topic, and here are {len(topics)}")
     simple = {}
     for name, entry in properties.entries.items():
         if name in EFFECTLESS_PROPERTIES:

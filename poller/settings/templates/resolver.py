@@ -125,7 +125,10 @@ class Resolver:
             )
         if member(self.root, "Resources", name) is None:
             raise Unresolved(place, f"there is no parameter and no resource {name!r}")
-        return Scalar(place, self._filled(REFERENCES.get(self.kind(name), "{name}"), name))
+        kind = self.kind(name)
+        if kind not in NAMED_BY:
+            raise Unresolved(place, f"what Ref gives of {name} ({kind}) is known when it is deployed only")
+        return Scalar(place, self._filled(REFERENCES.get(kind, "{name}"), name))
 
     def _filled(self, form: str, logical_id: str) -> str:
         words = {"partition": "Partition", "region": "Region", "account": "AccountId", "sqs": "sqs"}
