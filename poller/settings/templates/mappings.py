@@ -48,10 +48,10 @@ def mapping(properties: Table, named_by: str, function: str, reading: Reading, o
     named_by: the property with the source's ARN; "" for a self-managed cluster. own: what pollerd.yaml says of it.
     """
     apart = member(own, "source", "type") is not None
-    source = Table(properties.place, {}) if apart else _source(properties, named_by, reading)
+    source = Table(properties.place, {}) if apart else _source(_without(properties, own), named_by, reading)
     if source is None:
         return None
-    if len(topics := items(member(properties, "Topics"))) > 1 and member(own, "source", "topic") is None:
+    if len(topics := items(member(_without(properties, own), "Topics"))) > 1:
         reading.refuse("source.topic", topics[1].place, f"a mapping reads one topic, and here are {len(topics)}")
     simple = {}
     for name, entry in properties.entries.items():
@@ -74,6 +74,14 @@ def mapping(properties: Table, named_by: str, function: str, reading: Reading, o
         on_failure = made(value.place, {"on_failure": made(value.place, {"destination": value})})
         entries["destination_config"] = Entry(value.place, on_failure)
     return Table(place, entries)
+
+
+def _without(properties: Table, own: Table) -> Table:
+    """The properties but for the topics, where the configuration names the topic itself: it is not looked at here then."""
+    said = member(own, "source", "topic") is not None
+    return Table(
+        properties.place, {key: entry for key, entry in properties.entries.items() if not said or key != "Topics"}
+    )
 
 
 def _source(properties: Table, named_by: str, reading: Reading) -> Table | None:

@@ -193,8 +193,10 @@ def test_a_mapping_of_several_topics_is_refused() -> None:
     (problem,) = refused(template)
     where = "event_source_mappings.OrdersLog.source.topic"
     assert f"{where}: a mapping reads one topic, and here are 2; pollerd.yaml can say it: {where}" in problem
-    settings, _ = served(template, "event_source_mappings: {OrdersLog: {source: {topic: b}}}")
-    assert settings.event_source_mappings["OrdersLog"].source.options.topic == "b"
+    for topics in ("[a, b]", "[!ImportValue a]"):
+        said = "event_source_mappings: {OrdersLog: {source: {topic: b}}}"
+        settings, _ = served(template.replace("[a, b]", topics), said)
+        assert settings.event_source_mappings["OrdersLog"].source.options.topic == "b"
 
 
 def test_the_reference_of_a_resource_that_only_a_deployment_names_has_to_be_given() -> None:
