@@ -20,6 +20,7 @@ from poller.control.api.access import Access
 from poller.control.api.front import Front
 from poller.control.api.logs import Logs
 from poller.control.api.resources import Resources
+from poller.control.audit import Audit
 from poller.control.checkpoints import CheckpointStore
 from poller.control.desired import Desired
 from poller.control.fleet import Around, Fleet
@@ -99,7 +100,9 @@ class Daemon:
             grace=settings.stop_timeout_seconds * FINISHING_SHARE,
             onward=heard.onward,
         )
-        self.desired = Desired(settings, origin)
+        self._audit = Audit(writer, clock=self._clock, emit=self._emit)
+        heard.listen(self._audit.heard)
+        self.desired = Desired(settings, origin, self._audit.changed)
         self._fleet = fleet = Fleet(self.desired.settings(self._driver), around)
         self.desired.runs_as(fleet)
         self.backlog: Backlog = asynchronous.backlog(
@@ -109,7 +112,7 @@ class Daemon:
         self._health = Health(fleet, heard.courses, self._stopping, clock=self._clock, emit=self._emit)
         self._views = Views(fleet, heard.ages, heard.courses, self._health, self._stopping)
         self._guard = guard = Guard(settings.http, Path(settings.state))
-        operations = Operations(fleet, self._views.operators, guard)
+        operations = Operations(fleet, self._views.operators, guard, self._audit)
         self._supervision = Supervision(
             notify or Notify(),
             fleet.mappings,
@@ -186,6 +189,7 @@ class Daemon:
             sandbox, why = self._driver.sandbox()
             self._emit(SandboxChosen(sandbox=sandbox, why=why))
         self._observers.start()
+        self._audit.begin(self._fleet.settings.event_source_mappings)
         self._fleet.start(stop)
         later = asyncio.create_task(self._keep_backlog(stop), name="asynchronous invocations")
         beside = [
@@ -279,6 +283,7 @@ class Daemon:
         await self._fleet.close()
         await self._driver.close()
         await self.backlog.close()
+        await self._audit.close()
         await self._checkpoints.close()
         await self._observers.close(self._settings.stop_timeout_seconds * (1 - FINISHING_SHARE) / 2)
         await self._port.close()

@@ -14,12 +14,13 @@ import asyncio
 import contextlib
 import dataclasses
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from poller.control import made as rows
 from poller.control import preflight
+from poller.control.audit import FILES
 from poller.control.fleet import Changed, Fleet
 from poller.control.made import KINDS, Key, Kind, Made
 from poller.control.versions import code_of
@@ -29,6 +30,14 @@ from poller.settings.load import read_documents
 from poller.settings.model import MappingSettings, Settings
 from poller.settings.problems import Finding, SettingsError
 from poller.settings.references import function_reference
+
+Mappings = Mapping[str, MappingSettings]
+Recorded = Callable[[Mappings, Mappings, str, str], Awaitable[None]]
+"""Told of the mappings before and after a change that is in force, of who made it, and how."""
+
+
+async def nobody(_: Mappings, __: Mappings, who: str, why: str) -> None:
+    """Where nothing is recorded."""
 
 
 class FiledError(Exception):
@@ -44,10 +53,12 @@ class RefusedError(Exception):
 
 
 class Change:
-    """One change while it is being made: what there is, and what is to be. Made by ``Desired.change``."""
+    """One change while it is being made: what there is, and what is to be. Made by ``Desired.change``. who, why: for the record."""
 
-    def __init__(self, desired: Desired) -> None:
+    def __init__(self, desired: Desired, who: str, why: str) -> None:
         self._desired = desired
+        self.who = who
+        self.why = why
         self.puts: dict[Key, Made] = {}
         self.gone: set[Key] = set()
         self.republished: set[str] = set()
@@ -78,9 +89,10 @@ class Change:
 
 
 class Desired:
-    """The one writer. file: the configuration files' part. origin: where that was read, for people."""
+    """The one writer. file: the configuration files' part. origin: where that was read, for people. recorded: as ``Recorded``."""
 
-    def __init__(self, file: Settings, origin: str) -> None:
+    def __init__(self, file: Settings, origin: str, recorded: Recorded = nobody) -> None:
+        self._recorded = recorded
         self._file = file
         self._origin = origin
         self._state = Path(file.state)
@@ -134,13 +146,13 @@ class Desired:
             raise FiledError(f"the {what} {name} stands in {self._origin}, and is changed there")
 
     @contextlib.asynccontextmanager
-    async def change(self) -> AsyncIterator[Change]:
+    async def change(self, who: str = "API", why: str = "") -> AsyncIterator[Change]:
         """Make a change: what the block puts and removes is in force when it is left, or the reason why not is raised.
 
-        Raises FiledError, RefusedError, PackageError, StoreError.
+        who, why: whose it is, for the record of mappings. Raises FiledError, RefusedError, PackageError, StoreError.
         """
         async with self._changing:
-            change = Change(self)
+            change = Change(self, who, why)
             yield change
             if change.touched or change.republished:
                 await self._make(change)
@@ -164,7 +176,9 @@ class Desired:
                 self.broken.pop(key, None)
 
         functions = {name for kind, name in change.touched if kind == "functions"} | change.republished
+        before = self.fleet.settings.event_source_mappings
         await self.fleet.apply(settings, commit, functions)
+        await self._recorded(before, settings.event_source_mappings, change.who, change.why)
 
     async def reload(self, file: Settings, use: Callable[[], None]) -> Changed:
         """Put other files in force and return what that concerned; what calls made stays.
@@ -177,13 +191,16 @@ class Desired:
 
         async with self._changing:
             before, self._file = self._file, file
+            mappings = self.fleet.settings.event_source_mappings
             try:
                 usable = {key: made for key, made in self.made.items() if key not in self.broken}
                 settings = await asyncio.to_thread(self._read, usable, set(usable), file, self.fleet.driver)
-                return await self.fleet.apply(settings, use_now)
+                changed = await self.fleet.apply(settings, use_now)
             except BaseException:
                 self._file = before
                 raise
+            await self._recorded(mappings, settings.event_source_mappings, FILES, "read again")
+            return changed
 
     def _read(self, made: Mapping[Key, Made], touched: Collection[Key], file: Settings, driver: Driver) -> Settings:
         """The whole configuration, of which what is touched, and what that leads to, is checked. Raises RefusedError."""

@@ -15,6 +15,7 @@ import orjson
 from aiohttp import web
 
 from connectors.contract import SourceError
+from poller.control.audit import Audit
 from poller.control.configured import Configured
 from poller.control.guard import Guard, refusal
 from poller.control.mappings import reader
@@ -32,17 +33,19 @@ ERRORS: Mapping[type[Exception], HTTPStatus] = {
 
 
 class Operations:
-    """The routes, to the mappings of a configuration. shown: what is told of all of them."""
+    """The routes, to the mappings of a configuration. shown: what is told of all of them. audit: told of pauses."""
 
     def __init__(
         self,
         configured: Configured,
         shown: Callable[[], Awaitable[list[dict[str, Any]]]],
         guard: Guard,
+        audit: Audit,
     ) -> None:
         self._configured = configured
         self._shown = shown
         self._guard = guard
+        self._audit = audit
 
     def routes(self) -> list[web.RouteDef]:
         """For the port."""
@@ -81,11 +84,19 @@ class Operations:
 
         return handle
 
-    async def _pause(self, name: str, _: Mapping[str, Any]) -> None:
-        await self._configured.mappings[name].pause()
+    async def _pause(self, name: str, body: Mapping[str, Any]) -> None:
+        await self._switch(name, self._configured.mappings[name].pause, "paused", body)
 
-    async def _resume(self, name: str, _: Mapping[str, Any]) -> None:
-        await self._configured.mappings[name].resume()
+    async def _resume(self, name: str, body: Mapping[str, Any]) -> None:
+        await self._switch(name, self._configured.mappings[name].resume, "resumed", body)
+
+    async def _switch(self, name: str, do: Callable[[], Awaitable[None]], what: str, body: Mapping[str, Any]) -> None:
+        """Recorded unless it was so before."""
+        running = self._configured.mappings[name]
+        was = running.state == "running"
+        await do()
+        if was != (running.state == "running"):
+            await self._audit.done(name, what, who=str(body.get("who") or "operator"), why=str(body.get("why", "")))
 
     async def _rewind(self, name: str, body: Mapping[str, Any]) -> None:
         settings = self._configured.settings.event_source_mappings[name]

@@ -129,7 +129,20 @@ CREATE TABLE layers (
     PRIMARY KEY (name, number)
 ) STRICT;
 """
-_LAYOUTS = (_VERSIONS, _POSITIONS, _MADE, _EVENTS, _LAYERS)
+_HISTORY = """
+CREATE TABLE mapping_history (
+    number INTEGER PRIMARY KEY,
+    mapping TEXT NOT NULL,
+    epoch REAL NOT NULL,
+    who TEXT NOT NULL,
+    what TEXT NOT NULL,
+    keys TEXT NOT NULL,
+    why TEXT NOT NULL
+) STRICT;
+CREATE INDEX mapping_history_mapping ON mapping_history (mapping, number);
+CREATE TABLE mapping_keys (mapping TEXT PRIMARY KEY, keys TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+_LAYOUTS = (_VERSIONS, _POSITIONS, _MADE, _EVENTS, _LAYERS, _HISTORY)
 """What each layout has that the one before had not. A file is brought up to the last one when it is opened; there is no way back."""
 LAYOUT = len(_LAYOUTS)
 """Of the tables; stands in the file as user_version. A file of a newer layout is refused."""

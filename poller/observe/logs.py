@@ -43,6 +43,7 @@ _ERRORS = (
     events.ProgressMissedError,
 )
 _WARNINGS = (
+    events.AuditPostponed,
     events.BreakerOpened,
     events.DeliveryFailedError,
     events.DeliveryPostponedError,

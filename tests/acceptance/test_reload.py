@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import signal
 import ssl
@@ -16,8 +17,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from poller.control import history
 from poller.control.token import token
-from tests.faults.daemon import Daemon
+from tests.faults.daemon import PROGRAM, Daemon
 from tests.faults.scene import RUNTIME
 from tests.faults.until import until
 
@@ -216,3 +218,65 @@ def test_certificates_are_renewed_without_a_restart(stage: Stage) -> None:
     daemon.signal(signal.SIGHUP)
     until(lambda: daemon.logged("configuration refused"), "a key that does not do was refused")
     assert shown() == second
+
+
+def pollerd(daemon: Daemon, *arguments: str) -> str:
+    """What ``pollerd mappings`` prints."""
+    options = ["--config", str(daemon.config), *(["--url", daemon.url] if daemon.running else [])]
+    ended = subprocess.run(
+        [PROGRAM, "mappings", *arguments, *options], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_who_changed_what_of_a_mapping_is_known_after_a_restart(stage: Stage) -> None:
+    stage.config["http"]["keys"] = {"AKIDEXAMPLE": {"secret_access_key": "a-secret-of-sixteen"}}
+    source = {"type": "memory-stream", "stream": "clicks"}
+    mapping: dict[str, Any] = {"source": source, "function": "orders", "batch_size": 5}
+    stage.config["event_source_mappings"] = {"clicks": mapping}
+    stage.write()
+    daemon = stage.start()
+    mapping |= {"batch_size": 7, "circuit_breaker": {"failures": 3}}
+    stage.write()
+    assert post(daemon, stage.token()) == (200, {"functions": [], "mappings": ["clicks"]})
+    pollerd(daemon, "pause", "clicks")
+    pollerd(daemon, "resume", "clicks")
+    keys = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "a-secret-of-sixteen"}
+    api: Any = boto3.client("lambda", endpoint_url=daemon.url, region_name="us-east-1", **keys)
+    servers = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["127.0.0.1:1"]}}
+    asked = {"SelfManagedEventSource": servers, "Topics": ["parcels"], "StartingPosition": "LATEST"}
+    made = api.create_event_source_mapping(FunctionName="orders", Enabled=False, **asked)["UUID"]
+    api.update_event_source_mapping(UUID=made, BatchSize=3)
+    daemon.kill()
+    daemon.wait_gone()
+    mapping["enabled"] = False
+    stage.write()
+    daemon.start()
+    api = boto3.client("lambda", endpoint_url=daemon.url, region_name="us-east-1", **keys)
+    api.delete_event_source_mapping(UUID=made)
+
+    state = stage.folder / "state"
+    until(lambda: history.log(state, "clicks")[-1].what == "disabled", "the start was recorded")
+    lines = json.loads(pollerd(daemon, "log", "clicks", "--json"))
+    user = getpass.getuser()
+    assert [(line["what"], line["who"]) for line in lines] == [
+        ("created", "files"),
+        ("changed", "files"),
+        ("paused", user),
+        ("resumed", user),
+        ("disabled", "files"),
+    ]
+    assert lines[1]["keys"]["batch_size"] == {"from": 5, "to": 7}
+    assert lines[1]["keys"]["circuit_breaker.failures"] == {"from": None, "to": 3}
+    daemon.stop()
+    made_lines = history.log(state, made)
+    assert [(line.what, line.by.who, line.by.why) for line in made_lines] == [
+        (what, "API key AKIDEXAMPLE", f"{verb}EventSourceMapping")
+        for what, verb in (("created", "Create"), ("changed", "Update"), ("removed", "Delete"))
+    ]
+    assert made_lines[1].keys == {"batch_size": (None, 3)}
+    explained = pollerd(daemon, "explain", "clicks")
+    assert f"  {lines[0]['moment'][:10]}" in explained
+    assert "files changed batch_size: 5 -> 7 (read again)" in explained
+    assert "files disabled enabled: true -> false (read at the start)" in explained

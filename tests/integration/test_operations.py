@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import http.client
 import json
 from collections.abc import AsyncIterator
@@ -17,13 +18,15 @@ from connectors import registry
 from poller import cli
 from poller.aio.clock import SystemClock
 from poller.aio.stop import Stop
-from poller.control import positions
+from poller.control import history, positions
+from poller.control.audit import Audit
 from poller.control.checkpoints import CheckpointStore, StoredCheckpoints
 from poller.control.guard import Guard
 from poller.control.operations import Operations
 from poller.control.port import Port
 from poller.control.running import Running
 from poller.control.token import token
+from poller.control.writer import Writer
 from poller.observe.metrics import Metrics
 from poller.settings.load import load
 from poller.settings.model import HttpSettings, Settings
@@ -65,11 +68,13 @@ class Daemon:
     """The part of one that operators talk to."""
 
     def __init__(self, settings: Settings) -> None:
-        self.store = CheckpointStore(Path(settings.state), lambda _: None)
+        self._writer = Writer(Path(settings.state))
+        self.store = CheckpointStore(Path(settings.state), lambda _: None, writer=self._writer)
         self.mappings = {name: self._running(name) for name in ("clicks", "views", "orders")}
         self.settings = settings
+        self.audit = Audit(self._writer, clock=SystemClock(), emit=lambda _: None)
         guard = Guard(settings.http, Path(settings.state))
-        self._port = Port(Metrics(), dict, dict, Operations(self, self._shown, guard).routes(), guard=guard)
+        self._port = Port(Metrics(), dict, dict, Operations(self, self._shown, guard, self.audit).routes(), guard=guard)
         self.url = ""
 
     def _running(self, name: str) -> Running[Waiting]:
@@ -114,6 +119,7 @@ class Daemon:
         finally:
             stop.begin("over")
             await asyncio.gather(*tasks)
+            await self.audit.close()
             await self.store.close()
             await self._port.close()
 
@@ -225,6 +231,11 @@ async def test_a_mapping_is_paused_and_resumed(daemon: Daemon, command: Command)
     assert (code, out) in [(0, "orders: pausing\n"), (0, "orders: paused\n")]
     code, out, _ = await command.beside(daemon, "resume", "orders")
     assert (code, out, daemon.mappings["orders"].state) == (0, "orders: running\n", "running")
+    await command.beside(daemon, "resume", "orders")
+    recorded = history.log(Path("state"), "orders")
+    assert [(line.what, line.by.who) for line in recorded] == [
+        (what, getpass.getuser()) for what in ("paused", "resumed")
+    ]
 
 
 async def test_a_running_mapping_is_moved_by_its_daemon(daemon: Daemon, command: Command) -> None:
@@ -304,7 +315,7 @@ def test_the_log_shows_what_was_written_whole_and_as_it_was(settings: Settings, 
     code, out, _ = command.here("log", "clicks")
     assert code == 0
     [line] = [line for line in out.splitlines() if "shard-1" in line]
-    assert f"shard-1   {POSITION} TRIM_HORIZON {why.strip()}" in line
+    assert f"moved shard-1 {POSITION} TRIM_HORIZON {why.strip()}" in line
 
 
 def test_a_mapping_is_explained(settings: Settings, command: Command) -> None:

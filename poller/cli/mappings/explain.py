@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.contract import Capabilities, Seekable
 from poller.cli.daemon import Daemon
+from poller.cli.mappings import said
 from poller.cli.mappings.named import configuration, mapping
 from poller.cli.mappings.view import finished_of, views
 from poller.control import positions
@@ -22,9 +23,11 @@ from poller.settings.model import MappingSettings, Settings
 
 TEXT = (
     "Explain a mapping: every key as it is in force, what its source can do, where reading begins and who keeps how far it has come, and "
-    "what the daemon says of it now."
+    "what the daemon says of it now: why it does not invoke, and what it did last; and the last ten lines of its log."
 )
 
+CHANGES = 10
+"""Of the record: the newest."""
 LANE = re.compile(r"\d+/\d+")
 """A lane and how many there are."""
 
@@ -59,6 +62,7 @@ def _explained(name: str, settings: Settings, daemon: Daemon) -> dict[str, Any]:
         explained["reading"] = _reading(own, able, held, now, kept_by_server=isinstance(found, Seekable))
     moved = {"positions", "partitions"} & explained.get("reading", {}).keys()
     explained["now"] = {key: value for key, value in now.items() if key not in moved}
+    explained["changes"] = said.entries(Path(settings.state), name)[-CHANGES:]
     return explained
 
 
@@ -105,7 +109,9 @@ def _plain(value: Any) -> Any:
 def _lines(explained: dict[str, Any], depth: int = 0) -> list[str]:
     lines = []
     for key, value in explained.items():
-        if isinstance(value, dict) and value:
+        if key in said.LINES and value:
+            lines += [f"{'  ' * depth}{key}:", *(f"{'  ' * (depth + 1)}{line}" for line in said.LINES[key](value))]
+        elif isinstance(value, dict) and value:
             lines += [f"{'  ' * depth}{key}:", *_lines(value, depth + 1)]
         else:
             lines.append(f"{'  ' * depth}{key}: {value if isinstance(value, str) else json.dumps(value)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import sys
 
@@ -31,8 +32,8 @@ def _ask(given: argparse.Namespace, verb: str) -> int:
     if not given.url and mapping(given.mapping, settings) is None:
         return 2
     try:
-        answer = Daemon(settings, given.url).ask(given.mapping, verb, {}, PATIENCE)
-    except (AwayError, DeniedError) as error:
+        answer = Daemon(settings, given.url).ask(given.mapping, verb, {"who": getpass.getuser()}, PATIENCE)
+    except (AwayError, DeniedError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(json.dumps(answer, indent=2) if given.json else f"{answer['mapping']}: {answer['state']}")

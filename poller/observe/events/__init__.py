@@ -26,6 +26,7 @@ from poller.observe.events.batches import (
     RecordsUnsettledError,
 )
 from poller.observe.events.daemon import (
+    AuditPostponed,
     ConfigurationRefusedError,
     ConfigurationReloaded,
     DefectFoundError,
@@ -89,6 +90,7 @@ from poller.observe.events.streams import (
 
 __all__ = [
     "ApiAnswered",
+    "AuditPostponed",
     "BatchBisected",
     "BatchCut",
     "BatchEnded",

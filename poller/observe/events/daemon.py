@@ -106,6 +106,14 @@ class StateWritten(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPostponed(Fact):
+    """The state file did not take what was done with mappings. count: things that wait to be recorded, with the next one."""
+
+    count: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpansDropped(Fact):
     """Spans that nobody will see. reason: full (more than may wait came), refused (the collector did not take them). why: a sentence."""
 

@@ -58,7 +58,7 @@ class Mappings:
         document = fields.document(params, {"source": sources.block(params), "function": reference.target})
         shown = {name: params[name] for name in (*fields.SHOWN, "Tags") if params.get(name)}
         name = str(uuid.uuid4())
-        async with self._changing() as change:
+        async with self._changing(call) as change:
             self._refuse_twin(params, reference)
             check(params, document, new=True)
             change.put(Made(kind=KIND, name=name, document=document, shown=shown))
@@ -85,7 +85,7 @@ class Mappings:
         params = call.params
         name = self._name(params["UUID"])
         enabled = self._settings(name).enabled
-        async with self._changing() as change:
+        async with self._changing(call) as change:
             made = change.made(KIND, name)
             if made is None:
                 self._desired.refuse_filed(KIND, self._all()[name])
@@ -104,7 +104,7 @@ class Mappings:
         """202 with state Deleting; what it began is finished."""
         name = self._name(call.params["UUID"])
         last = self._shown(name)
-        async with self._changing() as change:
+        async with self._changing(call) as change:
             change.remove(KIND, self._all()[name])
         return last | {"State": "Deleting"}
 
@@ -207,11 +207,12 @@ class Mappings:
             raise ApiError("ResourceConflictException", f"{start} {ending}")
 
     @contextlib.asynccontextmanager
-    async def _changing(self) -> AsyncIterator[Change]:
-        """A change, refused as the API refuses."""
+    async def _changing(self, call: Call) -> AsyncIterator[Change]:
+        """A change that a call makes, refused as the API refuses."""
+        key = call.caller.access_key_id
         with told():
             try:
-                async with self._desired.change() as change:
+                async with self._desired.change(f"API key {key}" if key else "API", call.operation) as change:
                     yield change
             except RefusedError as error:
                 if "filter_criteria" in error.keys:
