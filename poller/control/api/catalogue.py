@@ -18,6 +18,7 @@ from poller.control.api.configuration import (
     Described,
     configuration,
     failed,
+    listed,
     plain,
     revision_of,
 )
@@ -29,6 +30,8 @@ from poller.control.made import Made
 from poller.control.packages import in_base64, path_of
 from poller.control.state import FrozenError, Version, thaw
 from poller.execution.package.snapshot import fingerprint
+from poller.execution.runtimes.catalogue import find
+from poller.execution.runtimes.contract import RuntimeUnavailable, version_arn
 from poller.settings.model import AliasSettings, FunctionSettings, ImageCode, Settings
 from poller.settings.package import PackageError
 from poller.settings.references import LATEST, is_number, loaded_reference
@@ -200,9 +203,23 @@ class Catalogue:
         except PackageError:
             return 0
 
-    def configuration(self, of: Described) -> dict[str, Any]:
-        """As answers have it."""
-        return configuration(of, architecture=self.architecture)
+    async def configuration(self, of: Described) -> dict[str, Any]:
+        """As answers about one function have it."""
+        runtime_version = await asyncio.to_thread(self._runtime_version, of.settings)
+        return configuration(of, architecture=self.architecture, runtime_version=runtime_version)
+
+    def listed(self, of: Described) -> dict[str, Any]:
+        """As lists have it."""
+        return listed(configuration(of, architecture=self.architecture))
+
+    def _runtime_version(self, function: FunctionSettings) -> str:
+        """ARN of the build that is in force for a function's runtime; "" of what brings its own or runs elsewhere, and where it is gone."""
+        if isinstance(function.code, ImageCode) or function.remote is not None:
+            return ""
+        try:
+            return version_arn(self.account.region, find(function.runtime, Path(self.settings.state)).digest)
+        except RuntimeUnavailable:
+            return ""
 
     def package(self, of: Described) -> Path | None:
         """The .zip of a version, or the folder that makes it; None of what has none: images, and what runs elsewhere."""
