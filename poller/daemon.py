@@ -133,7 +133,7 @@ class Daemon:
         identify = Signatures(self._secret, time.time).identify
         self._urls = UrlDoor(fleet, identify, self._emit, grace=around.grace, given=given.get("urls"))
         resources = Resources(
-            self.desired, self.backlog, lambda: self.url, self._urls.address, emit=self._emit, beginning=heard.beginning
+            self.desired, self.backlog, self._urls.address, emit=self._emit, beginning=heard.beginning
         )
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()

@@ -39,7 +39,7 @@ class Reads:
         reserved = settings.reserved_concurrency if settings else None
         return {
             "Configuration": await self._catalogue.configuration(found),
-            "Code": self._code(found),
+            "Code": self._code(found, call.url),
             "Tags": (made.shown.get("Tags") if made else None) or None,
             "Concurrency": None if reserved is None else {"ReservedConcurrentExecutions": reserved},
         }
@@ -60,10 +60,10 @@ class Reads:
     def _named(self, call: Call) -> Named:
         return named(call.params["FunctionName"], self._catalogue.account, call.params.get("Qualifier"))
 
-    def _code(self, of: Described) -> dict[str, Any]:
+    def _code(self, of: Described, url: str) -> dict[str, Any]:
         if isinstance(of.settings.code, ImageCode):
             uri = of.settings.code.image
             resolved = f"{uri.partition('@')[0]}@sha256:{of.code_sha256}" if of.code_sha256 else None
             return {"RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": resolved}
         package = self._catalogue.package(of)
-        return {"RepositoryType": "S3", "Location": self._downloads.offer(package)} if package else {}
+        return {"RepositoryType": "S3", "Location": self._downloads.offer(package, url)} if package else {}

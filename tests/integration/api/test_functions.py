@@ -151,6 +151,20 @@ async def test_the_package_is_fetched_from_its_location(lambda_: Served) -> None
     assert await lambda_.script(fetch) == CODE
 
 
+async def test_a_location_is_where_the_caller_has_reached_the_port(lambda_: Served) -> None:
+    await lambda_.ask("create_function", **basic())
+    asked = urllib.request.Request(
+        f"{lambda_.url}/2015-03-31/functions/orders", headers={"Host": "lambda.localhost:8443"}
+    )
+
+    def get(_: Any) -> Any:
+        with urllib.request.urlopen(asked) as answer:
+            return json.load(answer)
+
+    location: str = (await lambda_.script(get))["Code"]["Location"]
+    assert location.startswith("http://lambda.localhost:8443/_pollerd/code/")
+
+
 @pytest.mark.parametrize(
     ("given", "status", "code", "sentence"),
     [
