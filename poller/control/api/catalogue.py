@@ -29,7 +29,7 @@ from poller.control.desired import Desired
 from poller.control.made import Made
 from poller.control.packages import in_base64, path_of
 from poller.control.state import FrozenError, Version, thaw
-from poller.execution.package.snapshot import fingerprint
+from poller.execution.package.known import Fingerprints
 from poller.execution.runtimes.catalogue import find
 from poller.execution.runtimes.contract import RuntimeUnavailable, version_arn
 from poller.settings.model import AliasSettings, FunctionSettings, ImageCode, Settings
@@ -45,6 +45,7 @@ class Catalogue:
         self.account = account
         self.architecture = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
         self._changing: set[str] = set()
+        self._fingerprints = Fingerprints()
 
     @property
     def settings(self) -> Settings:
@@ -134,7 +135,7 @@ class Catalogue:
 
     def _filed(self, name: str) -> Described:
         settings = self.settings.functions[name]
-        sha256, size = _identity(name, self.settings)
+        sha256, size = self._identity(name)
         return Described(
             name=name,
             arn=self.account.function(name),
@@ -145,6 +146,19 @@ class Catalogue:
             code_sha256=sha256,
             code_size=size,
         )
+
+    def _identity(self, name: str) -> tuple[str, int]:
+        """``CodeSha256`` and ``CodeSize`` of a function from a file as it is now; "" and 0 of what has no code here that can be read."""
+        function = self.settings.functions[name]
+        try:
+            if function.remote is not None:
+                return "", 0
+            if isinstance(function.code, ImageCode):
+                return versions.digest(name, self.settings), 0
+            found = self._fingerprints.of(Path(function.code))
+        except PackageError:
+            return "", 0
+        return found.code_sha256, found.size
 
     def users(self, name: str, qualifier: str | None = None) -> list[str]:
         """Names of the event source mappings that lead to a function; qualifier: to this version or alias of it only."""
@@ -199,7 +213,7 @@ class Catalogue:
         """Of a package whose size nobody wrote down: it was published by the command line. 0 when it is gone."""
         path = path_of(digest, self.settings)
         try:
-            return fingerprint(path if path.exists() else path.with_suffix("")).size
+            return self._fingerprints.of(path if path.exists() else path.with_suffix("")).size
         except PackageError:
             return 0
 
@@ -228,20 +242,6 @@ class Catalogue:
             return None
         kept = Path(f"{code}.zip")
         return kept if of.version != LATEST and kept.is_file() else Path(code)
-
-
-def _identity(name: str, settings: Settings) -> tuple[str, int]:
-    """``CodeSha256`` and ``CodeSize`` of a function from a file as it is now; "" and 0 of what has no code here that can be read."""
-    function = settings.functions[name]
-    try:
-        if function.remote is not None:
-            return "", 0
-        if isinstance(function.code, ImageCode):
-            return versions.digest(name, settings), 0
-        found = fingerprint(Path(function.code))
-    except PackageError:
-        return "", 0
-    return found.code_sha256, found.size
 
 
 def _modified(function: FunctionSettings) -> str:
