@@ -37,18 +37,7 @@ def stage(made: Made) -> On:
         if fact.failed:
             failed.add(fact.mapping, by=fact.failed)
 
-    opened = made.counter("breaker_opened", "Times that the circuit breaker opened.", "mapping")
-    text = "The circuit breaker: 0 closed, 1 probing, 2 open; of mappings whose breaker was ever open."
-    state = made.gauge("breaker_state", text, "mapping")
-
-    def on_opened(fact: e.BreakerOpened) -> None:
-        state.set(fact.mapping, to=2)
-        opened.add(fact.mapping)
-
     return {
-        e.BreakerOpened: on_opened,
-        e.BreakerProbed: lambda fact: state.set(fact.mapping, to=1),
-        e.BreakerClosed: lambda fact: state.set(fact.mapping, to=0),
         e.RecordsFiltered: lambda fact: filtered.add(fact.mapping, by=fact.count),
         e.BatchCut: on_cut,
         e.BatchJudged: on_judged,

@@ -47,7 +47,10 @@ class Metrics:
         self._made = Made(self._registry)
         self._on: On = {}
         for stage in STAGES:
-            self._on |= stage(self._made)
+            moved = stage(self._made)
+            if twice := self._on.keys() & moved.keys():
+                raise ValueError(f"two stages go by {', '.join(sorted(kind.__name__ for kind in twice))}")
+            self._on |= moved
 
     @property
     def abouts(self) -> Sequence[About]:

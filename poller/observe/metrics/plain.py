@@ -191,5 +191,7 @@ class Made:
 
     def _about(self, kind: str, name: str, text: str, labels: tuple[str, ...], aws: str) -> About:
         about = About(kind, name, text, labels, aws)
+        if about.name in {each.name for each in self.abouts}:
+            raise ValueError(f"there are two metrics {about.full_name}")
         self.abouts.append(about)
         return about

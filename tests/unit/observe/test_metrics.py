@@ -147,6 +147,13 @@ def test_a_histogram_counts_what_is_at_or_below_each_bound(sizes: list[float]) -
     assert totals == ([pytest.approx(math.fsum(sizes))] if sizes else [])
 
 
+def test_no_two_metrics_have_one_name() -> None:
+    made = Made(CollectorRegistry())
+    made.counter("polls", "Some.", "mapping")
+    with pytest.raises(ValueError, match="two metrics pollerd_polls"):
+        made.gauge("polls", "Others.")
+
+
 def test_the_table_for_people_is_fresh() -> None:
     assert (Path(__file__).parents[3] / "config" / "metrics.md").read_text() == metrics_text()
 
