@@ -160,15 +160,15 @@ class Catalogue:
             return "", 0
         return found.code_sha256, found.size
 
-    def users(self, name: str, qualifier: str | None = None) -> list[str]:
-        """Names of the event source mappings that lead to a function; qualifier: to this version or alias of it only."""
+    def users(self, name: str, qualifier: str) -> list[str]:
+        """Names of the event source mappings that lead to a version or alias."""
         found = {
             mapping: loaded_reference(of_it.function) for mapping, of_it in self.settings.event_source_mappings.items()
         }
         return [
             mapping
             for mapping, reference in found.items()
-            if reference.name == name and qualifier in {None, reference.qualifier}
+            if (reference.name, reference.qualifier) == (name, qualifier)
         ]
 
     def aliases(self, name: str) -> dict[str, AliasSettings]:
