@@ -107,7 +107,9 @@ class Daemon:
         )
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
         self._health = Health(fleet, heard.courses, self._stopping, clock=self._clock, emit=self._emit)
-        self._views = Views(fleet, heard.ages, heard.courses, self._health, self._stopping)
+        self._views = Views(
+            fleet, heard.ages, heard.courses, self._health, self._stopping, stranded=self.desired.stranded
+        )
         self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard)
         self._supervision = Supervision(

@@ -22,7 +22,7 @@ from poller.control import made as rows
 from poller.control import preflight
 from poller.control.fleet import Changed, Fleet
 from poller.control.made import KINDS, Key, Kind, Made
-from poller.control.stranded import MAPPINGS, at_rest, functions, leading
+from poller.control.stranded import MAPPINGS, Stranded, at_rest, functions, leading
 from poller.control.versions import code_of
 from poller.execution.contract import Driver
 from poller.settings.check import check
@@ -114,10 +114,10 @@ class Desired:
                 readable[key] = made
         return self._joined(readable, self._file)
 
-    def stranded(self) -> dict[str, MappingSettings]:
+    def stranded(self) -> dict[str, Stranded]:
         """Mappings that cannot be used as things are, as far as they can be read, by name."""
-        found = (key for key in self.broken if key[0] == MAPPINGS and not self.is_filed(*key))
-        return {key[1]: self._decoded[key][1] for key in found if key in self._decoded}
+        found = {key: why for key, why in self.broken.items() if key[0] == MAPPINGS and not self.is_filed(*key)}
+        return {key[1]: Stranded(self._decoded[key][1], why) for key, why in found.items() if key in self._decoded}
 
     def runs_as(self, fleet: Fleet) -> None:
         """From now on changes go there."""

@@ -5,13 +5,23 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from poller.control.fleet import Fleet
 from poller.control.made import Key, Kind, Made
+from poller.settings.model import MappingSettings
 from poller.settings.references import function_reference
 
 MAPPINGS: Final[Kind] = "event_source_mappings"
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """A mapping that cannot be used as things are. why: a sentence."""
+
+    settings: MappingSettings
+    why: str
 
 
 @contextlib.asynccontextmanager

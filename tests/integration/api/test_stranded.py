@@ -19,6 +19,7 @@ from poller.execution.contract import Invocation
 from poller.execution.scripted import Act, Script, ScriptedDriver
 from poller.settings.load import load
 from tests.integration.api.served import ACCOUNT, ARN, REGION, Served, basic, served
+from tests.integration.api.test_command_line import run
 
 QUEUE = f"arn:pollerd:memory:{REGION}:{ACCOUNT}:queue="
 STREAM = f"arn:pollerd:memory-stream:{REGION}:{ACCOUNT}:stream="
@@ -55,7 +56,9 @@ async def mapped(lambda_: Served, source: str, **more: Any) -> str:
     return str(made["UUID"])
 
 
-async def test_a_mapping_outlives_its_function_and_goes_on_with_the_next(tmp_path: Path) -> None:
+async def test_a_mapping_outlives_its_function_and_goes_on_with_the_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     messages, driver = queue("outlives"), Told()
     async with served(tmp_path, driver=lambda _: driver) as lambda_:
         name = await mapped(lambda_, f"{QUEUE}outlives")
@@ -67,6 +70,15 @@ async def test_a_mapping_outlives_its_function_and_goes_on_with_the_next(tmp_pat
         assert left["FunctionArn"] == f"{ARN}orders"
         assert (await lambda_.ask("list_event_source_mappings", FunctionName="orders"))["EventSourceMappings"] == [left]
         assert name not in lambda_.daemon.desired.fleet.mappings
+        config = ("--config", str(tmp_path / "pollerd.json"), "--url", lambda_.url)
+        assert await run("mappings", "ls", *config) == 0
+        assert f"{name}: {NOWHERE}" in capsys.readouterr().err
+        assert await run("mappings", "ls", "--json", *config) == 0
+        [view] = json.loads(capsys.readouterr().out)
+        assert (view["state"], view["function"], view["ready"]) == ("stranded", "orders", False)
+        for command in (("mappings", "explain", name), ("ps",), ("top", "--once")):
+            assert await run(*command, *config) == 0
+            assert name[:8] in capsys.readouterr().out
         messages.send("two")
         await lambda_.ask("create_function", **basic())
         await until(lambda: driver.bodies == ["one", "two"] and not len(messages))

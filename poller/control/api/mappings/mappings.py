@@ -129,7 +129,7 @@ class Mappings:
 
     def _settings(self, name: str) -> MappingSettings:
         own = self._all()[name]
-        return self._desired.fleet.settings.event_source_mappings.get(own) or self._desired.stranded()[own]
+        return self._desired.fleet.settings.event_source_mappings.get(own) or self._desired.stranded()[own].settings
 
     def _function(self, given: str) -> FunctionReference:
         """Raises ApiError when it is not to be had."""
