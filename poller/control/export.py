@@ -21,6 +21,7 @@ from poller.control import made as rows
 from poller.control import store
 from poller.control.made import Made
 from poller.control.packages import ENDING
+from poller.control.stranded import leading_elsewhere
 from poller.control.versions import code_of
 from poller.execution.package import SHELF, resolve
 from poller.settings.model import Settings
@@ -64,7 +65,8 @@ def export(settings: Settings, folder: Path) -> Exported:
     """
     found = [each for each in rows.read(Path(settings.state)).values() if each.name not in getattr(settings, each.kind)]
     functions = [each for each in found if each.kind == "functions"]
-    mappings = [each for each in found if each.kind == "event_source_mappings"]
+    stranded = leading_elsewhere(found, {*settings.functions, *(each.name for each in functions)})
+    mappings = [each for each in found if each.kind == "event_source_mappings" and each.key not in stranded]
     try:
         _make(folder)
         code = code_of(settings)
@@ -82,7 +84,8 @@ def export(settings: Settings, folder: Path) -> Exported:
             resolve(folder / STATE / SHELF / (digest + ENDING), folder / STATE)
     except OSError as error:
         raise ExportError(f"{folder} cannot be written: {error}") from error
-    left_out = [sentence for each in found for sentence in _left_out(each)]
+    left_out = [f"mapping {name}: {why}" for (_, name), why in stranded.items()]
+    left_out += [sentence for each in (*functions, *mappings) for sentence in _left_out(each)]
     return Exported(
         functions=len(functions),
         mappings=len(mappings),
