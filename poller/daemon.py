@@ -110,7 +110,9 @@ class Daemon:
         )
         """Where asynchronous invocations are accepted, while ``run`` is under way."""
         self._health = Health(fleet, heard.courses, self._stopping, clock=self._clock, emit=self._emit)
-        self._views = Views(fleet, heard.ages, heard.courses, self._health, self._stopping)
+        self._views = Views(
+            fleet, heard.ages, heard.courses, self._health, self._stopping, stranded=self.desired.stranded
+        )
         self._guard = guard = Guard(settings.http, Path(settings.state))
         operations = Operations(fleet, self._views.operators, guard, self._audit)
         self._supervision = Supervision(
@@ -136,7 +138,7 @@ class Daemon:
         identify = Signatures(self._secret, time.time).identify
         self._urls = UrlDoor(fleet, identify, self._emit, grace=around.grace, given=given.get("urls"))
         resources = Resources(
-            self.desired, self.backlog, lambda: self.url, self._urls.address, emit=self._emit, beginning=heard.beginning
+            self.desired, self.backlog, self._urls.address, emit=self._emit, beginning=heard.beginning
         )
         self._calls = resources.invoke
         self.offered = resources.handlers().keys() | resources.invoke.raw().keys()

@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import keyword
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from poller import __version__
 from poller.cli.stop_signals import STOP_SIGNALS
@@ -29,11 +31,12 @@ VERBS = {
     "top": "watch what a running daemon does",
     "failures": "list, show and redrive asynchronous events that were given up",
     "export": "write what calls of the API made as a configuration",
+    "import": "write what a SAM or CloudFormation template means as a configuration",
     "runtimes": "list the runtimes of this host, or build one",
     "schema": "print the JSON Schema of the configuration",
     "demo": "see it work, in a minute, with nothing else installed",
 }
-"""Name of the verb and of its module -> what the list of verbs says."""
+"""Name of the verb -> what the list of verbs says."""
 
 EPILOG = """exit codes:
   0   done; run: stopped and drained
@@ -56,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
+def module(verb: str) -> ModuleType:
+    """Its module, of the same name; one that Python keeps for itself has ``_`` behind it."""
+    return importlib.import_module(f"poller.cli.{verb}{'_' * keyword.iskeyword(verb)}")
+
+
 def _parser(asked: str) -> argparse.ArgumentParser:
     """All verbs by name, and the arguments of the one that is asked for."""
     parser = argparse.ArgumentParser(
@@ -69,5 +77,5 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     for name, text in VERBS.items():
         verb = verbs.add_parser(name, help=text)
         if name == asked:
-            importlib.import_module(f"poller.cli.{name}").add(verb)
+            module(name).add(verb)
     return parser

@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,9 @@ def call(given: argparse.Namespace) -> int:
         print("one of --event, --connect and --all-profiles at a time; --json goes with --connect", file=sys.stderr)
         return 2
     if given.all_profiles:
-        return _check_profiles(given.config)
+        return _check_profiles(given.config, dict(given.parameters))
     try:
-        found = configuration.loaded(given.config, given.profile)
+        found = configuration.loaded(given.config, given.profile, parameters=dict(given.parameters))
     except SettingsError as error:
         configuration.tell(error)
         return configuration.UNUSABLE
@@ -75,7 +76,7 @@ async def _connect(settings: Settings, *, as_json: bool) -> int:
     return 1 if failures else 0
 
 
-def _check_profiles(path: Path | None) -> int:
+def _check_profiles(path: Path | None, parameters: Mapping[str, str]) -> int:
     """Each profile by itself, and none: one line each, and its problems. 0: all can be used."""
     try:
         names = profiles_of(path)
@@ -86,7 +87,7 @@ def _check_profiles(path: Path | None) -> int:
     for name in names:
         print(f"profile {name}:" if name else "no profile:", flush=True)
         try:
-            _told(configuration.loaded(path, name))
+            _told(configuration.loaded(path, name, parameters=parameters))
         except SettingsError as error:
             configuration.tell(error)
             code = configuration.UNUSABLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from poller.control import preflight
@@ -32,6 +32,17 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help=text)
     text = f"part of the configuration to lay over the rest; default: what {PROFILE} says"
     parser.add_argument("--profile", metavar="NAME", help=text)
+    text = "value of a template's parameter, before what template_parameters says; as often as there are parameters"
+    parser.add_argument(
+        "--parameter", action="append", default=[], type=_parameter, metavar="NAME=VALUE", dest="parameters", help=text
+    )
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+    return name, value
 
 
 def checked(path: Path | None, profile: str | None = None, *, published: bool = True) -> Settings:
@@ -39,8 +50,14 @@ def checked(path: Path | None, profile: str | None = None, *, published: bool = 
     return loaded(path, profile, published=published).settings
 
 
-def loaded(path: Path | None, profile: str | None = None, *, published: bool = True) -> Loaded:
-    """The same with what it was read from. profile: None for what the environment says.
+def loaded(
+    path: Path | None,
+    profile: str | None = None,
+    *,
+    published: bool = True,
+    parameters: Mapping[str, str] | None = None,
+) -> Loaded:
+    """The same with what it was read from. profile: None for what the environment says. parameters: of templates.
 
     published: whether versions that it names have to exist; whoever is about to publish them cannot wait for that.
     """
@@ -51,7 +68,7 @@ def loaded(path: Path | None, profile: str | None = None, *, published: bool = T
     ]
     if published:
         checks.append(lambda settings: preflight.published(settings, driver(settings, _nowhere)))
-    return load.loaded(path, checks, profile)
+    return load.loaded(path, checks, profile, parameters)
 
 
 def read(path: Path | None, profile: str | None = None, *, published: bool = True) -> Settings:
@@ -84,7 +101,8 @@ def asked_of(given: argparse.Namespace) -> Settings:
     if getattr(given, "url", "") and given.config is None and not any(path.exists() for path in DEFAULTS):
         return Settings()
     try:
-        return load.load(given.config, profile=getattr(given, "profile", None))
+        parameters = dict(getattr(given, "parameters", ()))
+        return load.loaded(given.config, profile=getattr(given, "profile", None), parameters=parameters).settings
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(UNUSABLE)

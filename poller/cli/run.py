@@ -71,7 +71,7 @@ def call(given: argparse.Namespace) -> int:
     except InheritedError as error:
         print(error, file=sys.stderr)
         return NO_PORT
-    read = partial(configuration.loaded, given.config, given.profile)
+    read = partial(configuration.loaded, given.config, given.profile, parameters=dict(given.parameters))
     loaded = configuration.ended_by_problems(read)
     sys.setswitchinterval(TURN_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

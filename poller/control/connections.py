@@ -66,6 +66,15 @@ def bounded(server: web.Server) -> Callable[[], asyncio.BaseProtocol]:
     return lambda: server() if len(server.connections) < MOST_CONNECTIONS else _Busy()
 
 
+def reached(request: web.Request) -> str:
+    """URL of the port as whoever asks has it: a port that listens everywhere, or behind others, has no address of its own to tell."""
+    host = request.headers.get("Host")
+    if not host:  # HTTP/1.0
+        address, port, *_ = request.get_extra_info("sockname")
+        host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"{request.scheme}://{host}"
+
+
 def place(host: str, port: int, given: socket.socket | None, key: str) -> dict[str, Any]:
     """Where a server is to listen, as asyncio takes it: the socket that was given, which must be at that address, or one of its own.
 

@@ -23,6 +23,7 @@ from poller.control import preflight
 from poller.control.audit import FILES
 from poller.control.fleet import Changed, Fleet
 from poller.control.made import KINDS, Key, Kind, Made
+from poller.control.stranded import MAPPINGS, Stranded, at_rest, functions, leading
 from poller.control.versions import code_of
 from poller.execution.contract import Driver
 from poller.settings.check import check
@@ -101,7 +102,7 @@ class Desired:
         self.made: dict[Key, Made] = rows.read(self._state)
         """What calls made and no file has, by section and name."""
         self.broken: dict[Key, str] = {}
-        """Of these, those that cannot be used as things are, and why. They are kept."""
+        """Of these, those that cannot be used as things are, and why. They are kept. A mapping whose function is deleted becomes one."""
         self._decoded: dict[Key, tuple[str, Any]] = {}  # by the revision of which it is
 
     def settings(self, driver: Driver) -> Settings:
@@ -124,6 +125,11 @@ class Desired:
                 self._joined({key: made}, self._file)
                 readable[key] = made
         return self._joined(readable, self._file)
+
+    def stranded(self) -> dict[str, Stranded]:
+        """Mappings that cannot be used as things are, as far as they can be read, by name."""
+        found = {key: why for key, why in self.broken.items() if key[0] == MAPPINGS and not self.is_filed(*key)}
+        return {key[1]: Stranded(self._decoded[key][1], why) for key, why in found.items() if key in self._decoded}
 
     def runs_as(self, fleet: Fleet) -> None:
         """From now on changes go there."""
@@ -166,28 +172,54 @@ class Desired:
     async def _make(self, change: Change) -> None:
         after = {key: made for key, made in {**self.made, **change.puts}.items() if key not in change.gone}
         usable = {key: made for key, made in after.items() if key not in self.broken or key in change.touched}
+        lost = leading(usable, functions(change.gone))
+        lost = {key: why for key, why in lost.items() if key not in change.touched and not self.is_filed(*key)}
+        usable = {key: made for key, made in usable.items() if key not in lost}
         settings = await asyncio.to_thread(self._read, usable, change.touched, self._file, self.fleet.driver)
+        settings, found = await asyncio.to_thread(
+            self._found_again, settings, usable, after, functions(change.puts), self._file
+        )
         expected = {key: self.made[key].revision if key in self.made else "" for key in change.touched}
 
         async def commit() -> None:
             await asyncio.to_thread(rows.write, self._state, change.puts.values(), change.gone, expected)
             self.made = after
-            for key in change.touched:
+            for key in change.touched | found:
                 self.broken.pop(key, None)
 
-        functions = {name for kind, name in change.touched if kind == "functions"} | change.republished
         before = self.fleet.settings.event_source_mappings
-        await self.fleet.apply(settings, commit, functions)
+        async with at_rest(self.fleet, self.broken, lost):
+            await self.fleet.apply(settings, commit, functions(change.touched) | change.republished)
         await self._recorded(before, settings.event_source_mappings, change.who, change.why)
+
+    def _found_again(
+        self,
+        settings: Settings,
+        usable: Mapping[Key, Made],
+        made: Mapping[Key, Made],
+        there: Collection[str],
+        file: Settings,
+    ) -> tuple[Settings, set[Key]]:
+        """The configuration with mappings that could not be used and can, as these functions are there; and which those are."""
+        found: dict[Key, Made] = {}
+        for key in sorted(leading({key: made[key] for key in self.broken if key in made}, there)):
+            if key not in usable:
+                with contextlib.suppress(RefusedError):
+                    settings = self._read({**usable, **found, key: made[key]}, {key}, file, self.fleet.driver)
+                    found[key] = made[key]
+        return settings, set(found)
 
     async def reload(self, file: Settings, use: Callable[[], None]) -> Changed:
         """Put other files in force and return what that concerned; what calls made stays.
 
         use: called when nothing can fail any more but it. Raises as ``change`` does, and nothing has changed then.
         """
+        found: set[Key] = set()
 
         async def use_now() -> None:
             use()
+            for key in found:
+                del self.broken[key]
 
         async with self._changing:
             before, self._file = self._file, file
@@ -195,6 +227,9 @@ class Desired:
             try:
                 usable = {key: made for key, made in self.made.items() if key not in self.broken}
                 settings = await asyncio.to_thread(self._read, usable, set(usable), file, self.fleet.driver)
+                settings, found = await asyncio.to_thread(
+                    self._found_again, settings, usable, self.made, file.functions.keys(), file
+                )
                 changed = await self.fleet.apply(settings, use_now)
             except BaseException:
                 self._file = before
@@ -205,16 +240,16 @@ class Desired:
     def _read(self, made: Mapping[Key, Made], touched: Collection[Key], file: Settings, driver: Driver) -> Settings:
         """The whole configuration, of which what is touched, and what that leads to, is checked. Raises RefusedError."""
         settings = self._joined(made, file)
-        functions = {name for kind, name in touched if kind == "functions"}
+        names = functions(touched)
         mappings = {
             name: mapping
             for name, mapping in settings.event_source_mappings.items()
-            if ("event_source_mappings", name) in touched or _function(mapping) in functions
+            if ("event_source_mappings", name) in touched or _function(mapping) in names
         }
-        functions |= {_function(mapping) for mapping in mappings.values()}
+        names |= {_function(mapping) for mapping in mappings.values()}
         looked_at = dataclasses.replace(
             settings,
-            functions={name: settings.functions[name] for name in functions if name in settings.functions},
+            functions={name: settings.functions[name] for name in names if name in settings.functions},
             event_source_mappings=mappings,
         )
         for finding in self._findings(settings, looked_at, driver):
@@ -243,8 +278,7 @@ class Desired:
         parts: dict[str, dict[str, Any]] = {kind: dict(getattr(file, kind)) for kind in KINDS}
         for kind, name in made:
             parts[kind].setdefault(name, self._decoded[kind, name][1])
-        functions, mappings = (parts[kind] for kind in KINDS)
-        return dataclasses.replace(file, functions=functions, event_source_mappings=mappings)
+        return dataclasses.replace(file, functions=parts["functions"], event_source_mappings=parts[MAPPINGS])
 
     def _decode(self, made: Iterable[Made]) -> None:
         """Read documents, and keep what they say by their revision: a change is not to cost more the more objects there are."""

@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +21,12 @@ from poller.control import made as rows
 from poller.control import store
 from poller.control.made import Made
 from poller.control.packages import ENDING
+from poller.control.stranded import leading_elsewhere
 from poller.control.versions import code_of
 from poller.execution.package import SHELF, resolve
 from poller.settings.model import Settings
 from poller.settings.package import PackageError
-from poller.settings.yaml_written import written
+from poller.settings.yaml_written import write_new, written
 
 FILE = "pollerd.yaml"
 STATE = "state"
@@ -65,7 +65,8 @@ def export(settings: Settings, folder: Path) -> Exported:
     """
     found = [each for each in rows.read(Path(settings.state)).values() if each.name not in getattr(settings, each.kind)]
     functions = [each for each in found if each.kind == "functions"]
-    mappings = [each for each in found if each.kind == "event_source_mappings"]
+    stranded = leading_elsewhere(found, {*settings.functions, *(each.name for each in functions)})
+    mappings = [each for each in found if each.kind == "event_source_mappings" and each.key not in stranded]
     try:
         _make(folder)
         code = code_of(settings)
@@ -76,14 +77,15 @@ def export(settings: Settings, folder: Path) -> Exported:
             "functions": {each.name: _with_packages(each, code, folder) for each in functions},
             "event_source_mappings": {each.name: dict(each.document) for each in mappings},
         }
-        _write(folder / FILE, written({key: value for key, value in document.items() if value != {}}))
+        write_new(folder / FILE, written({key: value for key, value in document.items() if value != {}}))
         taken = _take_along(Path(settings.state), [each.name for each in functions], folder / STATE)
         for digest in sorted(taken.digests):
             _copied(digest, code, folder / STATE / SHELF)
             resolve(folder / STATE / SHELF / (digest + ENDING), folder / STATE)
     except OSError as error:
         raise ExportError(f"{folder} cannot be written: {error}") from error
-    left_out = [sentence for each in found for sentence in _left_out(each)]
+    left_out = [f"mapping {name}: {why}" for (_, name), why in stranded.items()]
+    left_out += [sentence for each in (*functions, *mappings) for sentence in _left_out(each)]
     return Exported(
         functions=len(functions),
         mappings=len(mappings),
@@ -97,12 +99,6 @@ def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if any(folder.iterdir()):
         raise ExportError(f"{folder} is not empty; name a folder that is not there yet")
-
-
-def _write(path: Path, text: str) -> None:
-    """It may hold secrets, so nobody else reads it at any time."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-        file.write(text)
 
 
 def _differing(account: Any) -> dict[str, Any]:

@@ -112,6 +112,11 @@ class Fleet:
         """Return when every mapping has ended, those that were removed too. Cancellation cuts them."""
         await asyncio.gather(*self._tasks.values(), *self._ending)
 
+    async def ended(self) -> None:
+        """Return when the mappings that are wanted no more have finished what they began, or were cut."""
+        if self._ending:
+            await asyncio.wait(self._ending)
+
     async def close(self) -> None:
         """End whatever still runs."""
         tasks = [*self._tasks.values(), *self._ending, *self._background]

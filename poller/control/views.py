@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from poller.control.configured import Configured
 from poller.control.health import Health
 from poller.control.reasons import Reason, reasons
+from poller.control.stranded import Stranded
 from poller.control.surveys import Survey
 from poller.observe.ages import Ages
 from poller.observe.courses import Course, Courses
@@ -18,27 +19,42 @@ from poller.pipeline.stream import StreamMapping
 
 
 class Views:
-    """Of all mappings of a configuration, in its order. stopping: whether the daemon is."""
+    """Of all mappings of a configuration, in its order. stopping: whether the daemon is. stranded: mappings that are in none."""
 
     def __init__(
-        self, configured: Configured, ages: Ages, courses: Courses, health: Health, stopping: Callable[[], bool]
+        self,
+        configured: Configured,
+        ages: Ages,
+        courses: Courses,
+        health: Health,
+        stopping: Callable[[], bool],
+        *,
+        stranded: Callable[[], Mapping[str, Stranded]],
     ) -> None:
         self._configured = configured
         self._ages = ages
         self._courses = courses
         self._health = health
         self._stopping = stopping
+        self._stranded = stranded
 
     def readiness(self) -> list[dict[str, Any]]:
         """Each mapping, whether it works, and why not."""
         return [self._readiness(name) for name in self._configured.settings.event_source_mappings]
 
     async def operators(self) -> list[dict[str, Any]]:
-        """The same, with how far each has come, and what waits in its source."""
+        """The same, with how far each has come, and what waits in its source; then those that no configuration can have as things are."""
         found = await asyncio.gather(*(self._survey(name) for name in self._configured.settings.event_source_mappings))
-        return [
+        at_work = [
             view | self._progress(view["mapping"]) | survey.told() | self._explained(view["mapping"], survey.lag)
             for view, survey in zip(self.readiness(), found, strict=True)
+        ]
+        return [
+            *at_work,
+            *(
+                _of_stranded(name, each) | self._explained(name, None)
+                for name, each in sorted(self._stranded().items())
+            ),
         ]
 
     def in_hand(self) -> dict[str, int]:
@@ -97,6 +113,11 @@ class Views:
     async def _survey(self, name: str) -> Survey:
         running = self._configured.mappings.get(name)
         return await Survey.of(running.mapping.link) if running and running.mapping else Survey()
+
+
+def _of_stranded(name: str, mapping: Stranded) -> dict[str, Any]:
+    shown = {"mapping": name, "function": mapping.settings.function, "source": mapping.settings.source.type}
+    return shown | {"ready": False, "state": "stranded", "trouble": mapping.why}
 
 
 def _of_queue(mapping: QueueMapping) -> dict[str, Any]:

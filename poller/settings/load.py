@@ -27,6 +27,7 @@ from poller.settings.secrets import Secrets, open_to_others
 from poller.settings.sources import read_source
 from poller.settings.substitution import Substitution
 from poller.settings.templates.notices import Notice
+from poller.settings.templates.parameters import given_by_hand
 from poller.settings.templates.read import configuration_of, with_templates
 
 More = Callable[[Settings], Iterable[Finding]]
@@ -53,37 +54,77 @@ class Loaded:
     notices: tuple[Notice, ...] = ()
 
 
+@dataclass(frozen=True)
+class Trees:
+    """A configuration's trees, before there are dataclasses. None: they could not be read.
+
+    written: as its files have it, profile laid over, variables still variables. sections: of its templates. whole: both, with values for
+    the variables; what Settings are made of. files: those that were read. profiles: names of those there are.
+    """
+
+    written: Table | None
+    sections: Table | None
+    whole: Table | None
+    files: tuple[Path, ...]
+    templates: tuple[Path, ...]
+    profiles: tuple[str, ...]
+    notices: tuple[Notice, ...]
+
+
 def load(path: Path | None = None, more: Iterable[More] = (), profile: str | None = None) -> Settings:
     """Return the configuration of a file, a folder's files, a template, or where ``files.DEFAULTS`` finds one; see ``loaded``."""
     return loaded(path, more, profile).settings
 
 
-def loaded(path: Path | None = None, more: Iterable[More] = (), profile: str | None = None) -> Loaded:
+def loaded(
+    path: Path | None = None,
+    more: Iterable[More] = (),
+    profile: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> Loaded:
     """Return the same with what it was read from.
 
-    Paths in it are absolute. more: further checks, made when what is in the files makes sense by itself. profile: the one to lay over
-    the rest, "" for none; None: what POLLERD_PROFILE says. Raises ``SettingsError`` and nothing else.
+    Paths in it are absolute. more: further checks, made when what is in the files makes sense by itself. profile, parameters: see
+    ``trees``. Raises ``SettingsError`` and nothing else.
     """
     found = locate(path)
     report, secrets = Report(), Secrets(os.environ)
-    reading = Reading(report, os.environ)
-    root = _read(reading, found)
-    wanted = os.environ.get(PROFILE, "") if profile is None else profile
-    names: tuple[str, ...] = ()
-    settings, notices = None, list[Notice]()
-    templates: tuple[Path, ...] = ()
-    if root is not None:
-        names = tuple(profiles.names(root, report))
-        root = Substitution(os.environ, report).table(profiles.select(root, wanted, report))
-        root, templates = with_templates(root, found, report, notices.append)
-        settings = _settings(root, Decoder(report, folder_of(found), secrets=secrets))
+    given = trees(found, report, profile, parameters)
+    settings = None
+    if given.whole is not None:
+        settings = _settings(given.whole, Decoder(report, folder_of(found), secrets=secrets))
     if settings is not None and not report:
         for finding in [finding for look in more for finding in look(settings)]:
             report.add(finding.keys, finding.sentence, finding.hint)
-    files = tuple(dict.fromkeys(file.absolute() for file in (*reading.seen, *templates, *secrets.files)))
+    files = tuple(dict.fromkeys(file.absolute() for file in (*given.files, *secrets.files)))
     if settings is None or report:
-        raise SettingsError(report.problems(root or Scalar(Place(found), None)), files)
-    return Loaded(settings, files, wanted, names, tuple(_warnings(secrets)), tuple(notices))
+        raise SettingsError(report.problems(given.whole or Scalar(Place(found), None)), files)
+    return Loaded(settings, files, _wanted(profile), given.profiles, tuple(_warnings(secrets)), given.notices)
+
+
+def trees(
+    found: Path, report: Report, profile: str | None = None, parameters: Mapping[str, str] | None = None
+) -> Trees:
+    """Read the trees of a configuration; what is wrong goes to the report.
+
+    profile: the one to lay over the rest, "" for none; None: what POLLERD_PROFILE says. parameters: of its templates, by name; they go
+    before those in the files.
+    """
+    reading = Reading(report, os.environ)
+    root = _read(reading, found)
+    if root is None:
+        return Trees(None, None, None, tuple(reading.seen), (), (), ())
+    notices: list[Notice] = []
+    written = profiles.select(root, _wanted(profile), report)
+    base = given_by_hand(Substitution(os.environ, report).table(written), parameters or {})
+    joined = with_templates(base, found, report, notices.append)
+    files = (*reading.seen, *joined.files)
+    names = tuple(profiles.names(root, report))
+    return Trees(written, joined.sections, joined.whole, files, joined.files, names, tuple(notices))
+
+
+def _wanted(profile: str | None) -> str:
+    return os.environ.get(PROFILE, "") if profile is None else profile
 
 
 def profiles_of(path: Path | None = None) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -32,3 +34,9 @@ _Dumper.add_representer(str, _text)
 def written(value: Any) -> str:
     """JSON values as YAML, keys in their order."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140)
+
+
+def write_new(path: Path, text: str) -> None:
+    """A file of its own. It may hold secrets, so nobody else reads it at any time. Raises OSError, also where something is there."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w", -1, "utf-8") as file:
+        file.write(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import platform
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from poller.control.api.configuration import (
     Described,
     configuration,
     failed,
+    listed,
     plain,
     revision_of,
 )
@@ -28,7 +28,10 @@ from poller.control.desired import Desired
 from poller.control.made import Made
 from poller.control.packages import in_base64, path_of
 from poller.control.state import FrozenError, Version, thaw
-from poller.execution.package.snapshot import fingerprint
+from poller.execution.package.known import Fingerprints
+from poller.execution.runtimes.catalogue import find
+from poller.execution.runtimes.contract import RuntimeUnavailable, version_arn
+from poller.settings.architecture import ARCHITECTURE
 from poller.settings.model import AliasSettings, FunctionSettings, ImageCode, Settings
 from poller.settings.package import PackageError
 from poller.settings.references import LATEST, is_number, loaded_reference
@@ -40,8 +43,9 @@ class Catalogue:
     def __init__(self, desired: Desired, account: Account) -> None:
         self.desired = desired
         self.account = account
-        self.architecture = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        self.architecture = ARCHITECTURE
         self._changing: set[str] = set()
+        self._fingerprints = Fingerprints()
 
     @property
     def settings(self) -> Settings:
@@ -131,7 +135,7 @@ class Catalogue:
 
     def _filed(self, name: str) -> Described:
         settings = self.settings.functions[name]
-        sha256, size = _identity(name, self.settings)
+        sha256, size = self._identity(name)
         return Described(
             name=name,
             arn=self.account.function(name),
@@ -143,15 +147,28 @@ class Catalogue:
             code_size=size,
         )
 
-    def users(self, name: str, qualifier: str | None = None) -> list[str]:
-        """Names of the event source mappings that lead to a function; qualifier: to this version or alias of it only."""
+    def _identity(self, name: str) -> tuple[str, int]:
+        """``CodeSha256`` and ``CodeSize`` of a function from a file as it is now; "" and 0 of what has no code here that can be read."""
+        function = self.settings.functions[name]
+        try:
+            if function.remote is not None:
+                return "", 0
+            if isinstance(function.code, ImageCode):
+                return versions.digest(name, self.settings), 0
+            found = self._fingerprints.of(Path(function.code))
+        except PackageError:
+            return "", 0
+        return found.code_sha256, found.size
+
+    def users(self, name: str, qualifier: str) -> list[str]:
+        """Names of the event source mappings that lead to a version or alias."""
         found = {
             mapping: loaded_reference(of_it.function) for mapping, of_it in self.settings.event_source_mappings.items()
         }
         return [
             mapping
             for mapping, reference in found.items()
-            if reference.name == name and qualifier in {None, reference.qualifier}
+            if (reference.name, reference.qualifier) == (name, qualifier)
         ]
 
     def aliases(self, name: str) -> dict[str, AliasSettings]:
@@ -196,13 +213,27 @@ class Catalogue:
         """Of a package whose size nobody wrote down: it was published by the command line. 0 when it is gone."""
         path = path_of(digest, self.settings)
         try:
-            return fingerprint(path if path.exists() else path.with_suffix("")).size
+            return self._fingerprints.of(path if path.exists() else path.with_suffix("")).size
         except PackageError:
             return 0
 
-    def configuration(self, of: Described) -> dict[str, Any]:
-        """As answers have it."""
-        return configuration(of, architecture=self.architecture)
+    async def configuration(self, of: Described) -> dict[str, Any]:
+        """As answers about one function have it."""
+        runtime_version = await asyncio.to_thread(self._runtime_version, of.settings)
+        return configuration(of, architecture=self.architecture, runtime_version=runtime_version)
+
+    def listed(self, of: Described) -> dict[str, Any]:
+        """As lists have it."""
+        return listed(configuration(of, architecture=self.architecture))
+
+    def _runtime_version(self, function: FunctionSettings) -> str:
+        """ARN of the build that is in force for a function's runtime; "" of what brings its own or runs elsewhere, and where it is gone."""
+        if isinstance(function.code, ImageCode) or function.remote is not None:
+            return ""
+        try:
+            return version_arn(self.account.region, find(function.runtime, Path(self.settings.state)).digest)
+        except RuntimeUnavailable:
+            return ""
 
     def package(self, of: Described) -> Path | None:
         """The .zip of a version, or the folder that makes it; None of what has none: images, and what runs elsewhere."""
@@ -211,20 +242,6 @@ class Catalogue:
             return None
         kept = Path(f"{code}.zip")
         return kept if of.version != LATEST and kept.is_file() else Path(code)
-
-
-def _identity(name: str, settings: Settings) -> tuple[str, int]:
-    """``CodeSha256`` and ``CodeSize`` of a function from a file as it is now; "" and 0 of what has no code here that can be read."""
-    function = settings.functions[name]
-    try:
-        if function.remote is not None:
-            return "", 0
-        if isinstance(function.code, ImageCode):
-            return versions.digest(name, settings), 0
-        found = fingerprint(Path(function.code))
-    except PackageError:
-        return "", 0
-    return found.code_sha256, found.size
 
 
 def _modified(function: FunctionSettings) -> str:

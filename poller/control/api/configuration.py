@@ -52,8 +52,11 @@ class Described:
     state: Mapping[str, Any] = field(default_factory=lambda: ACTIVE)
 
 
-def configuration(of: Described, *, architecture: str) -> dict[str, Any]:
-    """The members of ``FunctionConfiguration``; None is left out. architecture: of this host, by AWS's name."""
+def configuration(of: Described, *, architecture: str, runtime_version: str = "") -> dict[str, Any]:
+    """The members of ``FunctionConfiguration``; None is left out.
+
+    architecture: of this host, by AWS's name. runtime_version: ARN of what new environments start; "" where there is none to tell.
+    """
     settings, shown = of.settings, of.shown
     is_image = isinstance(settings.code, ImageCode)
     told = {
@@ -76,6 +79,7 @@ def configuration(of: Described, *, architecture: str) -> dict[str, Any]:
         "ImageConfigResponse": _image_config(settings.image_config),
         "Architectures": [architecture],
         "EphemeralStorage": {"Size": settings.ephemeral_storage_mb},
+        "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version} if runtime_version else None,
         "SnapStart": {"ApplyOn": shown.get("SnapStart", {}).get("ApplyOn", "None"), "OptimizationStatus": "Off"},
         "TracingConfig": {"Mode": shown.get("TracingConfig", {}).get("Mode", "PassThrough")},
         "LoggingConfig": logging(of.name, settings.logging),

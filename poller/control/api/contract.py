@@ -44,6 +44,8 @@ class Call:
     caller: Caller
     request_id: str
     """What ``x-amzn-RequestId`` of the answer says."""
+    url: str
+    """The port, as the caller has reached it: what addresses in the answer begin with."""
 
 
 Handler = Callable[[Call], Awaitable[Mapping[str, Any]]]

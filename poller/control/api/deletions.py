@@ -39,8 +39,6 @@ class Deletions:
 
     async def _delete_function(self, name: str) -> None:
         async with self._catalogue.desired.change() as change:
-            if users := self._catalogue.users(name):  # a mapping to nowhere makes no sense here, where AWS lets it be
-                raise _used(f"The function {name}", users)
             change.remove("functions", name)
 
     async def _delete_version(self, of: Named) -> None:

@@ -24,10 +24,9 @@ _CHUNK = 256 * 1024
 
 
 class Downloads:
-    """url: of the daemon's port, asked when an address is made. now: seconds, monotonic."""
+    """now: seconds, monotonic."""
 
-    def __init__(self, url: Callable[[], str], now: Callable[[], float] = time.monotonic) -> None:
-        self._url = url
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._offered: dict[str, tuple[Path, float]] = {}
 
@@ -35,13 +34,13 @@ class Downloads:
         """For the port."""
         return [web.get(f"{PATH}/{{token}}", self._send)]
 
-    def offer(self, code: Path) -> str:
-        """An address of a .zip, or of the one that a folder makes."""
+    def offer(self, code: Path, url: str) -> str:
+        """An address of a .zip, or of the one that a folder makes. url: of the port, as the caller has reached it."""
         now = self._now()
         self._offered = {token: offer for token, offer in self._offered.items() if offer[1] > now}
         token = secrets.token_urlsafe(24)
         self._offered[token] = code, now + SECONDS
-        return f"{self._url()}{PATH}/{token}"
+        return f"{url}{PATH}/{token}"
 
     async def _send(self, request: web.Request) -> web.StreamResponse:
         code, until = self._offered.get(request.match_info["token"], (None, 0.0))

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from poller.control import connections
 from poller.control.api import refused, streams
 from poller.control.api.access import Access, Arrival
 from poller.control.api.bounds import Bodies, GoneError, later
@@ -133,7 +134,13 @@ class Front:
             own = self._handlers[asked.service].get(operation.name)
             if own is None:
                 raise refused.refusal(operation)
-            call = Call(operation=operation.name, params=params, caller=caller, request_id=asked.request_id)
+            call = Call(
+                operation=operation.name,
+                params=params,
+                caller=caller,
+                request_id=asked.request_id,
+                url=connections.reached(request),
+            )
             return await self._write(asked, operation, await own(call))
 
     async def _answered_raw(

@@ -58,9 +58,9 @@ class Functions:
             async with self._catalogue.desired.change() as change:
                 made = change.put(Made(kind="functions", name=name, document=document, shown=shown))
             if not params.get("Publish"):
-                return self._told(made, CREATING)
+                return await self._told(made, CREATING)
             latest, version = await self._versions.publish(name)
-            return {**self._told(latest or made, CREATING), "Version": version.version}
+            return {**await self._told(latest or made, CREATING), "Version": version.version}
 
     async def _update_code(self, call: Call) -> Mapping[str, Any]:
         params = call.params
@@ -79,11 +79,11 @@ class Functions:
                 return dataclasses.replace(old, document=document, shown=shown)
 
             if params.get("DryRun"):
-                return self._told(after(made), UPDATING)
+                return await self._told(after(made), UPDATING)
             made = await self._put(name, params, after)
             if params.get("Publish"):
-                return self._catalogue.configuration((await self._versions.publish(name))[1])
-            return self._told(made, UPDATING)
+                return await self._catalogue.configuration((await self._versions.publish(name))[1])
+            return await self._told(made, UPDATING)
 
     async def _update_configuration(self, call: Call) -> Mapping[str, Any]:
         params = call.params
@@ -102,7 +102,7 @@ class Functions:
                     document, shown = layers.document(document), layers.shown(shown)
                 return dataclasses.replace(old, document=document, shown=shown)
 
-            return self._told(await self._put(name, params, after), UPDATING)
+            return await self._told(await self._put(name, params, after), UPDATING)
 
     def _name(self, params: Mapping[str, Any]) -> str:
         """Of the function that a call changes; none of its versions or aliases can be."""
@@ -146,9 +146,9 @@ class Functions:
             lambda: sum(unpacked_size(digest, self._catalogue.settings) for digest in digests)
         )
 
-    def _told(self, made: Made, state: Mapping[str, Any]) -> dict[str, Any]:
+    async def _told(self, made: Made, state: Mapping[str, Any]) -> dict[str, Any]:
         settings = self._catalogue.settings.functions[made.name]
-        return self._catalogue.configuration(self._catalogue.of_made(made, settings, state))
+        return await self._catalogue.configuration(self._catalogue.of_made(made, settings, state))
 
 
 def _check_new(params: Mapping[str, Any], *, image: bool) -> None:

@@ -52,16 +52,16 @@ class LayersApi:
         shown = {name: call.params[name] for name in SHOWN if call.params.get(name)}
         with told():
             version = await asyncio.to_thread(self._layers.publish, layer.name, brought, shown)
-        return self._whole(version)
+        return self._whole(version, call.url)
 
     async def _get(self, call: Call) -> Mapping[str, Any]:
-        return self._whole(await self.version(call.params["LayerName"], call.params["VersionNumber"]))
+        return self._whole(await self.version(call.params["LayerName"], call.params["VersionNumber"]), call.url)
 
     async def _get_by_arn(self, call: Call) -> Mapping[str, Any]:
         layer = named_layer(call.params["Arn"], self._account)
         if layer.number is None:
             raise invalid(f"{call.params['Arn']} is not the ARN of a layer version.")
-        return self._whole(await self.version(call.params["Arn"], layer.number))
+        return self._whole(await self.version(call.params["Arn"], layer.number), call.url)
 
     async def _list(self, call: Call) -> Mapping[str, Any]:
         found = [version for version in await self._all() if _fits(version, call.params)]
@@ -107,9 +107,9 @@ class LayersApi:
         with told():
             return await asyncio.to_thread(self._layers.all, name)
 
-    def _whole(self, version: LayerVersion) -> dict[str, Any]:
+    def _whole(self, version: LayerVersion, url: str) -> dict[str, Any]:
         package_ = version.package
-        location = self._downloads.offer(path_of(package_.digest, self._desired.fleet.settings))
+        location = self._downloads.offer(path_of(package_.digest, self._desired.fleet.settings), url)
         content = {"Location": location, "CodeSha256": package_.code_sha256, "CodeSize": package_.size}
         return {"Content": content, "LayerArn": self._account.layer(version.name), **self._about(version)}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from poller.control.api.catalogue import Catalogue
-from poller.control.api.configuration import Described, listed
+from poller.control.api.configuration import Described
 from poller.control.api.contract import Call, Handler
 from poller.control.api.downloads import Downloads
 from poller.control.api.names import Named, named
@@ -38,14 +38,14 @@ class Reads:
         settings = self._catalogue.settings.functions.get(of.name)
         reserved = settings.reserved_concurrency if settings else None
         return {
-            "Configuration": self._catalogue.configuration(found),
-            "Code": self._code(found),
+            "Configuration": await self._catalogue.configuration(found),
+            "Code": self._code(found, call.url),
             "Tags": (made.shown.get("Tags") if made else None) or None,
             "Concurrency": None if reserved is None else {"ReservedConcurrentExecutions": reserved},
         }
 
     async def _get_configuration(self, call: Call) -> Mapping[str, Any]:
-        return self._catalogue.configuration(await self._catalogue.described(self._named(call)))
+        return await self._catalogue.configuration(await self._catalogue.described(self._named(call)))
 
     async def _list(self, call: Call) -> Mapping[str, Any]:
         names = [name for name in self._catalogue.names if call.caller.may_use(name)]
@@ -55,15 +55,15 @@ class Reads:
         else:
             on_page, marker = page(names, str, call.params)
             found = [await self._catalogue.latest(name) for name in on_page]
-        return {"Functions": [listed(self._catalogue.configuration(each)) for each in found], "NextMarker": marker}
+        return {"Functions": [self._catalogue.listed(each) for each in found], "NextMarker": marker}
 
     def _named(self, call: Call) -> Named:
         return named(call.params["FunctionName"], self._catalogue.account, call.params.get("Qualifier"))
 
-    def _code(self, of: Described) -> dict[str, Any]:
+    def _code(self, of: Described, url: str) -> dict[str, Any]:
         if isinstance(of.settings.code, ImageCode):
             uri = of.settings.code.image
             resolved = f"{uri.partition('@')[0]}@sha256:{of.code_sha256}" if of.code_sha256 else None
             return {"RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": resolved}
         package = self._catalogue.package(of)
-        return {"RepositoryType": "S3", "Location": self._downloads.offer(package)} if package else {}
+        return {"RepositoryType": "S3", "Location": self._downloads.offer(package, url)} if package else {}

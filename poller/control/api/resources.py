@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -33,13 +33,12 @@ from poller.observe.events import Emit
 
 
 class Resources:
-    """url: of the daemon's port, asked when an answer holds an address there. address: of functions' URLs."""
+    """address: of functions' URLs."""
 
     def __init__(
         self,
         desired: Desired,
         backlog: Accepts,
-        url: Callable[[], str],
         address: Address,
         *,
         emit: Emit,
@@ -48,7 +47,7 @@ class Resources:
         settings = desired.fleet.settings
         self.account = Account.of(settings.aws)
         self.catalogue = Catalogue(desired, self.account)
-        self._downloads = Downloads(url)
+        self._downloads = Downloads()
         layers = Layers(Path(settings.state))
         versions = Versions(self.catalogue)
         of_layers = LayersApi(desired, self.account, layers, self._downloads)

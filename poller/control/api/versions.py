@@ -10,7 +10,7 @@ from typing import Any
 
 from poller.control import versions
 from poller.control.api.catalogue import Catalogue
-from poller.control.api.configuration import Described, listed, renewed, versioned
+from poller.control.api.configuration import Described, renewed, versioned
 from poller.control.api.contract import Call, Handler
 from poller.control.api.names import Named, unqualified
 from poller.control.api.paging import page
@@ -66,10 +66,10 @@ class Versions:
         self._catalogue.refuse_missing(name)
         async with self._catalogue.changing(name):
             _, version = await self.publish(name, call.params)
-        return self._catalogue.configuration(version)
+        return await self._catalogue.configuration(version)
 
     async def _list(self, call: Call) -> Mapping[str, Any]:
         name = unqualified(call.params["FunctionName"], self._catalogue.account)
         self._catalogue.refuse_missing(name)
         found, marker = page(await self.all_of(name), lambda each: each.version, call.params)
-        return {"Versions": [listed(self._catalogue.configuration(each)) for each in found], "NextMarker": marker}
+        return {"Versions": [self._catalogue.listed(each) for each in found], "NextMarker": marker}

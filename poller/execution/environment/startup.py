@@ -16,7 +16,7 @@ from poller.execution.environment.variables import for_extensions, variables
 from poller.execution.image.inside import resolved
 from poller.execution.logs import LOG_FD
 from poller.execution.runtimes import catalogue
-from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Places, RuntimeUnavailable
+from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Places, RuntimeUnavailable, version_arn
 from poller.execution.sandbox.bubblewrap import Layout
 from poller.execution.sandbox.isolation import PROCESSES
 from poller.execution.sandbox.processes import Command
@@ -64,7 +64,7 @@ class Startup:
             initialization_type=spec.initialization_type,
             phase=phase,
             runtime_version=launch.version,
-            runtime_version_arn=f"arn:aws:lambda:{spec.region}::runtime:{launch.digest}" if launch.version else "",
+            runtime_version_arn=version_arn(spec.region, launch.digest) if launch.version else "",
             function_name=spec.name,
             function_version=spec.version,
             function_arn=spec.arn,

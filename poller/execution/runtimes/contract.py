@@ -5,6 +5,7 @@ A runtime decides what is run, with which variables, and what it must be able to
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +104,16 @@ class Launch:
     held: tuple[str, ...] = ()
 
 
+def digest_of(identifier: str, description: str) -> str:
+    """What ``Runtime.digest`` is made from: hexadecimal, as the hash in AWS's ARNs of runtime versions."""
+    return hashlib.sha256(f"{identifier}, {description}".encode()).hexdigest()
+
+
+def version_arn(region: str, digest: str) -> str:
+    """ARN of a runtime version (Lambda DG, Runtime version updates): it has no account."""
+    return f"arn:aws:lambda:{region}::runtime:{digest}"
+
+
 class Runtime(Protocol):
     """One runtime that this host can start."""
 
@@ -124,6 +135,11 @@ class Runtime(Protocol):
     @property
     def description(self) -> str:
         """What it is made of, versions included, in one line."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Of all that: equal digests are equal runtimes."""
         ...
 
     def launch(self, spec: FunctionSpec, places: Places, /) -> Launch:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from poller.execution.contract import FunctionSpec
-from poller.execution.runtimes.contract import GATE, Launch, Places
+from poller.execution.runtimes.contract import GATE, Launch, Places, digest_of
 from poller.execution.runtimes.installed import Build
 from poller.execution.runtimes.search_path import WRAPPER, common, wrapped
 
@@ -68,6 +67,11 @@ class ManagedRuntime:
         """Version, client, and where the interpreter is."""
         return f"{self._build.version}, {self._build.client}, {self._build.executable}"
 
+    @property
+    def digest(self) -> str:
+        """As in the contract."""
+        return digest_of(self.identifier, self.description)
+
     def launch(self, spec: FunctionSpec, places: Places, /) -> Launch:
         """As in the contract."""
         build = self._build
@@ -88,7 +92,7 @@ class ManagedRuntime:
             root=build.root,
             framed=True,
             version=f"{self._language}:{build.version.partition(' ')[0]}",  # a Debian may be named behind it
-            digest=hashlib.sha256(f"{self.identifier}, {self.description}".encode()).hexdigest(),
+            digest=self.digest,
         )
 
 

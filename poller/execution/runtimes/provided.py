@@ -6,12 +6,11 @@ a binary built for Amazon Linux 2023 needs a C library of 2.34 or newer, or none
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 from poller.execution.contract import FunctionSpec
-from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Place, Places
+from poller.execution.runtimes.contract import InvalidEntrypoint, Launch, Place, Places, digest_of
 from poller.execution.runtimes.search_path import common
 
 IDENTIFIERS = ("provided.al2023", "provided.al2", "provided")
@@ -26,6 +25,7 @@ class ProvidedRuntime:
 
     def __init__(self, identifier: str) -> None:
         self.identifier = identifier
+        self.digest = digest_of(identifier, self.description)
 
     def launch(self, _spec: FunctionSpec, places: Places, /) -> Launch:
         """As in the contract. No wrapper: there is no language start-up to wrap."""
@@ -40,7 +40,7 @@ class ProvidedRuntime:
             directory=places.task.inside,
             environment=common(self.identifier, places, runtime="", lang=""),
             version=self.identifier.replace(".", ":"),
-            digest=hashlib.sha256(f"{self.identifier}, {self.description}".encode()).hexdigest(),
+            digest=self.digest,
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from poller.settings.nodes import Keys, Node, Place, Scalar, Table
-from poller.settings.problems import Report
+from poller.settings.problems import Report, dotted
 from poller.settings.templates.functions import function
 from poller.settings.templates.globals import properties
 from poller.settings.templates.mappings import SERVED, mapping
@@ -19,7 +19,7 @@ from poller.settings.templates.members import Reading
 from poller.settings.templates.names import FUNCTIONS, LAYERS, NAMED_BY
 from poller.settings.templates.notices import Notice, Tell
 from poller.settings.templates.resolver import Resolver, Unresolved
-from poller.settings.templates.trees import laid_over, made, member, table, text
+from poller.settings.templates.trees import items, laid_over, made, member, table, text
 
 FUNCTION_SECTION, MAPPING_SECTION = "functions", "event_source_mappings"
 _POINTERS = ("AWS::Lambda::Alias", "AWS::Lambda::Version")
@@ -30,18 +30,19 @@ _UNSERVED_RESOURCES = {
     "AWS::Serverless::Application": "a nested template is named under templates by itself",
     "AWS::CloudFormation::Stack": "a nested template is named under templates by itself",
 }
+_NO_TYPE = "is no resource with a type (Fn::ForEach and other macros are not carried out), and is missing"
 _LONGEST_NAME = 64
 
 
 @dataclass(slots=True)
 class _Found:
-    """One function on its way. refused: our key, place and sentence of what it cannot do without."""
+    """One function on its way. refused: our keys, place and sentence of what it, or a mapping of it, cannot do without."""
 
     logical_id: str
     place: Place
     document: Table
     mappings: dict[str, Table] = field(default_factory=dict)
-    refused: list[tuple[str, Place, str]] = field(default_factory=list)
+    refused: list[tuple[Keys, Place, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Documents:
         functions: dict[str, Node] = {}
         mappings: dict[str, Node] = {}
         for name, each in found.items():
-            if self._usable(name, each):
+            if self._usable(each):
                 functions[name] = each.document
                 mappings |= each.mappings
         place = self.resolver.root.place
@@ -101,7 +102,7 @@ class Documents:
         )
         each = _Found(logical_id, given.place, given)
         own = self._own(FUNCTION_SECTION, name)
-        each.document = function(given, self._reading(logical_id, each), own)
+        each.document = function(given, self._reading(logical_id, each, (FUNCTION_SECTION, name)), own)
         events = table(member(given, "Events"), given.place) if serverless else Table(given.place, {})
         for event, entry in events.entries.items():
             self._event(event, entry.node, each, name)
@@ -113,11 +114,13 @@ class Documents:
         name = _bounded(f"{each.logical_id}{event}")
         alias = next(iter(table(member(each.document, "aliases"), node.place).entries), "")
         target = f"{function_name}:{alias}" if alias else function_name
-        reading = self._reading(f"{each.logical_id}.Events.{event}", each)
+        subscription = member(given, "SqsSubscription") if kind == "SNS" else None
+        if subscription is not None:
+            name = _bounded(f"{name}EventSourceMapping")
+        reading = self._reading(f"{each.logical_id}.Events.{event}", each, (MAPPING_SECTION, name))
         named_by = SERVED.get(kind)
-        if kind == "SNS" and (subscription := member(given, "SqsSubscription")) is not None:
-            mapped = _bounded(f"{name}EventSourceMapping")
-            self._put(each, mapped, self._subscribed(given, subscription, target, reading, mapped))
+        if subscription is not None:
+            self._put(each, name, self._subscribed(given, subscription, target, reading, name))
         elif named_by is None:
             reading.notice(node.place, "Type", f"{kind} is not served: it is no queue or stream that is read here")
         else:
@@ -154,7 +157,8 @@ class Documents:
             sentence = f"is not served: its function {bare} is not in this template"
             self.tell(Notice(resource.place, logical_id, "FunctionName", sentence))
             return
-        reading, name = self._reading(logical_id, each), _bounded(logical_id)
+        name = _bounded(logical_id)
+        reading = self._reading(logical_id, each, (MAPPING_SECTION, name))
         self._put(each, name, mapping(given, "EventSourceArn", bare, reading, self._own(MAPPING_SECTION, name)))
 
     def _function_name(self, node: Node | None, place: Place) -> str:
@@ -171,34 +175,40 @@ class Documents:
         if document is not None:
             each.mappings[name] = document
 
-    def _usable(self, name: str, each: _Found) -> bool:
+    def _usable(self, each: _Found) -> bool:
         """Whether a function can run as it is written; if not, and something would invoke it, that is a problem."""
-        invoked = bool(each.mappings) or "url" in each.document.entries
-        for key, place, sentence in each.refused:
+        of_mapping = any(keys[0] == MAPPING_SECTION for keys, _, _ in each.refused)
+        invoked = of_mapping or bool(each.mappings) or "url" in each.document.entries
+        for keys, place, sentence in each.refused:
             if invoked:
-                hint = f"pollerd.yaml can say it: functions.{name}.{key}" if key != "source" else ""
-                self.report.add((FUNCTION_SECTION, name, key), sentence, hint, place=place)
+                self.report.add(keys, sentence, f"pollerd.yaml can say it: {dotted(keys)}", place=place)
             else:
-                left_out = f"{key}: {sentence}; nothing here would invoke the function, and it is left out"
+                left_out = f"{dotted(keys[2:])}: {sentence}; nothing here would invoke the function, and it is left out"
                 self.tell(Notice(place, each.logical_id, "", left_out))
         return not each.refused
 
     def _tell_of_others(self) -> None:
-        """Resources that are neither run here nor only named."""
+        """Resources that are neither run here nor only named, and what would make more of them."""
+        for transform in items(member(self.resolver.root, "Transform")):
+            name = text(transform) or text(member(transform, "Name")) or ""
+            if not name.startswith("AWS::Serverless-"):
+                self.tell(
+                    Notice(transform.place, "Transform", name, "is not carried out, and what it makes is missing")
+                )
         served = {*FUNCTIONS, *LAYERS, *NAMED_BY, "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"}
         for logical_id, resource in self._resources(()):
             kind = self.resolver.kind(logical_id)
             if kind not in served:
-                reason = _UNSERVED_RESOURCES.get(kind, "is not made here")
-                minor = kind not in _UNSERVED_RESOURCES
-                self.tell(Notice(resource.place, logical_id, "", f"{kind}: {reason}", minor=minor))
+                reason = _UNSERVED_RESOURCES.get(kind, "is not made here" if kind else _NO_TYPE)
+                minor = bool(kind) and kind not in _UNSERVED_RESOURCES
+                self.tell(Notice(resource.place, logical_id, "", f"{kind}: {reason}" if kind else reason, minor=minor))
 
     def _own(self, section: str, name: str) -> Table:
         return table(member(self.base, section, name), self.base.place)
 
-    def _reading(self, resource: str, each: _Found) -> Reading:
+    def _reading(self, resource: str, each: _Found, keys: Keys) -> Reading:
         def refuse(key: str, place: Place, sentence: str) -> None:
-            each.refused.append((key, place, sentence))
+            each.refused.append(((*keys, *key.split(".")), place, sentence))
 
         return Reading(resource, self.resolver, self.tell, refuse)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from poller.settings.architecture import ARCHITECTURE
 from poller.settings.nodes import Entry, List, Node, Place, Scalar, Table
 from poller.settings.templates.members import EFFECTLESS, Key, Reading, renamed
 from poller.settings.templates.names import LAYERS
@@ -76,7 +77,11 @@ _UNSERVED = {
 }
 _CODE = ("Code", "CodeUri", "ImageUri", "InlineCode")
 _SPECIAL = frozenset(
-    {*_CODE, "Architectures", "AutoPublishAlias", "DeadLetterQueue", "Environment", "Events", "FunctionName", "Layers"}
+    {
+        *_CODE,
+        *("Architectures", "AutoPublishAlias", "DeadLetterQueue", "Environment", "Events", "FunctionName", "Layers"),
+        "PackageType",
+    }
 )
 LATEST = "$LATEST"
 
@@ -89,7 +94,7 @@ def function(properties: Table, reading: Reading, own: Table) -> Table:
             reading.notice(entry.place, name, EFFECTLESS)
         elif name in _UNSERVED:
             reading.notice(entry.place, name, f"is not served: {_UNSERVED[name]}")
-        elif name not in _SPECIAL and name != "PackageType":
+        elif name not in _SPECIAL:
             simple[name] = entry
     entries = renamed(Table(properties.place, simple), KEYS, reading, own)
     if (queue := table(member(properties, "DeadLetterQueue"), properties.place)).entries:
@@ -98,6 +103,7 @@ def function(properties: Table, reading: Reading, own: Table) -> Table:
         entries |= renamed(whole, KEYS, reading, own)
     if "code" not in own.entries:
         entries |= _code(properties, reading)
+        _tell_of_architecture(properties, reading)
     if "layers" not in own.entries and (layers := member(properties, "Layers")) is not None:
         entries["layers"] = Entry(layers.place, _layers(layers, reading))
     variables = _variables(member(properties, "Environment"), reading, own)
@@ -108,8 +114,16 @@ def function(properties: Table, reading: Reading, own: Table) -> Table:
 
 def _code(properties: Table, reading: Reading) -> dict[str, Entry]:
     image = member(properties, "ImageUri") or member(properties, "Code", "ImageUri")
-    if image is not None:
+    package = member(properties, "PackageType")
+    kind = text(reading.value("code", package)) if package is not None else None
+    if image is not None and kind != "Zip":
         return _image(image, reading)
+    if package is not None and kind == "Image":
+        sentence = "no ImageUri: `sam build` makes the image, and a template in .aws-sam/build that names it"
+        reading.refuse("code", package.place, f"PackageType is Image, and there is {sentence}")
+        return {}
+    if image is not None:
+        reading.notice(image.place, "ImageUri", "is not used: PackageType is Zip")
     place = next(iter(properties.entries.values())).place if properties.entries else properties.place
     given = member(properties, "CodeUri") or member(properties, "Code")
     if member(properties, "InlineCode") is not None or member(given, "ZipFile") is not None:
@@ -121,6 +135,18 @@ def _code(properties: Table, reading: Reading) -> dict[str, Entry]:
         reading.refuse("code", place, "the code is in a bucket: name a folder or .zip of this host in pollerd.yaml")
         return {}
     return {"code": Entry(place, Scalar(given.place if given is not None else place, written))}
+
+
+def _tell_of_architecture(properties: Table, reading: Reading) -> None:
+    """Code without machine code in it runs everywhere, so another architecture is no reason not to try."""
+    given = member(properties, "Architectures")
+    listed = items(reading.value("code", given)) if given is not None else []
+    names = [name for each in listed if (name := text(each))]
+    if given is not None and names and ARCHITECTURE not in names:
+        sentence = (
+            f"the code is made for {', '.join(names)} and runs on {ARCHITECTURE} here, which machine code in it cannot"
+        )
+        reading.notice(given.place, "Architectures", sentence)
 
 
 def _image(image: Node, reading: Reading) -> dict[str, Entry]:

@@ -47,10 +47,12 @@ def mapping(properties: Table, named_by: str, function: str, reading: Reading, o
 
     named_by: the property with the source's ARN; "" for a self-managed cluster. own: what pollerd.yaml says of it.
     """
-    said = member(own, "source", "type") is not None
-    source = Table(properties.place, {}) if said else _source(properties, named_by, reading)
+    apart = member(own, "source", "type") is not None
+    source = Table(properties.place, {}) if apart else _source(_without(properties, own), named_by, reading)
     if source is None:
         return None
+    if len(topics := items(member(_without(properties, own), "Topics"))) > 1:
+        reading.refuse("source.topic", topics[1].place, f"a mapping reads one topic, and here are {len(topics)}")
     simple = {}
     for name, entry in properties.entries.items():
         if name in EFFECTLESS_PROPERTIES:
@@ -60,17 +62,26 @@ def mapping(properties: Table, named_by: str, function: str, reading: Reading, o
     place = properties.place
     entries = {"source": Entry(source.place, source), "function": Entry(place, Scalar(place, function))}
     entries |= renamed(Table(place, simple), KEYS, reading, own)
-    filters = member(properties, "FilterCriteria", "Filters")
+    filters = member(properties, "FilterCriteria", "Filters") if "filter_criteria" not in own.entries else None
     patterns = [reading.value("filter_criteria", each) for each in items(filters)]
     found = [pattern for each in patterns if each is not None if (pattern := member(each, "Pattern")) is not None]
     if filters is not None and found:
         entries["filter_criteria"] = Entry(filters.place, List(filters.place, found))
     destination = member(properties, "DestinationConfig", "OnFailure", "Destination")
-    value = reading.value("destination_config", destination) if destination is not None else None
+    said = "destination_config" in own.entries
+    value = reading.value("destination_config", destination) if destination is not None and not said else None
     if value is not None:
         on_failure = made(value.place, {"on_failure": made(value.place, {"destination": value})})
         entries["destination_config"] = Entry(value.place, on_failure)
     return Table(place, entries)
+
+
+def _without(properties: Table, own: Table) -> Table:
+    """The properties but for the topics, where the configuration names the topic itself: it is not looked at here then."""
+    said = member(own, "source", "topic") is not None
+    return Table(
+        properties.place, {key: entry for key, entry in properties.entries.items() if not said or key != "Topics"}
+    )
 
 
 def _source(properties: Table, named_by: str, reading: Reading) -> Table | None:

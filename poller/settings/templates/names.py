@@ -26,8 +26,13 @@ NAMED_BY = {
     "AWS::SecretsManager::Secret": "Name",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
     "AWS::Serverless::StateMachine": "Name",
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::ECR::Repository": "RepositoryName",
+    "AWS::Events::Rule": "Name",
+    "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
+    "AWS::Scheduler::Schedule": "Name",
 }
-"""The property that names a resource of a type."""
+"""The property that names a resource of a type. Of any other type Ref gives what only a deployment makes, an ID in most cases."""
 
 _ARN = "arn:{partition}:%s:{region}:{account}:%s"
 _QUEUE_URL = "{sqs}/{account}/{name}"

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from poller.settings.nodes import List, Node, Place, Scalar, Table
 from poller.settings.problems import Report, nearest
-from poller.settings.templates.trees import items, member, table, text
+from poller.settings.templates.trees import items, laid_over, made, member, table, text
 
 GIVEN = "template_parameters"
 """The key of the configuration that gives them."""
+BY_HAND = Place(Path("--parameter"))
+"""Where those stand that the command line gives."""
+
+
+def given_by_hand(base: Table, values: Mapping[str, str]) -> Table:
+    """The configuration with these, too, which go before its own."""
+    if not values:
+        return base
+    mine = made(BY_HAND, {name: Scalar(BY_HAND, value) for name, value in values.items()})
+    return table(laid_over(base, made(base.place, {GIVEN: mine})), base.place)
 
 
 def parameters(root: Table, given: Mapping[str, Node], report: Report) -> dict[str, Node]:

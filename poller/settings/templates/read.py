@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from poller.settings import json_text, yaml_text
@@ -40,31 +41,42 @@ def configuration_of(path: Path) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def with_templates(base: Table, path: Path, report: Report, tell: Tell) -> tuple[Table, tuple[Path, ...]]:
-    """Return a configuration with the templates in it that it names, or that ``path`` is; and their files."""
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A configuration with its templates under it. sections: what is theirs alone. files: of the templates."""
+
+    whole: Table
+    sections: Table
+    files: tuple[Path, ...]
+
+
+def with_templates(base: Table, path: Path, report: Report, tell: Tell) -> Joined:
+    """Return a configuration with the templates in it that it names, or that ``path`` is."""
     files = [(path, Place(path))] if configuration_of(path) != path else []
     listed = member(base, LISTED)
     for item in items(listed) if isinstance(listed, List) else []:
         file = item.place.file.absolute().parent / (text(item) or "")
         if file.resolve() not in {known.resolve() for known, _ in files}:
             files.append((file, item.place))
-    whole = _joined(base, files, report, tell) if files else base
-    return whole or base, tuple(file for file, _ in files)
+    whole, sections = _joined(base, files, report, tell)
+    return Joined(whole, sections, tuple(file for file, _ in files))
 
 
-def _joined(base: Table, files: list[tuple[Path, Place]], report: Report, tell: Tell) -> Table | None:
+def _joined(base: Table, files: list[tuple[Path, Place]], report: Report, tell: Tell) -> tuple[Table, Table]:
+    """The configuration as it is where there are no templates, or one cannot be read."""
     given = {name: entry.node for name, entry in table(member(base, GIVEN), base.place).entries.items()}
-    whole, seen = base, Table(base.place, {})
+    nothing = Table(base.place, {})
+    whole, seen = base, nothing
     declared: set[str] = set()
     for file, place in files:
         tree = parsed(file, report, place)
         if tree is None:
-            return None
+            return base, nothing
         declared |= set(table(member(tree, "Parameters"), tree.place).entries)
         resolver = Resolver(tree, parameters(tree, given, report), pseudo(base))
         whole, seen = joined(base, Documents(resolver, base, report, tell).sections(), report, seen)
     refuse_unknown(declared, given, report)
-    return whole
+    return whole, seen
 
 
 def parsed(file: Path, report: Report, named_at: Place | None = None) -> Table | None:

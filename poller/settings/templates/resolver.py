@@ -119,9 +119,16 @@ class Resolver:
         if name in self.parameters:
             found = self.parameters[name]
             return found if isinstance(found, List) else Scalar(place, text(found) or "")
+        if member(self.root, "Parameters", name) is not None:
+            raise Unresolved(
+                place, f"the parameter {name} has no value: --parameter or template_parameters gives it one"
+            )
         if member(self.root, "Resources", name) is None:
-            raise Unresolved(place, f"there is no parameter and no resource {name!r} with a value known here")
-        return Scalar(place, self._filled(REFERENCES.get(self.kind(name), "{name}"), name))
+            raise Unresolved(place, f"there is no parameter and no resource {name!r}")
+        kind = self.kind(name)
+        if kind not in NAMED_BY:
+            raise Unresolved(place, f"what Ref gives of {name} ({kind}) is known when it is deployed only")
+        return Scalar(place, self._filled(REFERENCES.get(kind, "{name}"), name))
 
     def _filled(self, form: str, logical_id: str) -> str:
         words = {"partition": "Partition", "region": "Region", "account": "AccountId", "sqs": "sqs"}

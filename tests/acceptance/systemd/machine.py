@@ -2,6 +2,9 @@
 
 Takes root, mmdebstrap and control groups of version 2.
 
+Its mounts are shared, as on a real one and in systemd-nspawn: credentials of units come by propagation, and in a container systemd leaves
+that as it finds it.
+
 What it lacks: where this host keeps the controllers of version 1, none is to be delegated, so memory and processors are not limited inside.
 """
 
@@ -48,6 +51,7 @@ hostname machine
 ip link set lo up
 pivot_root . mnt
 umount -l /mnt
+mount --make-rshared /
 exec env -i PATH=/usr/sbin:/usr/bin container=test /lib/systemd/systemd --log-target=null
 """
 

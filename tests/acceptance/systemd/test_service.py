@@ -28,13 +28,15 @@ def handler(event, context):
         time.sleep(0.05)
         with open("/mnt/seen/records", "a") as seen:
             seen.write(record["body"] + "\\n")
-    return {"told": told, "state": os.path.exists("/var/lib/pollerd"), "secrets": os.path.exists("/run/credentials")}
+    hidden = [path for path in ("/var/lib/pollerd", "/run/credentials") if os.path.exists(path)]
+    return {"told": told, "hidden": hidden, "password": os.environ["PASSWORD"]}
 """
 QUIET = {
     "code": "/srv/echo",
     "runtime": "python3.13",
     "handler": "app.handler",
     "timeout_seconds": 20,
+    "environment": {"PASSWORD": {"secret": "credential:password"}},
     "file_system_configs": [{"path": "/var/lib/pollerd/seen", "local_mount_path": "/mnt/seen"}],
 }
 LIST: dict[str, Any] = {
@@ -74,7 +76,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
         machine.write("/srv/echo/app.py", CODE)
         machine.run("install", "-d", "-o", "pollerd", "-g", "pollerd", "-m", "700", "/var/lib/pollerd/seen")
-        lines = ["[Service]", "WatchdogSec=3", "TimeoutAbortSec=1"]
+        _set_password(machine, "first")
+        lines = ["[Service]", "WatchdogSec=3", "TimeoutAbortSec=1", "LoadCredential=password:/root/password"]
         machine.write("/etc/systemd/system/pollerd.service.d/test.conf", "\n".join(lines))
         _configure(machine)
         machine.run("systemctl", "daemon-reload")
@@ -94,6 +97,11 @@ def _configure(
         "event_source_mappings": mappings or {},
     }
     machine.write(CONFIG, json.dumps(told))  # JSON is YAML
+
+
+def _set_password(machine: Machine, password: str) -> None:
+    machine.write("/root/password", f"{password}\n")
+    machine.run("chmod", "600", "/root/password")
 
 
 def _invoke(machine: Machine, function: str) -> Any:  # whatever the function says
@@ -119,7 +127,19 @@ def test_the_units_are_clean_and_shut_in(machine: Machine) -> None:
 def test_it_is_started_when_it_is_ready_and_functions_see_nothing_of_it(machine: Machine) -> None:
     assert machine.shown("pollerd", "ActiveState") == "active"
     assert machine.shown("pollerd", "StatusText") == "0 of 0 mappings are ready"
-    assert _invoke(machine, "echo") == {"told": [], "state": False, "secrets": False}
+    answer = _invoke(machine, "echo")
+    assert (answer["told"], answer["hidden"]) == ([], [])
+
+
+def test_a_credential_of_the_unit_is_a_secret_until_the_service_is_restarted(machine: Machine) -> None:
+    machine.run("test", "-e", "/run/credentials/pollerd.service/password")
+    assert _invoke(machine, "echo")["password"] == "first"
+
+    _set_password(machine, "second")
+    machine.run("systemctl", "reload", "pollerd")
+    assert _invoke(machine, "echo")["password"] == "first"
+    machine.run("systemctl", "restart", "pollerd")
+    assert _invoke(machine, "echo")["password"] == "second"
 
 
 def test_a_reload_has_happened_when_systemctl_returns(machine: Machine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from poller.execution.runtimes.own import IDENTIFIER
 from tests.integration.api.served import ACCOUNT, ARN, CODE, HANDLER, OTHER_CODE, REGION, Served, basic, served, zipped
 
 
@@ -42,11 +44,14 @@ def sha256(data: bytes) -> str:
 
 async def test_a_function_is_made_as_the_service_makes_it(lambda_: Served) -> None:
     made = await lambda_.ask(
-        "create_function", **basic(Description="all of them", Environment={"Variables": {"TABLE": "orders"}})
+        "create_function",
+        **basic(Runtime=IDENTIFIER, Description="all of them", Environment={"Variables": {"TABLE": "orders"}}),
     )
     assert made["RevisionId"]
     assert made["LastModified"].endswith("+0000")
     assert made["Architectures"] in (["x86_64"], ["arm64"])
+    version = made.pop("RuntimeVersionConfig")
+    assert re.fullmatch(f"arn:aws:lambda:{REGION}::runtime:[0-9a-f]{{64}}", version["RuntimeVersionArn"])
     for varying in ("RevisionId", "LastModified", "Architectures"):
         del made[varying]
     assert made == {
@@ -62,7 +67,7 @@ async def test_a_function_is_made_as_the_service_makes_it(lambda_: Served) -> No
         "MemorySize": 128,
         "PackageType": "Zip",
         "Role": f"arn:aws:iam::{ACCOUNT}:role/worker",
-        "Runtime": "python3.11",
+        "Runtime": IDENTIFIER,
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "State": "Pending",
         "StateReason": "The function is being created.",
@@ -81,6 +86,19 @@ async def test_a_function_that_was_made_is_active(lambda_: Served) -> None:
     assert (told["State"], told["LastUpdateStatus"]) == ("Active", "Successful")
     assert told["RevisionId"] == made["RevisionId"]
     assert "orders" in lambda_.daemon.desired.fleet.settings.functions
+
+
+async def test_one_function_is_told_with_its_runtime_version_and_a_list_is_not(lambda_: Served) -> None:
+    made = await lambda_.ask("create_function", **basic(Runtime=IDENTIFIER, SnapStart={"ApplyOn": "PublishedVersions"}))
+    published = await lambda_.ask("publish_version", FunctionName="orders")
+    found = await lambda_.ask("get_function_configuration", FunctionName="orders:1")
+    assert made["RuntimeVersionConfig"] == published["RuntimeVersionConfig"] == found["RuntimeVersionConfig"]
+    assert found["SnapStart"] == {"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"}
+    [in_list] = (await lambda_.ask("list_functions"))["Functions"]
+    versions = (await lambda_.ask("list_versions_by_function", FunctionName="orders"))["Versions"]
+    assert not any("RuntimeVersionConfig" in each for each in [in_list, *versions])
+    other = await lambda_.ask("update_function_configuration", FunctionName="orders", Runtime="provided.al2023")
+    assert other["RuntimeVersionConfig"] != made["RuntimeVersionConfig"]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +149,20 @@ async def test_the_package_is_fetched_from_its_location(lambda_: Served) -> None
             return content
 
     assert await lambda_.script(fetch) == CODE
+
+
+async def test_a_location_is_where_the_caller_has_reached_the_port(lambda_: Served) -> None:
+    await lambda_.ask("create_function", **basic())
+    asked = urllib.request.Request(
+        f"{lambda_.url}/2015-03-31/functions/orders", headers={"Host": "lambda.localhost:8443"}
+    )
+
+    def get(_: Any) -> Any:
+        with urllib.request.urlopen(asked) as answer:
+            return json.load(answer)
+
+    location: str = (await lambda_.script(get))["Code"]["Location"]
+    assert location.startswith("http://lambda.localhost:8443/_pollerd/code/")
 
 
 @pytest.mark.parametrize(
@@ -461,7 +493,7 @@ async def test_settings_are_written_for_nobody_to_read(lambda_: Served, tmp_path
     assert json.loads((tmp_path / "pollerd.json").read_text()).get("functions") is None
 
 
-async def test_a_function_that_a_mapping_leads_to_stays(tmp_path: Path) -> None:
+async def test_an_alias_that_a_mapping_leads_to_stays(tmp_path: Path) -> None:
     aws = {"region": REGION, "account_id": ACCOUNT, "endpoint_url": "http://127.0.0.1:9"}
     async with served(tmp_path, {"aws": aws}) as lambda_:
         await lambda_.ask("create_function", **basic(Publish=True))
@@ -470,10 +502,9 @@ async def test_a_function_that_a_mapping_leads_to_stays(tmp_path: Path) -> None:
         mapping = await lambda_.ask(
             "create_event_source_mapping", FunctionName="orders:live", EventSourceArn=queue, Enabled=False
         )
-        for verb, given in (("delete_function", {}), ("delete_alias", {"Name": "live"})):
-            status, code, sentence = await lambda_.refused(verb, FunctionName="orders", **given)
-            assert (status, code) == (409, "ResourceConflictException")
-            assert mapping["UUID"] in sentence
+        status, code, sentence = await lambda_.refused("delete_alias", FunctionName="orders", Name="live")
+        assert (status, code) == (409, "ResourceConflictException")
+        assert mapping["UUID"] in sentence
         await lambda_.ask("delete_event_source_mapping", UUID=mapping["UUID"])
         await lambda_.ask("delete_alias", FunctionName="orders", Name="live")
         await lambda_.ask("delete_function", FunctionName="orders")

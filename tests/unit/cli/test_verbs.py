@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 
@@ -42,7 +41,7 @@ def test_every_verb_describes_itself_and_can_be_called(name: str, capsys: pytest
         cli.main([name, "--help"])
     assert end.value.code == 0
     assert f"usage: pollerd {name}" in capsys.readouterr().out
-    assert callable(importlib.import_module(f"poller.cli.{name}").call)
+    assert callable(cli.module(name).call)
 
 
 def test_an_unknown_verb_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,7 +104,7 @@ class Scene:
         now = Now(settings, {"m": self.running})
         self.courses = Courses(LoopClock().epoch)
         self.health = Health(now, self.courses, lambda: self.stop.soft, clock=LoopClock(), emit=self._emit)
-        self.views = Views(now, self.ages, self.courses, self.health, lambda: self.stop.soft)
+        self.views = Views(now, self.ages, self.courses, self.health, lambda: self.stop.soft, stranded=dict)
         self.metrics = Metrics()
         self.surveys = Surveys({"m": self.running}, self.metrics)
 

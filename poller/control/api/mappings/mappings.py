@@ -18,11 +18,13 @@ from poller.control.api.contract import ApiError, Call, Handler
 from poller.control.api.mappings import fields, sources
 from poller.control.api.mappings.checks import check
 from poller.control.api.mappings.look import OF_AWS, look
+from poller.control.api.names import Account
 from poller.control.api.refusals import invalid, told
 from poller.control.desired import Change, Desired, RefusedError
 from poller.control.made import Kind, Made
 from poller.control.mappings import timeout
 from poller.pipeline.stream import StreamMapping
+from poller.pipeline.stream.attempts import BAD
 from poller.settings.mappings import source
 from poller.settings.model import MappingSettings, Settings
 from poller.settings.references import FunctionReference, function_reference, loaded_reference
@@ -112,7 +114,8 @@ class Mappings:
         """Names in the configuration, by UUID; asked for so often that they are kept until there is another configuration."""
         settings = self._desired.fleet.settings
         if self._named[0] is not settings:
-            self._named = settings, {self._uuid(name): name for name in settings.event_source_mappings}
+            names = [*settings.event_source_mappings, *self._desired.stranded()]
+            self._named = settings, {self._uuid(name): name for name in names}
         return self._named[1]
 
     def _uuid(self, name: str) -> str:
@@ -125,7 +128,8 @@ class Mappings:
         return wanted
 
     def _settings(self, name: str) -> MappingSettings:
-        return self._desired.fleet.settings.event_source_mappings[self._all()[name]]
+        own = self._all()[name]
+        return self._desired.fleet.settings.event_source_mappings.get(own) or self._desired.stranded()[own].settings
 
     def _function(self, given: str) -> FunctionReference:
         """Raises ApiError when it is not to be had."""
@@ -136,11 +140,14 @@ class Mappings:
         return reference
 
     def _arn_of(self, given: str) -> str:
-        """Of a function as it is named in a request; "" when there is none."""
+        """Of a function as it is named in a request, whether there is one or not; "" for what is no name."""
         reference = function_reference(given)
-        pools = self._desired.fleet.pools
-        if reference is None or reference.name not in pools:
+        fleet = self._desired.fleet
+        pools = fleet.pools
+        if reference is None:
             return ""
+        if reference.name not in pools:
+            return Account.of(fleet.settings.aws).function(reference.name, reference.qualifier)
         arn = pools[reference.name].spec.arn
         return f"{arn}:{reference.qualifier}" if reference.qualifier else arn
 
@@ -157,7 +164,7 @@ class Mappings:
             "FunctionArn": arn,
             "LastModified": _moment(made),
             "State": self._state(own, settings),
-            "StateTransitionReason": "User action" if settings.source.type in OF_AWS - {"sqs"} else "USER_INITIATED",
+            "StateTransitionReason": self._desired.broken.get((KIND, own)) or _reason(settings),
             **sources.members(settings.source, fleet.settings.aws, region),
             **fields.members(settings, able),
             **({member: value for member, value in made.shown.items() if member in fields.SHOWN} if made else {}),
@@ -168,6 +175,8 @@ class Mappings:
 
     def _state(self, own: str, settings: MappingSettings) -> str:
         """Creating until its source was open for the first time, or has said why it is not."""
+        if own not in self._desired.fleet.settings.event_source_mappings:
+            return "Enabled" if settings.enabled else "Disabled"  # it is not its own doing that nothing reads
         running = self._desired.fleet.mappings.get(own)
         if running is None or not settings.enabled:
             return "Disabled"
@@ -178,6 +187,8 @@ class Mappings:
         return "Enabled" if looked else "Creating"
 
     def _last_result(self, own: str) -> str:
+        if (KIND, own) in self._desired.broken:
+            return BAD
         running = self._desired.fleet.mappings.get(own)
         if running is not None and isinstance(running.mapping, StreamMapping):
             return running.mapping.last_processing_result
@@ -236,6 +247,10 @@ def _asked_for(shown: Mapping[str, Any], params: Mapping[str, Any], arn_of: Call
     if source_arn and shown.get("EventSourceArn") != source_arn:
         return False
     return not function or shown["FunctionArn"] == arn_of(function)
+
+
+def _reason(settings: MappingSettings) -> str:
+    return "User action" if settings.source.type in OF_AWS - {"sqs"} else "USER_INITIATED"
 
 
 def _start(marker: str | None, names: list[str]) -> int:

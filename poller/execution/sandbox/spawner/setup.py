@@ -127,12 +127,19 @@ def become_bubblewrap(
 
 
 def settled(holder: int) -> bool:
-    """Whether bubblewrap has left the host's root and taken away what it built the new one with: all it has to do then is wait."""
+    """Whether bubblewrap has left the host's root and taken away what it built the new one with: all it has to do then is wait.
+
+    Mounts are listed as seen from the root that the holder had when the list was opened. Where it has changed roots meanwhile, the one
+    it built in seems to be all there is (since 0.11 with a /proc), though it may still lie on top of the new one.
+    """
     try:
-        if os.path.samestat(os.stat(f"/proc/{holder}/root"), os.stat("/")):
+        root = os.stat(f"/proc/{holder}/root")
+        if os.path.samestat(root, os.stat("/")):
             return False
         with open(f"/proc/{holder}/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
             points = [line.split(" ", 5)[4] for line in file]
+        if not os.path.samestat(root, os.stat(f"/proc/{holder}/root")):
+            return False
     except OSError:
         return False
     # for a moment the root that it built the new one in lies on top of it: whoever enters then finds that one

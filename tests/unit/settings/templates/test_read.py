@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from poller.settings.architecture import ARCHITECTURE
 from poller.settings.load import load, loaded
 from poller.settings.model import Settings
 from poller.settings.problems import SettingsError
@@ -119,7 +120,7 @@ def test_a_value_that_cannot_be_is_named_at_its_place_in_the_template() -> None:
     ("value", "reason"),
     [
         ("!ImportValue other", "Fn::ImportValue cannot be told here"),
-        ("!Ref Nowhere", "there is no parameter and no resource 'Nowhere' with a value known here"),
+        ("!Ref Nowhere", "there is no parameter and no resource 'Nowhere'"),
         ("!GetAtt Queue.Colour", "Colour of Queue (AWS::SQS::Queue) is known when it is deployed only"),
         ("'{{resolve:ssm:/a}}'", "a dynamic reference is looked up at AWS only"),
     ],
@@ -161,3 +162,67 @@ def test_short_forms_mean_nothing_in_other_files() -> None:
     Path("pollerd.yaml").write_text("state: !Ref x\n")
     with pytest.raises(SettingsError, match="tags"):
         load(Path("pollerd.yaml"))
+
+
+def with_function(*lines: str) -> str:
+    return TEMPLATE.replace("      CodeUri: code/\n", "".join(f"      {line}\n" for line in lines))
+
+
+def test_code_for_another_architecture_is_told_of() -> None:
+    _, told = served(with_function("CodeUri: code/", "Architectures: [s390x]"))
+    (notice,) = [each for each in told if each.member == "Architectures"]
+    assert (notice.place.line, notice.minor) == (21, False)
+    assert notice.sentence.startswith("the code is made for s390x and runs on ")
+    _, told = served(with_function("CodeUri: code/", f"Architectures: [{ARCHITECTURE}]"))
+    assert "Architectures" not in {each.member for each in told}
+
+
+def test_the_package_type_decides_what_is_run() -> None:
+    (problem,) = refused(with_function("CodeUri: code/", "PackageType: Image"))
+    assert "functions.Orders.code: PackageType is Image, and there is no ImageUri: `sam build` makes" in problem
+    settings, told = served(with_function("CodeUri: code/", "ImageUri: repo/orders:1", "PackageType: Zip"))
+    assert settings.functions["Orders"].code == str(Path.cwd() / "code")
+    assert [f"{each.member}: {each.sentence}" for each in told if each.member == "ImageUri"] == [
+        "ImageUri: is not used: PackageType is Zip"
+    ]
+
+
+def test_a_mapping_of_several_topics_is_refused() -> None:
+    topics = "{KafkaBootstrapServers: ['127.0.0.1:9092'], StartingPosition: LATEST, Topics: [a, b]}"
+    template = TEMPLATE + f"        Log: {{Type: SelfManagedKafka, Properties: {topics}}}\n"
+    (problem,) = refused(template)
+    where = "event_source_mappings.OrdersLog.source.topic"
+    assert f"{where}: a mapping reads one topic, and here are 2; pollerd.yaml can say it: {where}" in problem
+    for topics in ("[a, b]", "[!ImportValue a]"):
+        said = "event_source_mappings: {OrdersLog: {source: {topic: b}}}"
+        settings, _ = served(template.replace("[a, b]", topics), said)
+        assert settings.event_source_mappings["OrdersLog"].source.options.topic == "b"
+
+
+def test_the_reference_of_a_resource_that_only_a_deployment_names_has_to_be_given() -> None:
+    template = with_function("CodeUri: code/") + "  Pool: {Type: AWS::Cognito::UserPool}\n"
+    template = template.replace("QUEUE: !Ref Queue", 'QUEUE: !Sub "${Pool}/x"')
+    (problem,) = refused(template)
+    assert "what Ref gives of Pool (AWS::Cognito::UserPool) is known when it is deployed only" in problem
+
+
+def test_an_only_event_whose_source_is_not_known_is_no_reason_to_leave_the_function_out() -> None:
+    template = TEMPLATE.replace("!GetAtt Queue.Arn", "!ImportValue orders")
+    where = "event_source_mappings.OrdersWork.source"
+    assert refused(template) == [
+        f"template.yaml:28:31: {where}: Fn::ImportValue cannot be told here; pollerd.yaml can say it: {where}"
+    ]
+    settings, _ = served(template, "event_source_mappings: {OrdersWork: {source: {type: sqs, queue: orders}}}")
+    assert settings.event_source_mappings["OrdersWork"].source.options.queue == "orders"
+
+
+def test_what_macros_would_make_is_told_of() -> None:
+    transforms = "Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31, {Name: Own}]"
+    template = TEMPLATE.replace("Transform: AWS::Serverless-2016-10-31", transforms)
+    _, told = served(template + "  Fn::ForEach::Many: [N, [a, b], {'F${N}': {Type: AWS::Serverless::Function}}]\n")
+    assert [(each.what, each.place.line) for each in told if "carried out" in each.sentence] == [
+        ("Transform.AWS::LanguageExtensions", 1),
+        ("Transform.Own", 1),
+        ("Fn::ForEach::Many", 30),
+    ]
+    assert not any(each.minor for each in told if "carried out" in each.sentence)
