@@ -63,7 +63,8 @@ async def test_events_name_the_consumer(rig: FanoutRig) -> None:
     async with opened(rig) as source:
         identity = await source.open()
         assert identity.arn.startswith(f"{arn}:")
-        assert identity.label.endswith(f"stream {rig.producer.name}, consumer {rig.consumer}")
+        assert f"stream {rig.producer.name}, at http://" in identity.label
+        assert identity.label.endswith(f", consumer {rig.consumer}")
         await put(rig, 0, 1)
         (record,) = await receive(source, 1, PATIENCE)
         assert (record.body, record.key) == (b"message 0", "key-0")

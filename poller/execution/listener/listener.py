@@ -69,8 +69,12 @@ class Listener:
         the listener. Raises OSError.
         """
         self._checked = sock is None
-        where = {"host": "127.0.0.1", "port": 0} if sock is None else {"sock": sock}
-        self._server = await asyncio.get_running_loop().create_server(self.connection, **where, backlog=16)
+        taken = _free() if sock is None else sock
+        try:
+            self._server = await asyncio.get_running_loop().create_server(self.connection, sock=taken, backlog=16)
+        except BaseException:  # a start that is cancelled here would leave it to nobody
+            taken.close()
+            raise
         self.port = self._server.sockets[0].getsockname()[1]
 
     def connection(self) -> HttpConnection:
@@ -118,3 +122,15 @@ class Listener:
         """Only an answer that broke off matters; anything else is as if it had not been said."""
         if request.path.startswith(b"/2018-06-01/"):
             self._runtime.on_truncated(request, exchange)
+
+
+def _free() -> socket.socket:
+    """Bound to a free port of 127.0.0.1."""
+    sock = socket.socket()
+    try:
+        sock.setblocking(False)
+        sock.bind(("127.0.0.1", 0))
+    except OSError:
+        sock.close()
+        raise
+    return sock
