@@ -107,6 +107,10 @@ class Desired:
 
     def settings(self, driver: Driver) -> Settings:
         """The whole configuration to start with. What a call made and cannot be used any more is left out; see ``broken``."""
+        with contextlib.suppress(
+            RefusedError
+        ):  # as a rule all can be used, and one by one each is held against all before it
+            return self._read(self.made, self.made.keys(), self._file, driver)
         sound: dict[Key, Made] = {}
         for key, made in sorted(self.made.items(), key=lambda item: item[0][0] != "functions"):
             try:
