@@ -34,7 +34,9 @@ Started = TypeVar("Started", bound=Startable)
 def pytest_configure() -> None:
     """SIGTERM, as from `timeout`, ends a run like Ctrl-C does: fixtures still end their servers."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run in the background of a script; programs that tests interrupt inherit it
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a run in the background of a script; programs that tests interrupt inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
