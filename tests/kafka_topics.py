@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]  # its stubs lack it
 
 PATIENCE = 30.0
 
@@ -106,5 +106,5 @@ def put(producer: Producer, name: str, messages: Sequence[Sent]) -> None:
 
 def _done(futures: object) -> None:
     """Wait for what was asked of an operator's client, which has to live until then."""
-    for future in futures.values():  # type: ignore[attr-defined]
+    for future in futures.values():  # type: ignore[attr-defined]  # its stubs say object
         future.result(PATIENCE)

@@ -22,7 +22,7 @@ def main():
         redis.xadd("clicks", {"page": random.choice("abc"), "number": number}, maxlen=100_000)
         amount = random.randint(1, 100) if random.random() > 0.005 else -1
         producer.send("payments", json.dumps({"amount": amount}).encode(), key=str(number % 20).encode())
-        time.sleep(0.05)
+        time.sleep(0.05)  # twenty of each a second, at most
 
 
 main()

@@ -179,7 +179,7 @@ class _LastWords:
     """What came is read before the end of the connection is; the client drops it (as of 3.0.12), and with it why a login failed."""
 
     def _sock_recv(self) -> tuple[bytes, Exception | None]:
-        data, error = super()._sock_recv()  # type: ignore[misc]
+        data, error = super()._sock_recv()  # type: ignore[misc]  # kafka-python ships no types
         return data, None if data else error
 
 

@@ -75,7 +75,7 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc] # the client has no t
             oauth.token_endpoint_url, urllib.parse.urlencode(form).encode(), {"Accept": "application/json"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=TOKEN_SECONDS, context=self._context) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=TOKEN_SECONDS, context=self._context) as response:  # noqa: S310  # the URL is the operator's
                 answer = json.loads(response.read(LONGEST_ANSWER))
             return str(answer["access_token"]), float(answer.get("expires_in", 300))
         except urllib.error.HTTPError as error:

@@ -74,7 +74,7 @@ class StreamContract(StartContract, SeekContract, SurveyContract, SourceContract
                 expect({record.arrived is not None for record in records}, {able.timed}, "records tell their arrival")
                 if able.keyed:
                     self._expect_keys(rig, records)
-                require(all(abs((r.arrived or time.time()) - time.time()) < 3600 for r in records), "arrived just now")  # noqa: PLR2004
+                require(all(abs((r.arrived or time.time()) - time.time()) < 3600 for r in records), "arrived just now")  # noqa: PLR2004  # an hour
 
     async def test_each_partition_comes_in_order_at_rising_positions(self) -> None:
         """And in no more partitions than there are."""

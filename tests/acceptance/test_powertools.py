@@ -184,9 +184,9 @@ def test_batches_fail_in_part_and_parsers_take_the_events(stage: Stage) -> None:
     daemon.start()
     good = {"a", "b", "c", "d"}
     for each in ("queue", "clicks", "table"):
-        until(lambda each=each: stage.handled(each).keys() >= good, f"{each} has handled what it can")  # type: ignore[misc]
+        until(lambda each=each: stage.handled(each).keys() >= good, f"{each} has handled what it can")  # type: ignore[misc]  # a lambda's default
     for each in ("clicks", "table"):
-        until(lambda each=each: stage.handled(each)["poison"] == 2, f"{each} has retried")  # type: ignore[misc]
+        until(lambda each=each: stage.handled(each)["poison"] == 2, f"{each} has retried")  # type: ignore[misc]  # a lambda's default
     until(lambda: stage.events("topic"), "what came through the topic is handled")
     until(lambda: stage.handled("fifo")["poison"], "the poisoned one of the group is met")
     daemon.stop()

@@ -19,7 +19,7 @@ PATIENCE = 30.0
 def options_of(made: Topic, **more: object) -> KafkaOptions:
     """Short sessions, so that heartbeats, and with them rebalances, come soon."""
     given = {"bootstrap_servers": made.servers, "topic": made.name, "session_timeout_seconds": 1.5} | more
-    return KafkaOptions(**given)  # type: ignore[arg-type]
+    return KafkaOptions(**given)  # type: ignore[arg-type]  # values of several types
 
 
 def source_of(

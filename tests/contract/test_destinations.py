@@ -144,7 +144,7 @@ async def test_a_server_that_hangs_is_unreachable_and_found_again(private_minist
             with pytest.raises(Unreachable, match="did not answer in time"):
                 await found.deliver(discards.discard(NAMES[1]))
             server.thaw()
-            found._connection.service.patience = 10  # type: ignore[attr-defined]
+            found._connection.service.patience = 10  # type: ignore[attr-defined]  # a part of its own
             await found.deliver(discards.discard(NAMES[2]))
         bodies = await messages(reader, queue.url, 2)
     assert {discards.load(NAMES[0])["timestamp"]} == {json.loads(body)["timestamp"] for body in bodies}

@@ -89,7 +89,7 @@ def six(kafka: Cluster) -> Iterator[Topic]:
 
 def options_of(made: Topic, **more: object) -> KafkaOptions:
     timeouts = {"session_timeout_seconds": 1.5}  # so that heartbeats, and with them rebalances, come soon
-    return KafkaOptions(bootstrap_servers=made.servers, topic=made.name, **(timeouts | more))  # type: ignore[arg-type]
+    return KafkaOptions(bootstrap_servers=made.servers, topic=made.name, **(timeouts | more))  # type: ignore[arg-type]  # values of several types
 
 
 def numbered(first: int, count: int) -> list[Sent]:
@@ -98,7 +98,7 @@ def numbered(first: int, count: int) -> list[Sent]:
 
 async def until(condition: object, seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # type: ignore[operator]  # given by a test
             await asyncio.sleep(0.02)
 
 

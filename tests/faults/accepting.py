@@ -85,7 +85,7 @@ class Target:
 
 
 def configured(function: str, qualifier: str) -> EventInvokeConfig:
-    return EventInvokeConfig(function_arn=f"arn:{function}", arn=f"arn:{function}:$LATEST", **CONFIGS.get(function, {}))  # type: ignore[arg-type]
+    return EventInvokeConfig(function_arn=f"arn:{function}", arn=f"arn:{function}:$LATEST", **CONFIGS.get(function, {}))  # type: ignore[arg-type]  # values of several types
 
 
 async def work(state: Path, accept: tuple[str, ...]) -> None:

@@ -41,7 +41,7 @@ def apply(blobs: Blobs, layer: Layer, root: Root, room: Room) -> None:
 
 
 def _unpack(tar: Stream, root: Root, room: Room) -> None:
-    archive = tarfile.open(fileobj=cast("IO[bytes]", tar), mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
+    archive = tarfile.open(fileobj=cast("IO[bytes]", tar), mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115  # it owns nothing: the stream is the caller's
     root.begin_layer()
     while (entry := archive.next()) is not None:
         archive.members = []  # type: ignore[attr-defined]  # it keeps them all, and there may be a million
@@ -73,10 +73,10 @@ def _decompressed(packed: io.BufferedReader[Any]) -> Iterator[IO[bytes]]:
 
 def _zstd() -> Any:
     try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14  # noqa: PLC0415
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14  # noqa: PLC0415  # as needed
     except ImportError:
         try:
-            from backports import zstd  # noqa: PLC0415
+            from backports import zstd  # noqa: PLC0415  # as needed
         except ImportError:
             raise PackageError("a layer is compressed with zstd", "pip install 'pollerd[zstd]'") from None
     return zstd

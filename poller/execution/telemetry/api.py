@@ -117,7 +117,7 @@ class TelemetryApi:
         try:
             subscription = read(request.body, logs=logs, schemas=self._schemas)
             if any((one.subscription.schema in LOGS_SCHEMAS) is not logs for one in self._subscribers.values()):
-                raise Invalid("an environment uses either the Telemetry API or the Logs API, not both")  # noqa: TRY301
+                raise Invalid("an environment uses either the Telemetry API or the Logs API, not both")  # noqa: TRY301  # refused where all refusals are
         except Invalid as error:
             refuse(exchange, 400, f"{prefix}ValidationError", str(error))
             return

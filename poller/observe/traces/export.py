@@ -80,7 +80,7 @@ class Exporter:
             why = "the daemon ended before they were taken"
             self._emit(SpansDropped(count=self._sending + len(self._waiting), reason="refused", why=why))
         self._tell_lost()
-        self._otlp.shutdown()  # type: ignore[no-untyped-call]
+        self._otlp.shutdown()  # type: ignore[no-untyped-call]  # it ships no types
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._said.close()
 

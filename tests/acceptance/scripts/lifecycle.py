@@ -325,7 +325,7 @@ def delete(mappings: list[str]) -> None:
     for own in mappings:
         assert lambda_.delete_event_source_mapping(UUID=own)["State"] == "Deleting"
     for own in mappings:
-        wait("the mapping is gone", lambda own=own: gone(lambda_.get_event_source_mapping, UUID=own))  # type: ignore[misc]
+        wait("the mapping is gone", lambda own=own: gone(lambda_.get_event_source_mapping, UUID=own))  # type: ignore[misc]  # a lambda's default
     lambda_.delete_alias(FunctionName=FUNCTION, Name="live")
     assert gone(lambda_.get_alias, FunctionName=FUNCTION, Name="live")
     lambda_.delete_function(FunctionName=FUNCTION, Qualifier="1")

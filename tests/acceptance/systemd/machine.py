@@ -105,7 +105,7 @@ class Machine:
             self._process.wait()
             self._process = None
         for group, _, _ in os.walk(self._group, topdown=False):
-            until(lambda group=group: _removed(Path(group)), f"{group} is empty", 10)  # type: ignore[misc]
+            until(lambda group=group: _removed(Path(group)), f"{group} is empty", 10)  # type: ignore[misc]  # a lambda's default
 
     def run(self, *command: str, said: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run it inside, as root. said: its standard input."""

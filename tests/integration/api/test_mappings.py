@@ -124,7 +124,7 @@ class Scene:
 
     def _log(self, fact: Fact) -> None:
         if type(fact).__name__ == "FunctionLogged":
-            self.printed.append(fact.line.rstrip("\n"))  # type: ignore[attr-defined]
+            self.printed.append(fact.line.rstrip("\n"))  # type: ignore[attr-defined]  # a part of its own
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ async def test_a_sandbox_whose_holder_is_killed_is_replaced(scene: Scene) -> Non
     environment, other = await scene.environment("attacker"), await scene.environment("victim")
     box = environment._parts.site.box
     assert box is not None
-    os.kill(box._holder.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    os.kill(box._holder.pid, signal.SIGKILL)  # type: ignore[attr-defined]  # a part of its own
     async with asyncio.timeout(10):
         while not box.gone():
             await asyncio.sleep(0.01)

@@ -53,7 +53,7 @@ def test_what_can_be_no_destination_is_refused_with_a_sentence(text: str) -> Non
 @pytest.mark.parametrize("service", ["sqs", "sns"])
 def test_the_region_is_the_arns_whatever_is_configured(service: str) -> None:
     found = destination(f"arn:aws:{service}:eu-west-1:000000000000:x", replace(LOCAL, region="us-east-1"))
-    assert found._connection.service.target.region == "eu-west-1"  # type: ignore[attr-defined]
+    assert found._connection.service.target.region == "eu-west-1"  # type: ignore[attr-defined]  # a part of its own
 
 
 @pytest.mark.parametrize(

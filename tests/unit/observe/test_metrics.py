@@ -104,7 +104,7 @@ def test_the_text_format_is_the_default_and_has_no_beginnings() -> None:
 def test_open_metrics_is_given_to_who_asks_with_beginnings_and_a_trace_to_look_at() -> None:
     page = filled().page(f"{OPEN},text/plain;q=0.5")
     assert page.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
-    families = {family.name: family for family in open_metrics(page.text)}  # type: ignore[no-untyped-call]
+    families = {family.name: family for family in open_metrics(page.text)}  # type: ignore[no-untyped-call]  # it ships no types
     assert any(one.name.endswith("_created") for one in families["pollerd_records_polled"].samples)
     assert families["pollerd_invocation_seconds"].unit == "seconds"
     exemplars = [one.exemplar for one in families["pollerd_invocation_seconds"].samples if one.exemplar]

@@ -44,7 +44,7 @@ class Functions:
             self.at_once -= 1
         failed = isinstance(answer, Status)
         status = answer if isinstance(answer, Status) else Status.SUCCESS
-        return Result(request_id="r", status=status, payload=b"" if failed else bytes(answer))  # type: ignore[arg-type]
+        return Result(request_id="r", status=status, payload=b"" if failed else bytes(answer))  # type: ignore[arg-type]  # values of several types
 
 
 class Scene:

@@ -73,7 +73,7 @@ def node_client(site: Workshop, major: int, prefix: Path) -> str:
         "tar": "tar",
         "xz": "xz-utils",
     }
-    modern = major >= 22  # noqa: PLR2004
+    modern = major >= 22  # noqa: PLR2004  # the first whose client needs no autotools
     if not modern:
         tools |= {"autoreconf": "autoconf", "automake": "automake", "libtoolize": "libtool"}
     need(tools, "npm compiles the client's native part")

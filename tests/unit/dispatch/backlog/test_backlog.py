@@ -463,7 +463,7 @@ async def test_a_defect_of_ours_is_told_and_the_event_comes_again() -> None:
             raise KeyError(function)
         return configured_before(function, qualifier)
 
-    scene.backlog._events._work._configured = config  # type: ignore[attr-defined]
+    scene.backlog._events._work._configured = config  # type: ignore[attr-defined]  # a part of its own
     async with scene.running() as backlog:
         await backlog.accept("f", b"{}")
         await asyncio.sleep(30)

@@ -67,7 +67,7 @@ def builder() -> Iterator[Builder]:
         pytest.skip(f"pivot_root has another number on {platform.machine()}")
     program = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-Ic", BUILD, str(number)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(program, bufsize=0, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(program, bufsize=0, **pipes) as process:  # type: ignore[call-overload]  # options in a dictionary
         try:
             if _piped(process.stdout).read(1) != b".":
                 pytest.skip(f"this host refuses namespaces: {_piped(process.stderr).read().decode()}")
